@@ -1,0 +1,195 @@
+import { type Static, Type } from 'typebox';
+import { Container } from './container.ts';
+import { Meta } from './meta.ts';
+
+/** A port of the host that leads into the pod. `hostPort` 0 asks for any free one. */
+export const PublishedPort = Type.Object({
+  protocol: Type.Union([Type.Literal('tcp'), Type.Literal('udp')]),
+  podPort: Type.Integer({ minimum: 1, maximum: 65535 }),
+  hostIp: Type.String(),
+  hostPort: Type.Integer({ minimum: 0, maximum: 65535 }),
+});
+export type PublishedPort = Static<typeof PublishedPort>;
+
+export const RestartPolicy = Type.Object({
+  name: Type.Union([
+    Type.Literal('no'),
+    Type.Literal('always'),
+    Type.Literal('unless-stopped'),
+    Type.Literal('on-failure'),
+  ]),
+  /** Only for `on-failure`; 0 = no limit. */
+  retriesMax: Type.Integer({ minimum: 0 }),
+});
+export type RestartPolicy = Static<typeof RestartPolicy>;
+
+/**
+ * What is wanted of a pod: one microVM with its containers.
+ *
+ * `run` is the switch. Every start raises `serial`; the host runs the pod once for each serial, so a start that
+ * is seen twice runs once. `wanted: 'stopped'` ends the present run; it says how, and who asked.
+ */
+export const PodSpec = Type.Object({
+  containers: Type.Array(Container, { minItems: 1, maxItems: 4 }),
+  hostname: Type.String(),
+  domainname: Type.String(),
+  network: Type.Object({
+    /** `none`: loopback only. Otherwise the name of a Network. */
+    name: Type.String(),
+    mac: Type.Optional(Type.String()),
+    ipv4: Type.Optional(Type.String()),
+  }),
+  dns: Type.Object({
+    servers: Type.Array(Type.String()),
+    search: Type.Array(Type.String()),
+    options: Type.Array(Type.String()),
+  }),
+  extraHosts: Type.Array(Type.Object({ name: Type.String(), address: Type.String() })),
+  sysctls: Type.Record(Type.String(), Type.String()),
+  ports: Type.Array(PublishedPort),
+  restart: RestartPolicy,
+  /** Remove the pod, and its anonymous volumes, once it has exited. */
+  autoRemove: Type.Boolean(),
+  /** The size class asked for. */
+  vcpus: Type.Integer({ minimum: 1, maximum: 64 }),
+  memoryMiB: Type.Integer({ minimum: 64 }),
+  /** CPUs that the VM may use in all; absent = vcpus. */
+  cpus: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
+  /** Quota of the writable layer. */
+  writableBytes: Type.Integer({ minimum: 1 }),
+  run: Type.Object({
+    wanted: Type.Union([
+      Type.Literal('created'),
+      Type.Literal('running'),
+      Type.Literal('paused'),
+      Type.Literal('stopped'),
+    ]),
+    serial: Type.Integer({ minimum: 0 }),
+    stop: Type.Optional(
+      Type.Object({
+        signal: Type.Optional(Type.Integer()),
+        timeoutMs: Type.Optional(Type.Integer({ minimum: -1 })),
+      }),
+    ),
+    /** The last stop was asked for by the user: `unless-stopped` and `always` honour it. */
+    stoppedByUser: Type.Boolean(),
+  }),
+  /** Name of the Host it is bound to; written by the scheduler only. */
+  host: Type.Optional(Type.String()),
+});
+export type PodSpec = Static<typeof PodSpec>;
+
+/**
+ * ```
+ * created ─> starting ─> running <─> paused
+ *               │           │
+ *               │           v
+ *               │        stopping
+ *               v           v
+ *             exited <──────┘ ──> restarting ─> starting
+ * (any) ─> removing ─> gone, or dead when removal failed
+ * ```
+ */
+export const PodPhase = Type.Union([
+  Type.Literal('created'),
+  Type.Literal('starting'),
+  Type.Literal('running'),
+  Type.Literal('paused'),
+  Type.Literal('stopping'),
+  Type.Literal('restarting'),
+  Type.Literal('exited'),
+  Type.Literal('removing'),
+  Type.Literal('dead'),
+]);
+export type PodPhase = Static<typeof PodPhase>;
+
+export const HealthState = Type.Object({
+  status: Type.Union([Type.Literal('starting'), Type.Literal('healthy'), Type.Literal('unhealthy')]),
+  failingStreak: Type.Integer({ minimum: 0 }),
+  log: Type.Array(
+    Type.Object({
+      start: Type.String(),
+      end: Type.String(),
+      exitCode: Type.Integer(),
+      output: Type.String(),
+    }),
+    { maxItems: 5 },
+  ),
+});
+export type HealthState = Static<typeof HealthState>;
+
+export const ContainerStatus = Type.Object({
+  name: Type.String(),
+  state: Type.Union([
+    Type.Literal('created'),
+    Type.Literal('running'),
+    Type.Literal('paused'),
+    Type.Literal('exited'),
+  ]),
+  /** ISO 8601 with nanoseconds. */
+  startedAt: Type.Optional(Type.String()),
+  finishedAt: Type.Optional(Type.String()),
+  exitCode: Type.Integer(),
+  oomKilled: Type.Boolean(),
+  /** Why it could not start, in the kernel's words. */
+  error: Type.String(),
+  health: Type.Optional(HealthState),
+});
+export type ContainerStatus = Static<typeof ContainerStatus>;
+
+/** One phase of a start, in milliseconds from the start request: the boot ledger's line. */
+export const LedgerEntry = Type.Object({
+  phase: Type.Union([
+    Type.Literal('api'),
+    Type.Literal('place'),
+    Type.Literal('slot'),
+    Type.Literal('network'),
+    Type.Literal('disks'),
+    Type.Literal('guest'),
+    Type.Literal('exec'),
+  ]),
+  startMs: Type.Number(),
+  endMs: Type.Number(),
+});
+export type LedgerEntry = Static<typeof LedgerEntry>;
+
+export const PodStatus = Type.Object({
+  phase: PodPhase,
+  /** The last `run.serial` that the host acted on. */
+  serial: Type.Integer({ minimum: 0 }),
+  /** Runs that the restart policy asked for, since the user's last start. */
+  restartCount: Type.Integer({ minimum: 0 }),
+  containers: Type.Array(ContainerStatus),
+  /** Addresses while it has a VM. */
+  network: Type.Optional(
+    Type.Object({
+      ipv4: Type.String(),
+      prefix: Type.Integer(),
+      gateway: Type.String(),
+      mac: Type.String(),
+      ports: Type.Array(PublishedPort),
+    }),
+  ),
+  vm: Type.Optional(
+    Type.Object({
+      pid: Type.Integer(),
+      accelerator: Type.String(),
+      warm: Type.Boolean(),
+      hostPaths: Type.Boolean(),
+    }),
+  ),
+  ledger: Type.Optional(Type.Array(LedgerEntry)),
+  /** Why it is in this phase, for people. */
+  message: Type.String(),
+});
+export type PodStatus = Static<typeof PodStatus>;
+
+export const Pod = Type.Object({
+  kind: Type.Literal('Pod'),
+  meta: Meta,
+  spec: PodSpec,
+  status: PodStatus,
+  /** A facade's own object, kept so that it can be given back as it was given. Keyed by facade: `docker`, `kube`. */
+  given: Type.Record(Type.String(), Type.Unknown()),
+});
+export type Pod = Static<typeof Pod>;

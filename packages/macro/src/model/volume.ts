@@ -1,0 +1,17 @@
+import { type Static, Type } from 'typebox';
+import { Meta } from './meta.ts';
+
+/** Data that outlives pods. Labels are in `meta.labels`. */
+export const Volume = Type.Object({
+  kind: Type.Literal('Volume'),
+  meta: Meta,
+  spec: Type.Object({
+    driver: Type.String(),
+    options: Type.Record(Type.String(), Type.String()),
+    sizeBytes: Type.Integer({ minimum: 1 }),
+    anonymous: Type.Boolean(),
+  }),
+  status: Type.Object({ host: Type.Optional(Type.String()) }),
+  given: Type.Record(Type.String(), Type.Unknown()),
+});
+export type Volume = Static<typeof Volume>;
