@@ -1,1 +1,2 @@
-export {};
+export type * from '@kraud/host';
+export * from './contract.ts';

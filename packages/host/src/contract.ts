@@ -1,0 +1,282 @@
+import type { Readable, Writable } from 'node:stream';
+
+/**
+ * What the use cases ask of the host that a pod is bound to. In one process it is the host agent itself; between
+ * hosts a client with the same methods. Pods are named by uid. Nothing here decides policy.
+ *
+ * Calls on a pod that has no VM (created, exited) work where they are about files: the host opens the pod's
+ * disks in a VM for the time of the call.
+ */
+export interface HostApi {
+  readonly name: string;
+
+  /** Entries of a container's output, oldest first. Ends as `follow` says, or when the signal aborts. */
+  output(uid: string, container: string, query: OutputQuery, signal: AbortSignal): AsyncIterable<OutputEntry>;
+  /** A container's stdin. Ending it closes stdin for good (not on a tty); destroying it only detaches. */
+  stdin(uid: string, container: string): Promise<Writable>;
+  resize(uid: string, container: string, size: TerminalSize): Promise<void>;
+  /** Sends a signal to the container's first process now. `conflict` when it isn't running. */
+  kill(uid: string, container: string, signal: number): Promise<void>;
+
+  exec(uid: string, container: string, spec: ExecSpec): Promise<ExecSession>;
+  stats(uid: string, container: string): Promise<StatsSample>;
+  top(uid: string, container: string): Promise<ProcessInfo[]>;
+
+  changes(uid: string, container: string): Promise<Change[]>;
+  archiveStat(uid: string, container: string, path: string): Promise<PathStat>;
+  archiveGet(
+    uid: string,
+    container: string,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<{ stat: PathStat; tar: Readable }>;
+  archivePut(
+    uid: string,
+    container: string,
+    path: string,
+    tar: Readable,
+    options: ArchivePutOptions,
+  ): Promise<void>;
+  /** The whole root file system as one tar. */
+  export(uid: string, container: string, signal: AbortSignal): Promise<Readable>;
+  /** The writable layer becomes an image; answers its id. */
+  commit(uid: string, container: string, options: CommitOptions): Promise<string>;
+  /** Bytes that the container's own layer holds on disk, and those of its image. */
+  size(uid: string, container: string): Promise<{ writableBytes: number; rootBytes: number }>;
+  /** New cgroup limits for a container that runs; kept in the spec by the caller. */
+  update(uid: string, container: string, resources: object): Promise<void>;
+
+  readonly images: HostImages;
+  readonly volumes: HostVolumes;
+  facts(): Promise<HostFacts>;
+}
+
+export interface OutputQuery {
+  stdout: boolean;
+  stderr: boolean;
+  /** `start`: all that is kept; `end`: only what comes after this call; a number: that many last lines. */
+  from: 'start' | 'end' | number;
+  sinceNs?: bigint;
+  untilNs?: bigint;
+  /** `no`: up to what is there now. `run`: until the present run ends, or, when none is on, the next one. */
+  follow: 'no' | 'run';
+}
+
+/** A piece of output: at most one line; `data` includes the line's end when it has one. */
+export interface OutputEntry {
+  stream: 'stdout' | 'stderr';
+  timeNs: bigint;
+  data: Buffer;
+}
+
+export interface TerminalSize {
+  rows: number;
+  cols: number;
+}
+
+export interface ExecSpec {
+  args: string[];
+  env: string[];
+  cwd: string;
+  user: string;
+  tty: boolean;
+  stdin: boolean;
+  privileged: boolean;
+  size?: TerminalSize;
+}
+
+/** A process started in a running container. Reads and writes are flow-controlled down to the process. */
+export interface ExecSession {
+  /** Pid inside the container. */
+  readonly pid: number;
+  /** With a tty everything comes as `stdout`. */
+  output(): AsyncIterable<{ stream: 'stdout' | 'stderr'; data: Buffer }>;
+  readonly stdin: Writable;
+  resize(size: TerminalSize): Promise<void>;
+  readonly exit: Promise<{ code: number }>;
+  /** Gives up the streams; the process goes on. */
+  detach(): void;
+}
+
+export interface StatsSample {
+  readAtMs: number;
+  cpuNs: number;
+  cpuUserNs: number;
+  cpuSystemNs: number;
+  /** All CPUs' time since the VM's start, to put `cpuNs` in relation to. */
+  systemCpuNs: number;
+  onlineCpus: number;
+  memoryBytes: number;
+  memoryMaxBytes: number;
+  memoryStats: Record<string, number>;
+  pids: number;
+  pidsMax: number;
+  block: { readBytes: number; writeBytes: number; readOps: number; writeOps: number };
+  network: {
+    name: string;
+    rxBytes: number;
+    rxPackets: number;
+    rxErrors: number;
+    rxDropped: number;
+    txBytes: number;
+    txPackets: number;
+    txErrors: number;
+    txDropped: number;
+  }[];
+}
+
+export interface ProcessInfo {
+  pid: number;
+  ppid: number;
+  uid: number;
+  user: string;
+  state: string;
+  startNs: bigint;
+  cpuNs: number;
+  tty: string;
+  vszBytes: number;
+  rssBytes: number;
+  args: string;
+}
+
+export interface Change {
+  path: string;
+  kind: 'modified' | 'added' | 'deleted';
+}
+
+export interface PathStat {
+  name: string;
+  sizeBytes: number;
+  /** Go's os.FileMode bits, as Docker's header wants them. */
+  mode: number;
+  mtime: string;
+  linkTarget: string;
+}
+
+export interface ArchivePutOptions {
+  noOverwriteDirNonDir: boolean;
+  copyUidGid: boolean;
+}
+
+export interface ImageConfig {
+  user?: string;
+  exposedPorts?: string[];
+  env?: string[];
+  entrypoint?: string[];
+  cmd?: string[];
+  volumes?: string[];
+  workingDir?: string;
+  labels?: Record<string, string>;
+  stopSignal?: string;
+  shell?: string[];
+  onBuild?: string[];
+  healthcheck?: {
+    test: string[];
+    intervalNs?: number;
+    timeoutNs?: number;
+    startPeriodNs?: number;
+    startIntervalNs?: number;
+    retries?: number;
+  };
+}
+
+export interface CommitOptions {
+  pause: boolean;
+  author: string;
+  message: string;
+  /** Dockerfile instructions: `CMD …`, `ENV …`. */
+  changes: string[];
+  /** The config of the new image before `changes`; absent = the container's image's. */
+  config?: ImageConfig;
+}
+
+/** Everything that `docker image inspect` and `history` need. */
+export interface ImageFacts {
+  id: string;
+  createdAt: string;
+  author: string;
+  comment: string;
+  architecture: string;
+  variant: string;
+  os: string;
+  parentId: string;
+  config: ImageConfig;
+  diffIds: string[];
+  /** Sum of the layers' unpacked bytes. */
+  sizeBytes: number;
+  history: {
+    createdAt: string;
+    createdBy: string;
+    comment: string;
+    emptyLayer: boolean;
+    sizeBytes: number;
+  }[];
+}
+
+/** Docker's own progress message: `{status, id, progressDetail…}`, `{stream}` or `{aux}`. */
+export type Progress = (message: Record<string, unknown>) => void;
+
+export interface RegistryAuth {
+  username?: string;
+  password?: string;
+  identityToken?: string;
+  registryToken?: string;
+}
+
+export interface HostImages {
+  facts(id: string): Promise<ImageFacts>;
+  /** `reference` is full. Answers the image's id and the digest it was pulled by. */
+  pull(
+    reference: string,
+    options: { platform?: string; auth?: RegistryAuth; progress: Progress; signal: AbortSignal },
+  ): Promise<{ id: string; digest: string; alreadyPresent: boolean }>;
+  push(
+    id: string,
+    reference: string,
+    options: { auth?: RegistryAuth; progress: Progress; signal: AbortSignal },
+  ): Promise<{ digest: string; sizeBytes: number }>;
+  /** Images of an archive made by `docker save` or of an OCI layout, with the full names it carries. */
+  load(
+    tar: Readable,
+    options: { progress: Progress; signal: AbortSignal },
+  ): Promise<{ id: string; names: string[] }[]>;
+  save(images: { id: string; names: string[] }[], signal: AbortSignal): Promise<Readable>;
+  import(
+    tar: Readable,
+    options: { changes: string[]; message: string; platform?: string; signal: AbortSignal },
+  ): Promise<string>;
+  /** Forgets the image; layers that no other image has are freed. Answers the freed layers' diff ids. */
+  remove(id: string): Promise<string[]>;
+  /** Bytes on disk of all layers, each counted once; by image: its size, and how much of it others share. */
+  usage(): Promise<{
+    layersBytes: number;
+    images: Record<string, { sizeBytes: number; sharedBytes: number }>;
+  }>;
+  /** Makes the image ready to run now, so that the first start needn't. */
+  prepare(id: string): Promise<void>;
+  /** Who logs in: answers the status line, or `unauthenticated`. */
+  login(registry: string, auth: RegistryAuth): Promise<string>;
+}
+
+export interface HostVolumes {
+  create(key: { tenant: string; name: string }, options: { sizeBytes: number }): Promise<void>;
+  remove(key: { tenant: string; name: string }): Promise<void>;
+  usage(key: { tenant: string; name: string }): Promise<number>;
+  /** Where the volume's disk file is on the host. */
+  path(key: { tenant: string; name: string }): string;
+}
+
+export interface HostFacts {
+  hostname: string;
+  cpus: number;
+  memoryBytes: number;
+  kernel: string;
+  guestKernel: string;
+  operatingSystem: string;
+  osVersion: string;
+  architecture: string;
+  accelerator: { kind: 'kvm' | 'tcg'; reason: string };
+  vmm: string;
+  dataDir: string;
+  slots: { warm: number; running: number; warmMax: number };
+}
