@@ -1,0 +1,138 @@
+/**
+ * What a host agent asks of the network. One host for now; nothing here says so.
+ *
+ * The caller keeps the two kinds of record that must outlive the daemon (`NetworkState`, `Attachment`) and gives
+ * them back after a restart (`ensureNetwork`, then `adopt`). Everything else is found in the kernel, or made again.
+ */
+export interface HostNetwork {
+  /** Facts that a user should know, such as a firewall that drops what we forward. For `docker info`. */
+  readonly warnings: readonly string[];
+
+  /**
+   * Makes the network real on this host; again and again is safe. Without `subnet` the first one that no route of
+   * the host overlaps is chosen, and the same one again next time. `conflict` when the subnet is in use.
+   */
+  ensureNetwork(spec: NetworkSpec): Promise<NetworkState>;
+  /** `conflict` while pods are on it. */
+  removeNetwork(key: NetworkKey): Promise<void>;
+
+  /**
+   * Gives a pod its address and its host ports, before there is a VM. Needs no tap, so that it can go on beside the
+   * claim of one. Nothing is kept when it fails. Again for the same pod answers the same.
+   * `conflict`: address or port taken; `exhausted`: no address left.
+   */
+  reserve(request: ReserveRequest): Promise<Reservation>;
+  /** Connects the pod's tap. The tap disappears from where it was and lives in the VPC until its VMM closes it. */
+  plug(podId: string, tap: Tap): Promise<void>;
+  /** `reserve` and `plug` in one call. */
+  attach(request: ReserveRequest & { readonly tap: Tap }): Promise<Reservation>;
+  /** Takes everything back: tap, route, address, ports. Unknown pods are fine. */
+  detach(podId: string): Promise<void>;
+  /** What is attached or reserved now. */
+  attachments(): Attachment[];
+
+  /**
+   * After a restart, once all networks are ensured: these pods' VMs go on. Their ports are bound again, and
+   * everything in the kernel that belongs to none of them is swept. Answers what could not be restored.
+   */
+  adopt(attachments: readonly Attachment[]): Promise<AdoptReport>;
+
+  /** Stops serving. Kernel state stays, so that running pods keep their network; with `remove` nothing stays. */
+  close(options?: { readonly remove?: boolean }): Promise<void>;
+}
+
+export interface NetworkKey {
+  readonly tenant: string;
+  readonly name: string;
+}
+
+export interface NetworkSpec extends NetworkKey {
+  /** `10.1.0.0/16`. */
+  readonly subnet?: string | undefined;
+  readonly gateway?: string | undefined;
+  /** No way out of the VPC. */
+  readonly internal?: boolean | undefined;
+}
+
+export interface NetworkState extends NetworkKey {
+  readonly subnet: string;
+  readonly gateway: string;
+  readonly internal: boolean;
+}
+
+/** A port of the host that leads into a pod. In a request `hostPort` 0 asks for any free one. */
+export interface PortMapping {
+  readonly protocol: 'tcp' | 'udp';
+  readonly podPort: number;
+  /** `''`, `0.0.0.0` and `::` mean every address of that family (`''`: of both). */
+  readonly hostIp: string;
+  readonly hostPort: number;
+}
+
+/** A tap device as the VMM's launcher made it. `netns` is where it is now. */
+export interface Tap {
+  readonly netns: { readonly pid: number } | { readonly name: string } | 'host';
+  readonly name: string;
+}
+
+export interface DnsOptions {
+  readonly servers: readonly string[];
+  readonly search: readonly string[];
+  readonly options: readonly string[];
+}
+
+export interface ReserveRequest extends NetworkKey {
+  readonly podId: string;
+  /** For messages: `driver failed programming external connectivity on endpoint NAME`. */
+  readonly podName: string;
+  readonly hostname: string;
+  readonly domainname: string;
+  /** A fixed address; otherwise the next free one. */
+  readonly ipv4?: string | undefined;
+  /** Otherwise derived from the address, as Docker does. */
+  readonly mac?: string | undefined;
+  readonly ports: readonly PortMapping[];
+  readonly dns: DnsOptions;
+  /** `host-gateway` as an address means the host as the pod reaches it. */
+  readonly extraHosts: readonly { readonly name: string; readonly address: string }[];
+}
+
+/** One pod's place on the network. The caller stores it while the pod has a VM. */
+export interface Attachment extends NetworkKey {
+  readonly podId: string;
+  readonly podName: string;
+  readonly ipv4: string;
+  readonly mac: string;
+  /** With the host ports that were chosen. */
+  readonly ports: readonly PortMapping[];
+}
+
+/** What the guest is told, in the words of the guest's protocol (`POST /v1/pod`). */
+export interface GuestNetwork {
+  readonly network: {
+    readonly interface: string;
+    readonly mac: string;
+    readonly mtu: number;
+    /** With prefix: `172.17.0.2/16`. */
+    readonly addresses: readonly string[];
+    readonly gateway4: string;
+    readonly gateway6: string;
+  };
+  readonly resolv: DnsOptions;
+  /** `[address, name]`, after the usual lines for localhost, which are the guest's own business. */
+  readonly hosts: readonly (readonly [address: string, name: string])[];
+}
+
+export interface Reservation {
+  readonly attachment: Attachment;
+  readonly prefix: number;
+  readonly gateway: string;
+  readonly guest: GuestNetwork;
+}
+
+export interface AdoptReport {
+  /** Pods whose tap is no longer in the VPC: their VM is gone. */
+  readonly lost: readonly string[];
+  /** Published ports that something else has bound meanwhile, for people. */
+  readonly problems: readonly string[];
+}
