@@ -1,0 +1,90 @@
+import { CompactedError, type WatchBatch, type WatchEvent, type WatchOptions } from '../contract.ts';
+import type { Commit } from './batch.ts';
+import type { Reader } from './engine.ts';
+import { compactRevision, eventsFrom, presentRevision } from './history.ts';
+import { Recent } from './recent.ts';
+
+/**
+ * Serves watchers. Each keeps nothing but its place: who keeps up reads the recent commits, who lags reads the
+ * log a page at a time, so a slow one costs no memory and stalls nobody.
+ */
+export class Watches {
+  readonly #reader: Reader;
+  readonly #recent: Recent;
+  readonly #pageEvents: number;
+  readonly #waiting = new Set<() => void>();
+  #revision: number;
+  #closed = false;
+
+  constructor(
+    reader: Reader,
+    limits: { recentEventsMax: number; recentCharsMax: number; pageEvents: number },
+  ) {
+    this.#reader = reader;
+    this.#recent = new Recent({ eventsMax: limits.recentEventsMax, charsMax: limits.recentCharsMax });
+    this.#pageEvents = limits.pageEvents;
+    this.#revision = presentRevision(reader);
+  }
+
+  /** Called with every durable commit, in order. */
+  publish(commits: readonly Commit[]): void {
+    for (const commit of commits) {
+      this.#recent.push(commit);
+      this.#revision = commit.revision;
+    }
+    this.#wakeAll();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#wakeAll();
+  }
+
+  async *watch(prefix: string, options: WatchOptions): AsyncGenerator<WatchBatch, void, void> {
+    const { signal } = options;
+    let next = options.fromRevision;
+    let told = next - 1;
+    while (!this.#closed && !signal?.aborted) {
+      if (next > this.#revision) {
+        await this.#wake(signal);
+        continue;
+      }
+      const page = this.#page(next);
+      next = page.through + 1;
+      const events = page.events.filter((event) => event.key.startsWith(prefix));
+      const caughtUp = next > this.#revision;
+      if (events.length > 0 || (options.bookmarks && caughtUp && page.through > told)) {
+        told = page.through;
+        yield { revision: page.through, events };
+      } else if (!caughtUp) {
+        // A long stretch of others' events must not hold the event loop.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+  }
+
+  #page(from: number): { events: WatchEvent[]; through: number } {
+    const recent = this.#recent.from(from);
+    if (recent) return recent;
+    const compacted = compactRevision(this.#reader);
+    if (from <= compacted) throw new CompactedError(compacted);
+    return eventsFrom(this.#reader, from, this.#pageEvents);
+  }
+
+  /** Resolves with the next commit, on close, or when the signal aborts. */
+  #wake(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.#waiting.delete(wake);
+        signal?.removeEventListener('abort', wake);
+        resolve();
+      };
+      this.#waiting.add(wake);
+      signal?.addEventListener('abort', wake);
+    });
+  }
+
+  #wakeAll(): void {
+    for (const wake of [...this.#waiting]) wake();
+  }
+}
