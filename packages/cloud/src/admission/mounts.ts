@@ -1,0 +1,96 @@
+import { isAbsolute, posix } from 'node:path';
+import { KraudError, newId, type Random } from '@kraud/base';
+import type { Mount } from '@kraud/macro';
+import type { Caller, MountDraft } from '../contract.ts';
+
+/** A volume that must exist before the pod may: named in the draft, or made for this pod alone. */
+export interface WantedVolume {
+  name: string;
+  anonymous: boolean;
+  driver: string;
+  options: Record<string, string>;
+  labels: Record<string, string>;
+}
+
+export const volumeNamePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
+
+function cleanTarget(target: string): string {
+  if (!isAbsolute(target)) {
+    throw new KraudError('invalid', `invalid mount path: '${target}' mount path must be absolute`);
+  }
+  const clean = posix.normalize(target).replace(/(.)\/+$/, '$1');
+  if (clean === '/') {
+    throw new KraudError('invalid', `invalid mount config: destination can't be '/'`);
+  }
+  return clean;
+}
+
+/**
+ * The mounts of a container: the draft's, then one anonymous volume for each of the image's `VOLUME`s that none of
+ * them covers. Host paths are only for the tenant that owns the local socket. Deeper targets come later, so that
+ * nothing is hidden.
+ */
+export function resolveMounts(
+  drafts: readonly MountDraft[],
+  imageVolumes: readonly string[],
+  caller: Caller,
+  random: Random,
+): { mounts: Mount[]; volumes: WantedVolume[] } {
+  const mounts: Mount[] = [];
+  const volumes: WantedVolume[] = [];
+  const taken = new Set<string>();
+
+  const addVolume = (draft: Extract<MountDraft, { type: 'volume' }>, target: string): void => {
+    const anonymous = draft.volume === '';
+    const name = anonymous ? newId(random) : draft.volume;
+    if (!volumeNamePattern.test(name) || name.length > 255) {
+      throw new KraudError(
+        'invalid',
+        `create ${name}: "${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
+      );
+    }
+    if (!volumes.some((volume) => volume.name === name)) {
+      volumes.push({
+        name,
+        anonymous,
+        driver: draft.driver || 'local',
+        options: draft.driverOptions ?? {},
+        labels: { ...draft.labels, ...(anonymous ? { 'com.docker.volume.anonymous': '' } : {}) },
+      });
+    }
+    mounts.push({
+      type: 'volume',
+      volume: name,
+      target,
+      readOnly: draft.readOnly,
+      copyUp: draft.copyUp,
+      ...(draft.subpath ? { subpath: draft.subpath } : {}),
+      anonymous,
+    });
+  };
+
+  for (const draft of drafts) {
+    const target = cleanTarget(draft.target);
+    if (taken.has(target)) throw new KraudError('invalid', `Duplicate mount point: ${target}`);
+    taken.add(target);
+    if (draft.type === 'volume') {
+      addVolume(draft, target);
+      continue;
+    }
+    if ((draft.type === 'host' || draft.type === 'socket') && !caller.local) {
+      throw new KraudError(
+        'forbidden',
+        `host path ${draft.source} can't be mounted: only who owns the local socket shares host paths; use a volume`,
+      );
+    }
+    mounts.push({ ...draft, target });
+  }
+  for (const path of imageVolumes) {
+    const target = cleanTarget(path);
+    if (taken.has(target)) continue;
+    taken.add(target);
+    addVolume({ type: 'volume', volume: '', target, readOnly: false, copyUp: true }, target);
+  }
+  mounts.sort((a, b) => a.target.split('/').length - b.target.split('/').length);
+  return { mounts, volumes };
+}
