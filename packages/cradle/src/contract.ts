@@ -1,0 +1,148 @@
+import { GiB } from '@kraud/base';
+
+/**
+ * Apparent size of every read-only root image, so that a restored disk slot may show any of them. The files are
+ * sparse. `@kraud/images` has the same constant.
+ */
+export const imageDiskBytes = 64 * GiB;
+
+/** Apparent size of every writable disk and volume; the file system inside is smaller. The files are sparse. */
+export const dataDiskBytes = 256 * GiB;
+
+/** The client of the guest agent; becomes `./guest`'s own type. */
+export type GuestClient = object;
+
+/** The disk slots of every VM, by the serial that the guest knows them by. */
+export const diskSlots = {
+  images: ['d0', 'd1', 'd2', 'd3'],
+  writable: 'd4',
+  volumes: ['d5', 'd6', 'd7', 'd8', 'd9', 'd10'],
+} as const;
+
+/** Tag of the 9p share that a VM with `hostPaths` has. */
+export const hostPathsTag = 'hostpaths';
+
+/** Name of the interface that every guest has. */
+export const guestInterface = 'eth0';
+
+/** What a template is made for. Clones of one class differ only in what they are given after the restore. */
+export interface SizeClass {
+  readonly vcpus: number;
+  readonly memoryMiB: number;
+  /** Has the 9p device; such a VMM keeps the few capabilities that faithful file ownership needs. */
+  readonly hostPaths: boolean;
+}
+
+/** What one pod needs from its VM. All paths are absolute, on the file system of the data directory. */
+export interface VmSpec {
+  /** Pod uid: `[0-9a-f-]{1,64}`. One live VM per id. */
+  readonly id: string;
+  readonly size: SizeClass;
+  /** Read-only disks of `imageDiskBytes`: d0, d1, … */
+  readonly images: readonly string[];
+  /** The ext4 disk d4, of `dataDiskBytes`. With `create`, made when it does not exist. */
+  readonly writable: { readonly path: string; readonly create?: { readonly sizeBytes: number } };
+  /** ext4 disks of `dataDiskBytes`: d5, d6, … `readOnly` is kept by the guest's mount. */
+  readonly volumes: readonly { readonly path: string; readonly readOnly: boolean }[];
+  /** Directories or files of the host, shown in the 9p share as `0`, `1`, … Read-only ones are mounted so. */
+  readonly hostPaths: readonly { readonly source: string; readonly readOnly: boolean }[];
+  /** Whether the tap is handed out. */
+  readonly network: boolean;
+  /** Limits of the VMM on the host. What is absent follows from the size. */
+  readonly limits?: { readonly cpus?: number; readonly memoryBytes?: number };
+}
+
+/**
+ * The host's end of a VM's interface: a tap named `name` in the network namespace of process `netnsPid`. Whoever
+ * owns the network moves it (`nsenter -t PID -n ip link set NAME netns …`). It vanishes with the VM.
+ */
+export interface Tap {
+  readonly netnsPid: number;
+  readonly name: string;
+  /** The address to give the guest's interface. */
+  readonly mac: string;
+}
+
+export interface Accelerator {
+  readonly kind: 'kvm' | 'tcg';
+  /** Why, in words for the user. */
+  readonly reason: string;
+}
+
+export type ExitReason =
+  /** We ended it. */
+  | 'stopped'
+  /** The guest ended itself: panic, power off, reset. */
+  | 'guest'
+  /** The VMM was killed by a signal from outside. */
+  | 'killed'
+  /** The host's memory limit of this VM was hit. */
+  | 'oom'
+  /** The VMM ended by itself. */
+  | 'crashed';
+
+export interface VmExit {
+  readonly reason: ExitReason;
+  readonly detail: string;
+}
+
+/** Milliseconds of the phases of a claim. */
+export interface ClaimPhases {
+  /** Getting the slot: next to nothing for a warm one, else making the template if need be and restoring. */
+  readonly slotMs: number;
+  readonly disksMs: number;
+  readonly guestMs: number;
+}
+
+export interface VmUsage {
+  readonly cpuMs: number;
+  readonly rssBytes: number;
+  readonly pssBytes: number;
+}
+
+/** A VM that belongs to one pod. It ends by `stop`, `kill` or by itself; `exited` settles once, never rejects. */
+export interface Vm {
+  readonly id: string;
+  readonly spec: VmSpec;
+  /** The VMM's process on the host. */
+  readonly pid: number;
+  /** Connected. Nothing was sent for this pod yet: `POST /v1/pod` is the caller's. */
+  readonly guest: GuestClient;
+  readonly tap: Tap | undefined;
+  readonly accelerator: Accelerator;
+  /** Absent for a re-adopted VM. */
+  readonly phases: ClaimPhases | undefined;
+  readonly warm: boolean;
+  readonly exited: Promise<VmExit>;
+  /** No CPU is used until `resume`. */
+  suspend(): Promise<void>;
+  resume(): Promise<void>;
+  /** The guest syncs and lets go of the disks, the VM ends, everything it had is released. Safe to repeat. */
+  stop(): Promise<void>;
+  /** As `stop`, without asking the guest. */
+  kill(): Promise<void>;
+  usage(): Promise<VmUsage>;
+}
+
+export interface CradleStatus {
+  readonly warm: readonly { readonly size: SizeClass; readonly count: number }[];
+  readonly warmMax: number;
+  readonly running: number;
+  readonly templates: readonly { readonly size: SizeClass; readonly key: string }[];
+  readonly vmm: string;
+  readonly guestKernel: string;
+}
+
+/** Makes microVMs. `start` comes first, and once. */
+export interface Cradle {
+  /** Chooses the accelerator, sweeps what a crash left, answers the VMs of an earlier daemon that still run. */
+  start(): Promise<Vm[]>;
+  /** A VM for this pod, its disks in place and its guest connected. An aborted claim leaves nothing behind. */
+  claim(spec: VmSpec, signal?: AbortSignal): Promise<Vm>;
+  accelerator(): Accelerator;
+  status(): CradleStatus;
+  /** Ends warm slots; `keepRunning` leaves the pods' VMs for the next daemon. */
+  close(options: { readonly keepRunning: boolean }): Promise<void>;
+  /** A fresh ext4 disk of `dataDiskBytes` with a file system of `sizeBytes`, fast. `exists` if the file is there. */
+  createDisk(path: string, sizeBytes: number): Promise<void>;
+}
