@@ -24,7 +24,7 @@ export interface Store extends AsyncDisposable {
   /** Entries whose key starts with `prefix`, in key order, all as of one revision. */
   list(prefix: string, options?: ListOptions): Promise<ListResult>;
 
-  /** Evaluates `compare` and applies `then` if all hold, else `else`; all or nothing, isolated from others. */
+  /** Evaluates `compare` and applies `success` if all hold, else `failure`; all or nothing, isolated from others. */
   txn(request: TxnRequest): Promise<TxnResult>;
 
   /**
@@ -107,8 +107,8 @@ export type Op =
 /** At most `storeLimits.txnOpsMax` operations a branch; putting a key that the branch also puts or deletes is `invalid`. */
 export interface TxnRequest {
   readonly compare?: readonly Compare[];
-  readonly then: readonly Op[];
-  readonly else?: readonly Op[];
+  readonly success: readonly Op[];
+  readonly failure?: readonly Op[];
 }
 
 export type OpResponse =

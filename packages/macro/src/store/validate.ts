@@ -8,8 +8,8 @@ const prefixPattern = /^[\x21-\x7e]*$/;
 export function checkTxn(request: TxnRequest): void {
   for (const compare of request.compare ?? []) checkKey(compare.key);
   if ((request.compare?.length ?? 0) > storeLimits.txnOpsMax) tooMany();
-  checkBranch(request.then);
-  checkBranch(request.else ?? []);
+  checkBranch(request.success);
+  checkBranch(request.failure ?? []);
 }
 
 export function checkKey(key: string): void {

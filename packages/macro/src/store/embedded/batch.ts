@@ -34,7 +34,7 @@ export class Batch {
 
   txn(request: TxnRequest): TxnResult {
     const succeeded = (request.compare ?? []).every((compare) => this.#holds(compare));
-    const ops = succeeded ? request.then : (request.else ?? []);
+    const ops = succeeded ? request.success : (request.failure ?? []);
     for (const op of ops) {
       if (op.op === 'put' && op.lease !== undefined && !this.view.get('leases', op.lease)) {
         throw new KraudError('not-found', `no such lease: ${op.lease}`);

@@ -64,11 +64,9 @@ export class Watches {
   }
 
   #page(from: number): { events: WatchEvent[]; through: number } {
-    const recent = this.#recent.from(from);
-    if (recent) return recent;
     const compacted = compactRevision(this.#reader);
     if (from <= compacted) throw new CompactedError(compacted);
-    return eventsFrom(this.#reader, from, this.#pageEvents);
+    return this.#recent.from(from) ?? eventsFrom(this.#reader, from, this.#pageEvents);
   }
 
   /** Resolves with the next commit, on close, or when the signal aborts. */
