@@ -1,0 +1,29 @@
+import type { Cloud } from './contract.ts';
+import { type EventLog, EventRecorder } from './events.ts';
+import { ExecUseCases } from './execs.ts';
+import { ImageFinder } from './images/find.ts';
+import { ImageUseCases } from './images/images.ts';
+import { ImageNames } from './images/names.ts';
+import { NetworkUseCases } from './networks.ts';
+import type { CloudParts } from './parts.ts';
+import { PodUseCases } from './pods/pods.ts';
+import { SystemUseCases } from './system.ts';
+import { VolumeUseCases } from './volumes/volumes.ts';
+
+/** Puts the use cases together. */
+export function createCloud(parts: CloudParts, log: EventLog): Cloud {
+  const events = new EventRecorder(log);
+  const finder = new ImageFinder(parts);
+  const names = new ImageNames(parts);
+  const images = new ImageUseCases(parts, finder, names, events);
+  const volumes = new VolumeUseCases(parts, events);
+  return {
+    pods: new PodUseCases(parts, finder, names, events),
+    execs: new ExecUseCases(parts, events),
+    images,
+    volumes,
+    networks: new NetworkUseCases(parts),
+    events,
+    system: new SystemUseCases(parts, images, volumes),
+  };
+}

@@ -1,0 +1,138 @@
+import { KraudError, newId } from '@kraud/base';
+import type { ExecSession, ExecSpec, TerminalSize } from '@kraud/host';
+import type { Caller, ExecRecord, ExecStreams, Execs } from './contract.ts';
+import type { EventRecorder } from './events.ts';
+import type { CloudParts } from './parts.ts';
+import { findPod, mainContainer, mustRun } from './pods/find.ts';
+
+interface Held {
+  readonly tenant: string;
+  readonly record: ExecRecord;
+  session?: ExecSession;
+}
+
+/** Execs live in the daemon's memory, as in dockerd: after a restart their ids are unknown. Ended ones are kept, bounded. */
+export class ExecUseCases implements Execs {
+  readonly #parts: CloudParts;
+  readonly #events: EventRecorder;
+  readonly #held = new Map<string, Held>();
+
+  constructor(parts: CloudParts, events: EventRecorder) {
+    this.#parts = parts;
+    this.#events = events;
+  }
+
+  async create(caller: Caller, podRef: string, spec: ExecSpec, given: unknown): Promise<ExecRecord> {
+    const pod = mustRun(findPod(this.#parts, caller, podRef));
+    if (spec.args.length === 0 || spec.args[0] === '')
+      throw new KraudError('invalid', 'No exec command specified');
+    this.#trim();
+    const record: ExecRecord = {
+      id: newId(this.#parts.random),
+      podUid: pod.meta.uid,
+      container: mainContainer(pod).name,
+      spec,
+      given,
+      state: 'created',
+      exitCode: null,
+      pid: 0,
+    };
+    this.#held.set(record.id, { tenant: caller.tenant, record });
+    await this.#events.pod(caller, `exec_create: ${spec.args.join(' ')}`, pod, { execID: record.id });
+    return record;
+  }
+
+  get(caller: Caller, id: string): ExecRecord {
+    return this.#find(caller, id).record;
+  }
+
+  listFor(uid: string): string[] {
+    return [...this.#held.values()]
+      .filter((held) => held.record.podUid === uid && held.record.state !== 'exited')
+      .map((held) => held.record.id);
+  }
+
+  async start(
+    caller: Caller,
+    id: string,
+    options: { detach: boolean; tty: boolean; size?: TerminalSize },
+  ): Promise<ExecStreams> {
+    const held = this.#find(caller, id);
+    const { record } = held;
+    if (record.state === 'running') throw new KraudError('conflict', `exec command ${id} is already running`);
+    if (record.state === 'exited') throw new KraudError('conflict', `exec command ${id} has already run`);
+    const pod = mustRun(findPod(this.#parts, caller, record.podUid));
+    record.state = 'running';
+    try {
+      const container = mainContainer(pod);
+      const spec: ExecSpec = {
+        ...record.spec,
+        env: [...container.env, ...record.spec.env],
+        cwd: record.spec.cwd || container.cwd,
+        user: record.spec.user || container.user,
+        privileged: record.spec.privileged || container.privileged,
+        stdin: record.spec.stdin && !options.detach,
+        ...(options.size ? { size: options.size } : {}),
+      };
+      held.session = await this.#parts.hostOf(pod.spec.host).exec(record.podUid, record.container, spec);
+    } catch (error) {
+      record.state = 'exited';
+      record.exitCode = error instanceof KraudError && /permission denied/i.test(error.message) ? 126 : 127;
+      throw error;
+    }
+    const session = held.session;
+    record.pid = session.pid;
+    session.exit.then(
+      ({ code }) => this.#ended(held, code),
+      () => this.#ended(held, 137),
+    );
+    await this.#events.pod(caller, `exec_start: ${record.spec.args.join(' ')}`, pod, { execID: record.id });
+    if (options.detach) void drain(session);
+    return session;
+  }
+
+  async resize(caller: Caller, id: string, size: TerminalSize): Promise<void> {
+    const held = this.#find(caller, id);
+    if (!held.session || held.record.state !== 'running')
+      throw new KraudError('conflict', `exec ${id} is not running`);
+    await held.session.resize(size);
+  }
+
+  #find(caller: Caller, id: string): Held {
+    const held = this.#held.get(id);
+    if (!held || held.tenant !== caller.tenant)
+      throw new KraudError('not-found', `No such exec instance: ${id}`);
+    return held;
+  }
+
+  #ended(held: Held, code: number): void {
+    held.record.state = 'exited';
+    held.record.exitCode = code;
+    held.record.pid = 0;
+    delete held.session;
+  }
+
+  /** Forgets the oldest ended ones past the limit; refuses new ones when too many are going on. */
+  #trim(): void {
+    const { execsKept, execsMax } = this.#parts.limits;
+    let over = this.#held.size - execsKept;
+    for (const [id, held] of this.#held) {
+      if (over <= 0) break;
+      if (held.record.state !== 'exited') continue;
+      this.#held.delete(id);
+      over -= 1;
+    }
+    if (this.#held.size >= execsMax) throw new KraudError('exhausted', `more than ${execsMax} execs at once`);
+  }
+}
+
+/** What nobody reads is thrown away, so that the program isn't stopped by it. */
+async function drain(session: ExecSession): Promise<void> {
+  try {
+    for await (const _ of session.output()) {
+      // Only taken off the pipe.
+    }
+  } catch {
+    // The exit says how it ended.
+  }
+}

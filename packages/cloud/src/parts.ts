@@ -1,0 +1,19 @@
+import type { Clock, Logger, Random } from '@kraud/base';
+import type { HostApi } from '@kraud/host';
+import type { CloudLimits } from './limits.ts';
+import type { Table } from './table.ts';
+
+/** What the use cases work with; `daemon` fills it in. */
+export interface CloudParts {
+  readonly pods: Table<'Pod'>;
+  readonly images: Table<'Image'>;
+  readonly volumes: Table<'Volume'>;
+  readonly networks: Table<'Network'>;
+  /** The host by name; `unavailable` when it can't be reached. */
+  readonly hostOf: (name: string | undefined) => HostApi;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly limits: CloudLimits;
+  readonly instanceId: string;
+}

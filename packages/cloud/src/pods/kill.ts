@@ -1,0 +1,43 @@
+import { KraudError } from '@kraud/base';
+import { parseSignal } from '../admission/signals.ts';
+import type { Caller } from '../contract.ts';
+import type { CloudParts } from '../parts.ts';
+import { findPod, isUp, keyOf, mainContainer } from './find.ts';
+
+const sigkill = 9;
+
+/** Sends a signal now. One that ends it counts as the user's stop: no restart policy brings it back. */
+export async function killPod(
+  parts: CloudParts,
+  caller: Caller,
+  ref: string,
+  signalText: string,
+): Promise<void> {
+  const signal = parseSignal(signalText || 'SIGKILL');
+  const pod = findPod(parts, caller, ref);
+  if (pod.status.phase === 'restarting') {
+    throw new KraudError(
+      'conflict',
+      `cannot kill container: ${ref}: container ${pod.meta.uid} is not running`,
+    );
+  }
+  if (!isUp(pod)) {
+    throw new KraudError(
+      'conflict',
+      `cannot kill container: ${ref}: container ${pod.meta.uid} is not running`,
+    );
+  }
+  const container = mainContainer(pod);
+  if (signal === sigkill || signal === container.stopSignal) {
+    await parts.pods.mutate(keyOf(pod), (present) => ({
+      ...present,
+      spec: { ...present.spec, run: { ...present.spec.run, stoppedByUser: true } },
+    }));
+  }
+  await parts.hostOf(pod.spec.host).kill(pod.meta.uid, container.name, signal);
+  if (signal === sigkill) {
+    await parts.pods.follow(caller.tenant, pod.meta.uid, (version) =>
+      !version || version.status.serial > pod.status.serial || !isUp(version) ? true : undefined,
+    );
+  }
+}

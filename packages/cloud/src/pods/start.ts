@@ -1,0 +1,70 @@
+import { KraudError } from '@kraud/base';
+import type { Pod } from '@kraud/macro';
+import type { Caller } from '../contract.ts';
+import type { CloudParts } from '../parts.ts';
+import { findPod, keyOf, mainContainer } from './find.ts';
+
+/** Where a start's clock begins, for the boot ledger: milliseconds since 1970. */
+export const startRequested = 'kraud.dev/start-requested-ms';
+
+/** Asks for a run and waits for what comes of it: the program runs, or the reason why it can't. */
+export async function startPod(parts: CloudParts, caller: Caller, ref: string): Promise<Pod> {
+  const requestedMs = parts.clock.now();
+  const found = findPod(parts, caller, ref);
+  let serial = 0;
+  await parts.pods.mutate(keyOf(found), (pod) => {
+    refuseStart(pod);
+    serial = Math.max(pod.spec.run.serial, pod.status.serial) + 1;
+    return {
+      ...pod,
+      meta: { ...pod.meta, annotations: { ...pod.meta.annotations, [startRequested]: String(requestedMs) } },
+      spec: { ...pod.spec, run: { wanted: 'running', serial, stoppedByUser: false } },
+    };
+  });
+  return await waitForRun(parts, found, serial);
+}
+
+function refuseStart(pod: Pod): void {
+  if (pod.meta.deletedAt !== undefined) {
+    throw new KraudError('conflict', 'container is marked for removal and cannot be started');
+  }
+  switch (pod.status.phase) {
+    case 'running':
+      throw new KraudError('unchanged', `container ${pod.meta.uid} is already running`);
+    case 'paused':
+      throw new KraudError('conflict', 'cannot start a paused container, try unpause instead');
+    case 'removing':
+    case 'dead':
+      throw new KraudError('conflict', 'container is marked for removal and cannot be started');
+    default:
+  }
+}
+
+/** Resolves once the run with this serial has begun, even if it is over by now. */
+export async function waitForRun(parts: CloudParts, pod: Pod, serial: number): Promise<Pod> {
+  const signal = AbortSignal.timeout(parts.limits.startTimeoutMs);
+  const name = mainContainer(pod).name;
+  const result = await parts.pods
+    .follow(
+      pod.meta.tenant,
+      pod.meta.uid,
+      (version) => {
+        if (!version) return new KraudError('not-found', `No such container: ${pod.meta.uid}`);
+        if (version.status.serial < serial) return undefined;
+        if (version.status.phase === 'starting') return undefined;
+        const failure = version.status.containers.find((c) => c.name === name)?.error;
+        if (failure && version.status.serial === serial) return new KraudError('invalid', failure);
+        return version;
+      },
+      signal,
+    )
+    .catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+      throw new KraudError(
+        'timeout',
+        `container ${pod.meta.name} did not start within ${parts.limits.startTimeoutMs} ms`,
+      );
+    });
+  if (result instanceof KraudError) throw result;
+  return result;
+}

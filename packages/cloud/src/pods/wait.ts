@@ -1,0 +1,55 @@
+import { KraudError } from '@kraud/base';
+import type { Pod } from '@kraud/macro';
+import type { Caller, WaitCondition } from '../contract.ts';
+import type { CloudParts } from '../parts.ts';
+import { findPod, isUp, mainContainer } from './find.ts';
+
+export interface Exit {
+  exitCode: number;
+  error: string;
+}
+
+function exitOf(pod: Pod): Exit {
+  const name = mainContainer(pod).name;
+  const status = pod.status.containers.find((c) => c.name === name);
+  return { exitCode: status?.exitCode ?? 0, error: '' };
+}
+
+/** Identifies the run whose end was last seen, so that the next end can be told from it. */
+function endOf(pod: Pod): string {
+  return `${pod.status.serial} ${pod.status.containers[0]?.finishedAt ?? ''}`;
+}
+
+export async function waitPod(
+  parts: CloudParts,
+  caller: Caller,
+  ref: string,
+  condition: WaitCondition,
+  options: { ready?: () => void; signal: AbortSignal },
+): Promise<Exit> {
+  const found = findPod(parts, caller, ref);
+  let last = exitOf(found);
+  const atFirst = endOf(found);
+  const result = parts.pods.follow(
+    caller.tenant,
+    found.meta.uid,
+    (version) => {
+      if (!version) return last;
+      last = exitOf(version);
+      const over =
+        !isUp(version) && version.status.phase !== 'starting' && version.status.phase !== 'restarting';
+      if (condition === 'not-running' && over) return last;
+      if (condition === 'next-exit' && !isUp(version) && version.status.phase !== 'starting') {
+        const finished = version.status.containers[0]?.finishedAt !== undefined;
+        if (finished && endOf(version) !== atFirst) return last;
+      }
+      return undefined;
+    },
+    options.signal,
+  );
+  options.ready?.();
+  return await result.catch((error: unknown) => {
+    if (!options.signal.aborted) throw error;
+    throw new KraudError('canceled', 'the client went away');
+  });
+}

@@ -1,0 +1,72 @@
+import { codeOf, KraudError, newId, parseBytes } from '@kraud/base';
+import { defaultNamespace, type Volume } from '@kraud/macro';
+import type { WantedVolume } from '../admission/mounts.ts';
+import type { Caller } from '../contract.ts';
+import type { CloudParts } from '../parts.ts';
+
+const driverNames = ['local', 'lv'];
+
+/** The volume's size from its options; every other option is refused by name. */
+export function volumeSize(
+  parts: Pick<CloudParts, 'limits'>,
+  driver: string,
+  options: Record<string, string>,
+): number {
+  if (!driverNames.includes(driver)) {
+    throw new KraudError(
+      'not-found',
+      `error looking up volume plugin ${driver}: plugin "${driver}" not found`,
+    );
+  }
+  let sizeBytes = parts.limits.volumeBytesDefault;
+  for (const [name, value] of Object.entries(options)) {
+    if (name === 'size') sizeBytes = parseBytes(value);
+    else
+      throw new KraudError(
+        'invalid',
+        `create volume: option '${name}' is not supported by the ${driver} driver (only 'size' is)`,
+      );
+  }
+  return sizeBytes;
+}
+
+/** The volume by this name, made if it is missing. One that is there with another driver or options is a `conflict`. */
+export async function ensureVolume(
+  parts: CloudParts,
+  caller: Caller,
+  wanted: WantedVolume,
+  owner: { kind: string; uid: string; name: string } | undefined,
+): Promise<{ volume: Volume; made: boolean }> {
+  const key = { tenant: caller.tenant, namespace: defaultNamespace, name: wanted.name };
+  const present = parts.volumes.get(key);
+  if (present) {
+    if (present.spec.driver !== wanted.driver) {
+      throw new KraudError('conflict', `create ${wanted.name}: conflict: volume name must be unique`);
+    }
+    return { volume: present, made: false };
+  }
+  const sizeBytes = volumeSize(parts, wanted.driver, wanted.options);
+  const volume: Volume = {
+    kind: 'Volume',
+    meta: {
+      uid: newId(parts.random),
+      ...key,
+      labels: wanted.labels,
+      annotations: {},
+      generation: 1,
+      ...(owner ? { owner } : {}),
+      finalizers: [],
+      createdAt: new Date(parts.clock.now()).toISOString(),
+    },
+    spec: { driver: wanted.driver, options: wanted.options, sizeBytes, anonymous: wanted.anonymous },
+    status: {},
+    given: {},
+  };
+  await parts.hostOf(undefined).volumes.create(key, { sizeBytes });
+  try {
+    return { volume: await parts.volumes.create(volume), made: true };
+  } catch (error) {
+    if (codeOf(error) !== 'exists') throw error;
+    return await ensureVolume(parts, caller, wanted, owner);
+  }
+}
