@@ -12,7 +12,7 @@ export function overlay<T extends object>(section: string, defaults: T, given: u
   if (typeof given !== 'object' || Array.isArray(given)) {
     throw new KraudError('invalid', `config: '${section}' must be a table of settings`);
   }
-  const result: Record<string, unknown> = { ...defaults };
+  const result: Record<string, unknown> = Object.fromEntries(Object.entries(defaults));
   for (const [name, value] of Object.entries(given)) {
     const present = result[name];
     const path = `${section}.${name}`;

@@ -1,0 +1,56 @@
+import { messageOf } from '@kraud/base';
+import { Command } from 'commander';
+import pico from 'picocolors';
+import { down } from './commands/down.ts';
+import { showHost } from './commands/host.ts';
+import { status } from './commands/status.ts';
+import { up } from './commands/up.ts';
+import { showVersion } from './commands/version.ts';
+import { dataDirDefault, socketOf } from './place.ts';
+
+interface Options {
+  dataDir: string;
+  docker?: string;
+  config?: string;
+  json: boolean;
+}
+
+const program = new Command('kra')
+  .description('The command line of Kraud')
+  .option('--data-dir <dir>', 'the local daemon’s data directory', dataDirDefault)
+  .option('--docker <address>', 'the daemon’s Docker address, unix:///path.sock')
+  .option('--json', 'print JSON', false);
+
+const globals = (): Options & { socket: string } => {
+  const options = program.opts<Options>();
+  return { ...options, socket: socketOf(options) };
+};
+
+program
+  .command('version')
+  .description('print the versions of kra and of the daemon')
+  .action(() => showVersion(globals()));
+program
+  .command('host')
+  .description('show this host: its capacity, and which accelerator runs its VMs and why')
+  .action(() => showHost(globals()));
+program
+  .command('up')
+  .description('start the local daemon in the background')
+  .option('--config <file>', 'limits and defaults, YAML or JSON')
+  .action((options: { config?: string }) => up({ ...globals(), config: options.config }));
+program
+  .command('down')
+  .description('end the local daemon; pods go on')
+  .action(() => down(globals()));
+program
+  .command('status')
+  .description('say whether the local daemon runs')
+  .action(() => status(globals()));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  console.error(`${pico.red('error:')} ${messageOf(error)}`);
+  process.exitCode = 1;
+}
