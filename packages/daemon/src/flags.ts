@@ -4,7 +4,7 @@ import { KraudError } from '@kraud/base';
 export const usage = `Usage: kraudd --data-dir DIR [--docker unix:///path.sock] [--config FILE] [--log-level LEVEL]
 
   --data-dir DIR        where everything is kept (default /var/lib/kraud)
-  --docker ADDRESS      where the Docker API listens (default unix:///run/kraud/docker.sock)
+  --docker ADDRESS      where the Docker API listens (default unix://DIR/docker.sock)
   --config FILE         limits and defaults, YAML or JSON
   --log-level LEVEL     debug, info, warn or error (default info)
   --version             print the version and end

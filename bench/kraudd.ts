@@ -1,0 +1,67 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { command } from './command.ts';
+
+const kra = join(import.meta.dirname, '../bin/kra');
+
+/** A daemon of its own on a directory of its own, driven by the real docker CLI. */
+export class Kraudd {
+  readonly dir: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly #socket: string;
+
+  constructor(dir: string) {
+    this.dir = dir;
+    this.#socket = join(dir, 'docker.sock');
+    this.env = { ...process.env, DOCKER_HOST: `unix://${this.#socket}`, DOCKER_CONFIG: join(dir, 'client') };
+  }
+
+  async start(config: object): Promise<void> {
+    mkdirSync(this.dir, { recursive: true });
+    const file = join(this.dir, 'config.json');
+    writeFileSync(file, JSON.stringify(config));
+    await this.#kra('up', '--config', file);
+  }
+
+  async stop(): Promise<void> {
+    const ids = (await this.docker('ps', '-aq')).split('\n').filter((id) => id !== '');
+    if (ids.length > 0) await this.docker('rm', '-f', ...ids);
+    await this.#kra('down');
+  }
+
+  async docker(...args: string[]): Promise<string> {
+    return await command('docker', args, { env: this.env });
+  }
+
+  async info(): Promise<{
+    Kraud: { Accelerator: string; WarmSlots: number; WarmSlotsMax: number; Pid: number };
+  }> {
+    return await this.get('/info');
+  }
+
+  async get<T>(path: string): Promise<T> {
+    return await new Promise((resolve, reject) => {
+      get({ socketPath: this.#socket, path }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('end', () => resolve(JSON.parse(Buffer.concat(chunks).toString()) as T));
+      }).on('error', reject);
+    });
+  }
+
+  /** Waits until `count` slots are ready, and a moment more so that making them isn't measured. */
+  async warm(count: number): Promise<void> {
+    const deadline = Date.now() + 60_000;
+    while ((await this.info()).Kraud.WarmSlots < count) {
+      if (Date.now() > deadline) throw new Error(`no ${count} warm slots within 60 s`);
+      await delay(50);
+    }
+    await delay(100);
+  }
+
+  async #kra(...args: string[]): Promise<void> {
+    await command(kra, ['--data-dir', this.dir, '--docker', `unix://${this.#socket}`, ...args]);
+  }
+}
