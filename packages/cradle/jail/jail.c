@@ -7,6 +7,7 @@
  *   --uid N            user and group of the VMM
  *   --cgroup DIR       joined by all of us; may be repeated (one per controller on cgroup v1)
  *   --file SRC NAME    one more host file, read-only, as /NAME in the jail; may be repeated
+ *   --writable-file …  the same, but writable: the memory of a template that is being made
  *   --kvm              /dev/kvm is there
  *   --hostpaths        DIR/hostpaths is shown, later mounts in it too, and the VMM keeps what faithful file
  *                      ownership needs (CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, FSETID)
@@ -47,7 +48,7 @@ struct options {
 	uid_t uid;
 	const char *cgroups[LISTS_MAX];
 	int cgroup_count;
-	struct { const char *source, *name; } files[LISTS_MAX];
+	struct { const char *source, *name; int writable; } files[LISTS_MAX];
 	int file_count;
 	const char *preload;
 	int kvm, hostpaths;
@@ -103,7 +104,8 @@ static void parse(int argc, char **argv, struct options *o)
 		else if (!strcmp(arg, "--preload")) o->preload = next_arg(argc, argv, &i);
 		else if (!strcmp(arg, "--kvm")) o->kvm = 1;
 		else if (!strcmp(arg, "--hostpaths")) o->hostpaths = 1;
-		else if (!strcmp(arg, "--file")) {
+		else if (!strcmp(arg, "--file") || !strcmp(arg, "--writable-file")) {
+			o->files[o->file_count].writable = arg[2] == 'w';
 			o->files[o->file_count].source = next_arg(argc, argv, &i);
 			o->files[o->file_count++].name = next_arg(argc, argv, &i);
 		} else if (!strcmp(arg, "--")) {
@@ -183,7 +185,7 @@ static void build_root(const struct options *o)
 	for (int i = 0; i < o->file_count; i++) {
 		const char *target = join(root, o->files[i].name);
 		make_file(target);
-		bind_mount(o->files[i].source, target, MS_RDONLY | MS_NODEV);
+		bind_mount(o->files[i].source, target, MS_NODEV | (o->files[i].writable ? 0 : MS_RDONLY));
 	}
 	mount_or_die(NULL, root, NULL, MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NOEXEC, NULL);
 	if (chdir(root) < 0) die("chdir %s", root);

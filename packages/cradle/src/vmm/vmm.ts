@@ -1,0 +1,143 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, KraudError, messageOf } from '@kraud/base';
+import type { VmExit } from '../contract.ts';
+import type { Cgroups } from '../jail/cgroups.ts';
+import { logOf } from '../jail/launch.ts';
+import { isAlive, killProcess, type ProcessMark } from '../process.ts';
+import { QmpClient, type QmpEvent } from '../qmp/client.ts';
+import { jailPaths } from './arguments.ts';
+import { connectUnix } from './socket.ts';
+
+export interface VmmIdentity {
+  /** Of its directory and its control group. */
+  readonly name: string;
+  readonly dir: string;
+  readonly mark: ProcessMark;
+}
+
+const qmpTimeoutMs = 20_000;
+const exitPollMs = 5;
+const exitFileTimeoutMs = 2_000;
+const consoleTailChars = 400;
+
+/**
+ * A live VMM process that we hold the QMP conversation with. `exited` settles once, after the process is gone, with
+ * the reason as far as it can be known; whatever breaks the conversation ends the VMM.
+ */
+export class Vmm {
+  readonly identity: VmmIdentity;
+  readonly exited: Promise<VmExit>;
+  readonly #clock: Clock;
+  readonly #cgroups: Cgroups;
+  readonly #qmp: QmpClient;
+  #ending: VmExit | undefined;
+  #gone = false;
+
+  private constructor(identity: VmmIdentity, qmp: QmpClient, clock: Clock, cgroups: Cgroups) {
+    this.identity = identity;
+    this.#qmp = qmp;
+    this.#clock = clock;
+    this.#cgroups = cgroups;
+    this.exited = this.#watch();
+  }
+
+  static async connect(
+    identity: VmmIdentity,
+    world: { clock: Clock; cgroups: Cgroups; signal?: AbortSignal | undefined },
+  ): Promise<Vmm> {
+    const alive = (): Promise<boolean> => isAlive(identity.mark);
+    const path = join(identity.dir, jailPaths.qmp);
+    let onEvent: (event: QmpEvent) => void = () => {};
+    try {
+      const { clock, signal } = world;
+      const socket = await connectUnix(path, { clock, timeoutMs: qmpTimeoutMs, alive, signal });
+      const qmp = await QmpClient.open(socket, (event) => onEvent(event));
+      const vmm = new Vmm(identity, qmp, world.clock, world.cgroups);
+      onEvent = (event) => vmm.#onEvent(event);
+      return vmm;
+    } catch (error) {
+      if (world.signal?.aborted) throw error;
+      const words = await logOf(identity.dir);
+      throw new KraudError('unavailable', `the VMM did not start: ${words || messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  execute(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+    return this.#qmp.execute(command, args);
+  }
+
+  /** Ends the VMM at once. The guest isn't asked. */
+  async kill(): Promise<void> {
+    this.#ending ??= { reason: 'stopped', detail: 'stopped' };
+    await killProcess(this.identity.mark);
+    await this.exited;
+  }
+
+  /** Lets the VMM go on without us. */
+  abandon(): void {
+    this.#abandoned = true;
+    this.#qmp.close();
+  }
+  #abandoned = false;
+
+  #onEvent(event: QmpEvent): void {
+    if (event.event === 'SHUTDOWN' && event.data.guest === true)
+      void this.#guestEnded(String(event.data.reason));
+  }
+
+  /** The VMM is paused, so that what the guest's kernel said last can still be read. */
+  async #guestEnded(how: string): Promise<void> {
+    if (this.#ending) return;
+    const ending = { reason: 'guest' as const, detail: `the guest ended (${how})` };
+    this.#ending = ending;
+    try {
+      const text = String(
+        await this.execute('ringbuf-read', { device: 'console', size: 65536, format: 'utf8' }),
+      );
+      const panic = /Kernel panic[^\n]*/.exec(text)?.[0] ?? text.slice(-consoleTailChars).trim();
+      if (panic !== '') this.#ending = { ...ending, detail: `${ending.detail}: ${panic.trim()}` };
+    } catch {
+      // The VMM has gone by itself; that the guest ended is all there is to say.
+    }
+    await killProcess(this.identity.mark);
+  }
+
+  async #watch(): Promise<VmExit> {
+    await this.#qmp.closed;
+    if (this.#abandoned) return new Promise(() => {});
+    await killProcess(this.identity.mark);
+    while (await isAlive(this.identity.mark)) await this.#clock.sleep(exitPollMs);
+    const exit = this.#ending ?? (await this.#whyGone());
+    this.#gone = true;
+    return exit;
+  }
+
+  async #whyGone(): Promise<VmExit> {
+    const status = await this.#exitStatus();
+    if ((await this.#cgroups.oomKills(this.identity.name)) > 0) {
+      return { reason: 'oom', detail: 'the VM hit its memory limit on the host and was killed' };
+    }
+    const words = await logOf(this.identity.dir);
+    const detail = `the VMM ended by itself (${status})${words && `: ${words}`}`;
+    if (status.startsWith('signal')) return { reason: 'killed', detail: `the VMM was killed (${status})` };
+    return { reason: 'crashed', detail };
+  }
+
+  /** What the keeper left: `exit 1`, `signal 9`. */
+  async #exitStatus(): Promise<string> {
+    const deadline = this.#clock.monotonic() + exitFileTimeoutMs;
+    while (this.#clock.monotonic() < deadline) {
+      const text = await readFile(join(this.identity.dir, 'exit'), 'utf8').catch(() => '');
+      if (text !== '') return text.trim();
+      await this.#clock.sleep(exitPollMs);
+    }
+    return 'unknown';
+  }
+}
