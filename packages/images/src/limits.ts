@@ -12,6 +12,8 @@ export interface ImageLimits {
   readonly entriesMax: number;
   /** Layers in one image. */
   readonly layersMax: number;
+  /** All paths, link targets and attributes of one layer, which are kept in memory while it is merged. */
+  readonly nameBytesMax: number;
   /** All contents of one image, unpacked. */
   readonly unpackedBytesMax: number;
   /** One file. */
@@ -26,13 +28,16 @@ export interface ImageLimits {
   readonly xattrBytesMax: number;
   /** A config or manifest document. */
   readonly documentBytesMax: number;
+  /** Files in a `docker save` or OCI archive. */
+  readonly archiveFilesMax: number;
   /** One compressed layer. */
   readonly blobBytesMax: number;
 }
 
 export const imageLimits: ImageLimits = {
-  entriesMax: 2_000_000,
+  entriesMax: 1_000_000,
   layersMax: 127,
+  nameBytesMax: 256 * MiB,
   unpackedBytesMax: 48 * GiB,
   fileBytesMax: 32 * GiB,
   ratioMax: 1_000,
@@ -42,5 +47,6 @@ export const imageLimits: ImageLimits = {
   symlinkBytesMax: 4 * KiB - 1,
   xattrBytesMax: 64 * KiB,
   documentBytesMax: 8 * MiB,
+  archiveFilesMax: 10_000,
   blobBytesMax: 32 * GiB,
 };
