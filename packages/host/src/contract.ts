@@ -60,6 +60,8 @@ export interface OutputQuery {
   untilNs?: bigint;
   /** `no`: up to what is there now. `run`: until the present run ends, or, when none is on, the next one. */
   follow: 'no' | 'run';
+  /** Entries may hold several lines: for readers that only pass bytes on. */
+  chunks?: boolean;
 }
 
 /** A piece of output: at most one line; `data` includes the line's end when it has one. */

@@ -1,0 +1,49 @@
+import { GiB, KiB, MiB } from '@kraud/base';
+
+/** Every limit of the host agent; `daemon` may set each. */
+export interface HostLimits {
+  /** All kept output of a container that sets no rotation of its own; the oldest goes first. */
+  readonly logBytesMax: number;
+  /** Output is kept in files of this size when the container sets none. */
+  readonly logFileBytes: number;
+  /** Spool of a container whose log driver is `none`: only attached clients read it. */
+  readonly logSpoolBytes: number;
+  /** What a reader of logs holds in memory. */
+  readonly logReadBytes: number;
+  /** Output that a guest holds until it is written here. */
+  readonly guestLogBufferBytes: number;
+  /** A file call's VM stays for the next call this long. */
+  readonly toolboxIdleMs: number;
+  /** After SIGKILL, how long the guest has to report the exit before its VM is ended. */
+  readonly killGraceMs: number;
+  /** A VM of an earlier daemon that doesn't answer within this is taken for lost. */
+  readonly adoptTimeoutMs: number;
+  /** Connections to one socket mount that may wait to be accepted. */
+  readonly socketAcceptsPending: number;
+  /** Output of a health probe that is kept. */
+  readonly healthOutputBytes: number;
+  readonly heartbeatMs: number;
+  /** Bytes of free disk below which nothing is started. */
+  readonly diskFreeBytesMin: number;
+  /** Events that may wait for a pod's owner. */
+  readonly ownerEventsMax: number;
+  /** How long a drain waits for what is going on. */
+  readonly drainMs: number;
+}
+
+export const hostLimits: HostLimits = {
+  logBytesMax: GiB,
+  logFileBytes: 64 * MiB,
+  logSpoolBytes: 8 * MiB,
+  logReadBytes: 256 * KiB,
+  guestLogBufferBytes: MiB,
+  toolboxIdleMs: 300,
+  killGraceMs: 10_000,
+  adoptTimeoutMs: 10_000,
+  socketAcceptsPending: 4,
+  healthOutputBytes: 4 * KiB,
+  heartbeatMs: 10_000,
+  diskFreeBytesMin: 64 * MiB,
+  ownerEventsMax: 100_000,
+  drainMs: 10_000,
+};
