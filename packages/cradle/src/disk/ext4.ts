@@ -81,7 +81,9 @@ export class DiskMaker {
     try {
       await (await open(path, 'wx', 0o600)).close();
       await truncate(path, sizeBytes);
-      await run('mkfs.ext4', ['-q', '-F', '-m', '0', '-O', features, '-J', 'size=8', '-E', extended, path]);
+      const journal = `size=${sizeBytes < 64 * MiB ? 4 : 8}`;
+      const shape = ['-b', String(blockBytes), '-m', '0', '-O', features, '-J', journal, '-E', extended];
+      await run('mkfs.ext4', ['-q', '-F', ...shape, path]);
       return await writtenBlocks(path);
     } catch (error) {
       if (isErrno(error, 'ENOENT'))

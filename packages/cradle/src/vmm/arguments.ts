@@ -19,7 +19,7 @@ export const jailPaths = {
 export interface VmmSettings {
   readonly accelerator: 'kvm' | 'tcg';
   readonly size: SizeClass;
-  /** `make`: boots, its memory is the template's. `clone`: memory is private, device state comes in on fd 3. */
+  /** `make`: boots, its memory is the template's. `clone`: memory is private, device state comes in over fd 3, once asked for. */
   readonly mode: 'make' | 'clone';
   /** QEMU 8.2 and up map a read-only file as private memory; older ones need the preload. */
   readonly readOnlyMemory: boolean;
@@ -106,6 +106,6 @@ export function vmmArguments(settings: VmmSettings): string[] {
     const share9p = `local,id=hostpaths,path=${jailPaths.hostPaths},security_model=passthrough,multidevs=remap`;
     args.push('-fsdev', share9p, '-device', `virtio-9p-device,fsdev=hostpaths,mount_tag=${hostPathsTag}`);
   }
-  if (mode === 'clone') args.push('-incoming', 'fd:3');
+  if (mode === 'clone') args.push('-incoming', 'defer');
   return args;
 }

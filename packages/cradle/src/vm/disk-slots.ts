@@ -1,0 +1,113 @@
+import { chown, link, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isErrno, KraudError, messageOf } from '@kraud/base';
+import { allDisks, emptyNode, jailPaths, slotNode } from '../vmm/arguments.ts';
+import type { Vmm } from '../vmm/vmm.ts';
+
+export interface DiskFile {
+  /** The slot: `d0` … `d10`. */
+  readonly node: string;
+  readonly path: string;
+}
+
+/**
+ * The disk slots of one VMM. A file is hard-linked into the VM's directory, so that its jail shows it, and swapped
+ * into the slot; the guest's device stays. Image files keep their owner and can't be written; data files belong to
+ * the VMM's user while it has them.
+ */
+export class DiskSlots {
+  readonly #vmm: Vmm;
+  readonly #uid: number;
+  readonly #attached = new Map<string, string>();
+  #serial = 0;
+
+  constructor(vmm: Vmm, uid: number) {
+    this.#vmm = vmm;
+    this.#uid = uid;
+  }
+
+  /** All or none. */
+  async attach(files: readonly DiskFile[]): Promise<void> {
+    const nodes: { node: string; file: Record<string, unknown>; name: string }[] = [];
+    for (const { node, path } of files) {
+      const disk = diskOf(node);
+      this.#serial += 1;
+      const name = `${node}-${this.#serial}`;
+      await this.#admit(path, name, disk);
+      nodes.push({
+        node,
+        name,
+        file: {
+          driver: 'file',
+          'node-name': name,
+          filename: `${jailPaths.disks}/${name}`,
+          'read-only': disk.readOnly,
+          discard: disk.readOnly ? 'ignore' : 'unmap',
+        },
+      });
+    }
+    const added = nodes.map(({ file }) => this.#vmm.execute('blockdev-add', file));
+    const options = nodes.map(({ node, name }) => slotNode(diskOf(node), name));
+    const swapped = this.#vmm.execute('blockdev-reopen', { options });
+    const outcomes = await Promise.allSettled([...added, swapped]);
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed) {
+      for (const { name } of nodes)
+        await this.#vmm.execute('blockdev-del', { 'node-name': name }).catch(() => {});
+      const words = messageOf(failed.reason);
+      const inUse = /write.*lock|lock.*write/i.test(words);
+      throw new KraudError(inUse ? 'conflict' : 'internal', `cannot attach disks: ${words}`, {
+        cause: failed.reason,
+      });
+    }
+    await Promise.all(nodes.map(({ node, name }) => this.#drop(node, name)));
+  }
+
+  /** The slots show zeroes again, and the files are closed. */
+  async detachAll(): Promise<void> {
+    const disks = allDisks().filter((disk) => this.#attached.has(disk.node));
+    if (disks.length === 0) return;
+    await Promise.all([
+      ...disks.map((disk) => this.#vmm.execute('blockdev-add', emptyNode(disk))),
+      this.#vmm.execute('blockdev-reopen', {
+        options: disks.map((disk) => slotNode(disk, `${disk.node}-empty`)),
+      }),
+    ]);
+    await Promise.all(disks.map((disk) => this.#drop(disk.node, `${disk.node}-empty`)));
+  }
+
+  /** Deletes what the slot showed before, now that it shows `name`. */
+  async #drop(node: string, name: string): Promise<void> {
+    const before = this.#attached.get(node) ?? `${node}-empty`;
+    if (name === `${node}-empty`) this.#attached.delete(node);
+    else this.#attached.set(node, name);
+    await this.#vmm.execute('blockdev-del', { 'node-name': before });
+  }
+
+  async #admit(path: string, name: string, disk: { sizeBytes: number; readOnly: boolean }): Promise<void> {
+    const target = join(this.#vmm.identity.dir, 'disks', name);
+    try {
+      const facts = await stat(path);
+      if (!facts.isFile() || facts.size !== disk.sizeBytes) {
+        throw new KraudError('corrupt', `${path} is no disk of ${disk.sizeBytes} bytes`);
+      }
+      await link(path, target);
+      if (!disk.readOnly) await chown(target, this.#uid, this.#uid);
+    } catch (error) {
+      if (isErrno(error, 'ENOENT'))
+        throw new KraudError('not-found', `there is no disk at ${path}`, { cause: error });
+      if (isErrno(error, 'EXDEV')) {
+        throw new KraudError('invalid', `${path} is not on the file system of the data directory`, {
+          cause: error,
+        });
+      }
+      throw error;
+    }
+  }
+}
+
+function diskOf(node: string): { node: string; sizeBytes: number; readOnly: boolean } {
+  const disk = allDisks().find((d) => d.node === node);
+  if (!disk) throw new KraudError('invalid', `there is no disk slot ${node}`);
+  return disk;
+}

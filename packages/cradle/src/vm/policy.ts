@@ -1,0 +1,22 @@
+/**
+ * The life of a VM that a pod has:
+ *
+ *        suspend            stop, kill
+ *     ┌───────────> suspended ───────┐
+ *  running <─────────┘               ├──> stopping ──> gone
+ *     │     resume                   │
+ *     ├──────────────────────────────┘
+ *     └──────────────── the VMM ended by itself ─────> gone      (also from suspended)
+ */
+export type VmState = 'running' | 'suspended' | 'stopping' | 'gone';
+export type VmRequest = 'suspend' | 'resume' | 'stop' | 'kill';
+
+/** What to do with a request: carry it out, nothing (it is so already), or refuse it. */
+export type Verdict = 'do' | 'done' | 'refuse';
+
+export function judge(state: VmState, request: VmRequest): Verdict {
+  if (request === 'stop' || request === 'kill') return state === 'gone' ? 'done' : 'do';
+  if (state === 'stopping' || state === 'gone') return 'refuse';
+  const wanted: VmState = request === 'suspend' ? 'suspended' : 'running';
+  return state === wanted ? 'done' : 'do';
+}

@@ -1,0 +1,159 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, type Logger, messageOf, newShortId, type Random } from '@kraud/base';
+import type { Accelerator, SizeClass } from '../contract.ts';
+import type { Cgroups } from '../jail/cgroups.ts';
+import { launchJailed, makeVmDir, sealRun } from '../jail/launch.ts';
+import { killVm, removeVm } from '../jail/remove.ts';
+import type { JailTools } from '../jail/tools.ts';
+import type { Uids } from '../jail/uids.ts';
+import type { CradleLimits } from '../limits.ts';
+import { isAlive } from '../process.ts';
+import { vmmArguments } from '../vmm/arguments.ts';
+import { Vmm } from '../vmm/vmm.ts';
+import { DiskSlots } from './disk-slots.ts';
+import { readRecord, type VmRecord, vmNames, writeRecord } from './record.ts';
+
+/** A VM with a live VMM, in its jail, whoever it is for. */
+export interface Machine {
+  readonly record: VmRecord;
+  readonly dir: string;
+  readonly vmm: Vmm;
+  readonly disks: DiskSlots;
+}
+
+export interface LaunchPlan {
+  readonly size: SizeClass;
+  readonly accelerator: Accelerator;
+  readonly mode: 'make' | 'clone';
+  /** The guest's memory: the template's own for clones, a new file for `make`. */
+  readonly memoryPath: string;
+  /** Device state for a clone. */
+  readonly stateFd?: number;
+  /** `background` for what nobody waits for. */
+  readonly weight: 'background' | 'normal';
+}
+
+export interface YardOptions {
+  readonly dataDir: string;
+  readonly vmmPath: string;
+  readonly readOnlyMemory: boolean;
+  readonly kernel: string;
+  readonly initramfs: string;
+  readonly tools: JailTools;
+  readonly cgroups: Cgroups;
+  readonly uids: Uids;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly limits: CradleLimits;
+}
+
+/**
+ * Where VMs are put up and taken down. Each has a directory `vms/NAME`, a control group NAME and a user of its own;
+ * all three are there from before its first process until after its last.
+ */
+export class Yard {
+  readonly #options: YardOptions;
+  readonly #vmsDir: string;
+
+  constructor(options: YardOptions) {
+    this.#options = options;
+    this.#vmsDir = join(options.dataDir, 'vms');
+  }
+
+  /** Answers once QMP is up; a VM that fails to come up, or is no longer wanted, leaves nothing. */
+  async launch(plan: LaunchPlan, signal?: AbortSignal): Promise<Machine> {
+    const { cgroups, uids, limits, clock } = this.#options;
+    const name = newShortId(this.#options.random);
+    const dir = join(this.#vmsDir, name);
+    const uid = uids.take();
+    const making: VmRecord = {
+      version: 1,
+      name,
+      uid,
+      state: 'making',
+      size: plan.size,
+      accelerator: plan.accelerator,
+      warm: false,
+    };
+    try {
+      await makeVmDir(dir, uid);
+      await writeRecord(dir, making);
+      await cgroups.make(name);
+      await cgroups.limit(name, { memoryBytes: plan.size.memoryMiB * 1024 * 1024 + limits.overheadBytes });
+      await cgroups.weigh(name, plan.weight);
+      const mark = await launchJailed(this.#options.tools, {
+        dir,
+        uid,
+        cgroups: cgroups.dirs(name),
+        files: [
+          { source: plan.memoryPath, name: 'memory', writable: plan.mode === 'make' },
+          { source: this.#options.kernel, name: 'kernel' },
+          { source: this.#options.initramfs, name: 'initramfs' },
+        ],
+        kvm: plan.accelerator.kind === 'kvm',
+        hostPaths: plan.size.hostPaths,
+        preload: plan.mode === 'clone' && !this.#options.readOnlyMemory,
+        ...(plan.stateFd === undefined ? {} : { stateFd: plan.stateFd }),
+        command: [
+          this.#options.vmmPath,
+          ...vmmArguments({
+            accelerator: plan.accelerator.kind,
+            size: plan.size,
+            mode: plan.mode,
+            readOnlyMemory: this.#options.readOnlyMemory,
+          }),
+        ],
+      });
+      const record = { ...making, mark };
+      await writeRecord(dir, record);
+      const vmm = await Vmm.connect({ name, dir, mark }, { clock, cgroups, signal });
+      if (plan.mode === 'clone') await sealRun(dir);
+      return { record, dir, vmm, disks: new DiskSlots(vmm, uid) };
+    } catch (error) {
+      await this.#remove(name, uid);
+      throw error;
+    }
+  }
+
+  /** Ends the VM and removes all it had. */
+  async release(machine: Machine): Promise<void> {
+    await machine.vmm.kill();
+    await this.#remove(machine.record.name, machine.record.uid);
+  }
+
+  /** Keeps what a claimed VM of an earlier daemon needs; removes everything else. Answers the kept. */
+  async sweep(): Promise<Machine[]> {
+    const { cgroups, uids, clock, logger } = this.#options;
+    await mkdir(this.#vmsDir, { recursive: true, mode: 0o700 });
+    const kept: Machine[] = [];
+    for (const name of new Set([...(await vmNames(this.#vmsDir)), ...(await cgroups.names())])) {
+      const dir = join(this.#vmsDir, name);
+      const record = await readRecord(dir);
+      if (record) uids.reserve(record.uid);
+      if (record?.state === 'claimed' && record.mark && (await isAlive(record.mark))) {
+        try {
+          const vmm = await Vmm.connect({ name, dir, mark: record.mark }, { clock, cgroups });
+          kept.push({ record, dir, vmm, disks: new DiskSlots(vmm, record.uid) });
+          continue;
+        } catch (error) {
+          logger.warn(
+            { vm: name, pod: record.spec?.id, error: messageOf(error) },
+            'cannot take over a VM: removed',
+          );
+        }
+      }
+      await this.#remove(name, record?.uid);
+    }
+    return kept;
+  }
+
+  async #remove(name: string, uid: number | undefined): Promise<void> {
+    const { cgroups, clock, uids } = this.#options;
+    const dir = join(this.#vmsDir, name);
+    await killVm(name, dir, cgroups, clock);
+    await removeVm(name, dir, cgroups, clock);
+    if (uid !== undefined) uids.release(uid);
+  }
+}
