@@ -1,2 +1,4 @@
+export * from './cache/index.ts';
 export * from './model/index.ts';
+export * from './resources/index.ts';
 export * from './store/index.ts';

@@ -10,6 +10,8 @@ export const Meta = Type.Object({
   annotations: Type.Record(Type.String(), Type.String()),
   /** Counts changes of `spec`, from 1. */
   generation: Type.Integer({ minimum: 1 }),
+  /** The store's revision that last changed it; set on everything read, ignored on what is written. */
+  revision: Type.Optional(Type.Integer({ minimum: 1 })),
   owner: Type.Optional(Type.Object({ kind: Type.String(), uid: Type.String(), name: Type.String() })),
   /** Who must clean up before the resource may go. */
   finalizers: Type.Array(Type.String()),

@@ -159,6 +159,14 @@ export const PodStatus = Type.Object({
   serial: Type.Integer({ minimum: 0 }),
   /** Runs that the restart policy asked for, since the user's last start. */
   restartCount: Type.Integer({ minimum: 0 }),
+  /** The restart policy's memory: the run it asked for last (or will at `dueAt`), and how long it waited. */
+  restart: Type.Optional(
+    Type.Object({
+      serial: Type.Integer({ minimum: 0 }),
+      delayMs: Type.Integer({ minimum: 0 }),
+      dueAt: Type.String(),
+    }),
+  ),
   containers: Type.Array(ContainerStatus),
   /** Addresses while it has a VM. */
   network: Type.Optional(

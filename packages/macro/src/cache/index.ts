@@ -1,0 +1,1 @@
+export { Cache, cacheDefaults, type Listener, type ResourceChange } from './cache.ts';

@@ -1,0 +1,54 @@
+import { KraudError } from '@kraud/base';
+import type { Kind } from './kinds.ts';
+import type { ResourceKey } from './meta.ts';
+
+/**
+ * Where a resource stands in the store.
+ *
+ * | kind  | tenant, namespace, name | key                             |
+ * | ----- | ----------------------- | ------------------------------- |
+ * | Pod   | default, default, web-1 | `/pod/default/default/web-1`    |
+ * | Image | acme, default, sha256:… | `/image/acme/default/sha256:…`  |
+ */
+export function keyOf(kind: Kind, key: ResourceKey): string {
+  checkName(kind, key);
+  return `${prefixOf(kind)}${key.tenant}/${key.namespace}/${key.name}`;
+}
+
+/** All of a kind, or all that a tenant has of it. */
+export function prefixOf(kind: Kind, tenant?: string): string {
+  return `/${kind.toLowerCase()}/${tenant === undefined ? '' : `${tenant}/`}`;
+}
+
+/** The resource that a store's key names; undefined if the key is none of ours. */
+export function parseKey(text: string): (ResourceKey & { kind: string }) | undefined {
+  const [empty, kind, tenant, namespace, name, ...more] = text.split('/');
+  if (empty !== '' || !kind || !tenant || !namespace || !name || more.length > 0) return undefined;
+  return { kind, tenant, namespace, name };
+}
+
+const dnsLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+const dockerName = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/;
+const digest = /^sha256:[0-9a-f]{64}$/;
+
+/** What a name may look like. None may hold a slash, so that no key can reach into another's tenant. */
+const namePatterns: { readonly [K in Kind]: RegExp } = {
+  Pod: dockerName,
+  Image: digest,
+  Volume: dockerName,
+  Network: dockerName,
+  Host: /^[a-zA-Z0-9]([-a-zA-Z0-9.]{0,251}[a-zA-Z0-9])?$/,
+  Namespace: dnsLabel,
+  Tenant: dnsLabel,
+  Event: /^[0-9a-z.-]{1,63}$/,
+};
+
+export function checkName(kind: Kind, key: ResourceKey): void {
+  if (!dnsLabel.test(key.tenant)) refuse(kind, 'tenant', key.tenant);
+  if (!dnsLabel.test(key.namespace)) refuse(kind, 'namespace', key.namespace);
+  if (!namePatterns[kind].test(key.name)) refuse(kind, 'name', key.name);
+}
+
+function refuse(kind: Kind, part: string, value: string): never {
+  throw new KraudError('invalid', `invalid ${part} of a ${kind}: ${JSON.stringify(value.slice(0, 80))}`);
+}
