@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Docker from 'dockerode';
+import { busyboxTar } from '../../bench/image.ts';
+import { eventually, type Result, run } from './command.ts';
+
+const root = join(import.meta.dirname, '../..');
+export const image = 'busybox';
+
+/**
+ * A one-host cloud for a test file: a real daemon on a directory of its own, real VMs, and the clients that users
+ * have. `stop` checks that nothing is left of it.
+ */
+export class TestCloud {
+  readonly dir: string;
+  readonly socket: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly #config: object;
+  #daemon: ChildProcess | undefined;
+
+  constructor(config: object = { cradle: { warmMax: 1 } }) {
+    this.dir = mkdtempSync(join(tmpdir(), 'kraud-e2e-'));
+    this.socket = join(this.dir, 'docker.sock');
+    this.env = {
+      ...process.env,
+      DOCKER_HOST: `unix://${this.socket}`,
+      DOCKER_CONFIG: join(this.dir, 'client'),
+    };
+    this.#config = config;
+  }
+
+  static async start(config?: object): Promise<TestCloud> {
+    const cloud = new TestCloud(config);
+    await cloud.startDaemon();
+    const tar = readFileSync(await busyboxTar(cloud.dir));
+    await cloud.ok(['import', '--change', 'CMD ["sh"]', '-', image], { input: tar });
+    return cloud;
+  }
+
+  get pid(): number {
+    assert.ok(this.#daemon?.pid, 'the daemon runs');
+    return this.#daemon.pid;
+  }
+
+  async startDaemon(): Promise<void> {
+    const config = join(this.dir, 'config.json');
+    writeFileSync(config, JSON.stringify(this.#config));
+    const log = openSync(join(this.dir, 'kraudd.log'), 'a');
+    const args = [
+      '--data-dir',
+      this.dir,
+      '--docker',
+      `unix://${this.socket}`,
+      '--config',
+      config,
+      '--log-level',
+      'debug',
+    ];
+    this.#daemon = spawn(join(root, 'bin/kraudd'), args, { stdio: ['ignore', log, log] });
+    const daemon = this.#daemon;
+    await eventually(
+      'the daemon answers',
+      async () => {
+        if (daemon.exitCode !== null) throw new Error(`kraudd ended: ${this.log(20)}`);
+        return (await run('docker', ['version'], { env: this.env })).code === 0;
+      },
+      120_000,
+    );
+  }
+
+  /** `kill -9`, as when the machine's memory runs out. */
+  async killDaemon(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  async stopDaemon(): Promise<void> {
+    await this.#end('SIGTERM');
+  }
+
+  async #end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    const daemon = this.#daemon;
+    if (!daemon || daemon.exitCode !== null || daemon.signalCode !== null) return;
+    const ended = new Promise((resolve) => daemon.once('exit', resolve));
+    daemon.kill(signal);
+    await ended;
+  }
+
+  async docker(
+    args: readonly string[],
+    options: { input?: string | Buffer; timeoutMs?: number } = {},
+  ): Promise<Result & { raw: Buffer }> {
+    return await run('docker', args, { env: this.env, ...options });
+  }
+
+  /** The same, which must succeed; answers stdout without the last line's end. */
+  async ok(
+    args: readonly string[],
+    options: { input?: string | Buffer; timeoutMs?: number } = {},
+  ): Promise<string> {
+    const result = await this.docker(args, options);
+    assert.equal(
+      result.code,
+      0,
+      `docker ${args.join(' ')}: ${result.stderr}${result.stdout}\n${this.log(5)}`,
+    );
+    return result.stdout.replace(/\n$/, '');
+  }
+
+  /** Must fail with a message like this. */
+  async fails(args: readonly string[], message: RegExp, code?: number): Promise<void> {
+    const result = await this.docker(args);
+    assert.notEqual(result.code, 0, `docker ${args.join(' ')} should have failed; it said ${result.stdout}`);
+    assert.match(result.stderr + result.stdout, message);
+    if (code !== undefined) assert.equal(result.code, code);
+  }
+
+  async inspect<T = Record<string, unknown>>(ref: string, format = '{{json .}}'): Promise<T> {
+    return JSON.parse(await this.ok(['inspect', '--format', format, ref])) as T;
+  }
+
+  /** `docker run -d` of a shell line; answers the id. */
+  async sh(line: string, options: readonly string[] = []): Promise<string> {
+    return await this.ok(['run', '-d', ...options, image, 'sh', '-c', line]);
+  }
+
+  dockerode(): Docker {
+    return new Docker({ socketPath: this.socket });
+  }
+
+  log(lines: number): string {
+    return readFileSync(join(this.dir, 'kraudd.log'), 'utf8').trimEnd().split('\n').slice(-lines).join('\n');
+  }
+
+  async removeAll(): Promise<void> {
+    const ids = (await this.ok(['ps', '-aq'])).split('\n').filter((id) => id !== '');
+    if (ids.length > 0) await this.ok(['rm', '-f', '-v', ...ids], { timeoutMs: 120_000 });
+  }
+
+  /** Ends everything, and checks that no process, mount or interface of this cloud is left. */
+  async stop(): Promise<void> {
+    try {
+      if (this.#daemon && this.#daemon.exitCode === null && this.#daemon.signalCode === null)
+        await this.removeAll();
+      await this.stopDaemon();
+      await eventually('no VMM is left', async () => (await this.vmms()).length === 0);
+      assert.ok(!readFileSync('/proc/mounts', 'utf8').includes(this.dir), 'a mount is left');
+    } finally {
+      rmSync(this.dir, { recursive: true, force: true });
+    }
+  }
+
+  /** Pids of the VMMs that have a file of this cloud open. */
+  async vmms(): Promise<number[]> {
+    const { stdout } = await run('sh', [
+      '-c',
+      `for p in /proc/[0-9]*; do grep -qa qemu-system $p/cmdline 2>/dev/null && grep -qE '${this.dir}' $p/maps $p/mountinfo $p/cmdline 2>/dev/null && echo \${p#/proc/}; done; true`,
+    ]);
+    return stdout
+      .split('\n')
+      .filter((line) => line !== '')
+      .map(Number);
+  }
+}

@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { image, TestCloud } from './harness/cloud.ts';
+
+let cloud: TestCloud;
+before(async () => {
+  cloud = await TestCloud.start();
+});
+after(() => cloud.stop());
+
+const sh = (line: string, ...options: string[]): Promise<string> =>
+  cloud.ok(['run', '--rm', ...options, image, 'sh', '-c', line]);
+
+test('memory limit is the cgroup’s, and going over it is told', async () => {
+  assert.equal(await sh('cat /sys/fs/cgroup/memory.max', '-m', '64m'), String(64 * 1024 * 1024));
+  const id = await cloud.sh('x=a; while :; do x=$x$x; done', ['-m', '32m']);
+  await cloud.ok(['wait', id]);
+  assert.deepEqual(await cloud.inspect(id, '[{{.State.ExitCode}},{{.State.OOMKilled}}]'), [137, true]);
+  await cloud.ok(['rm', id]);
+});
+
+test('pids limit holds against a fork bomb', async () => {
+  assert.equal(await sh('cat /sys/fs/cgroup/pids.max', '--pids-limit', '20'), '20');
+  const id = await cloud.sh('b() { b | b & }; b; sleep 1000', ['--pids-limit', '50']);
+  assert.equal(await cloud.ok(['exec', id, 'true']).catch(() => 'full'), 'full');
+  await cloud.ok(['rm', '-f', id]);
+});
+
+test('cpus', async () => {
+  assert.equal(await sh('cat /sys/fs/cgroup/cpu.max', '--cpus', '0.5'), '50000 100000');
+});
+
+test('a read-only root, with tmpfs where asked', async () => {
+  const out = await sh(
+    'touch /x 2>&1; touch /tmp/y && echo fine; df -k /tmp | tail -1 | tr -s " " | cut -d" " -f2',
+    '--read-only',
+    '--tmpfs',
+    '/tmp:size=1m',
+  );
+  assert.match(out, /Read-only file system\nfine\n1024/);
+});
+
+test('capabilities', async () => {
+  const caps = (...options: string[]): Promise<string> =>
+    sh('grep CapEff /proc/self/status | cut -f2', ...options);
+  assert.equal(await caps(), '00000000a80425fb');
+  assert.equal(await caps('--cap-drop', 'ALL'), '0000000000000000');
+  assert.equal(await caps('--cap-drop', 'ALL', '--cap-add', 'NET_ADMIN'), '0000000000001000');
+  assert.equal(await caps('--privileged'), '000001ffffffffff');
+});
+
+test('privileged is so inside its own VM', async () => {
+  assert.equal(await sh('mkdir /m && mount -t tmpfs x /m && echo mounted', '--privileged'), 'mounted');
+  assert.match(await sh('mkdir /m; mount -t tmpfs x /m 2>&1; true'), /denied|not permitted/i);
+});
+
+test('ulimits, init, shm, sysctls, groups, oom score, no-new-privileges', async () => {
+  assert.equal(await sh('ulimit -n', '--ulimit', 'nofile=123:456'), '123');
+  assert.equal(await sh('cat /proc/1/comm', '--init').then((name) => name !== 'sh'), true);
+  assert.equal(await sh('df -k /dev/shm | tail -1 | tr -s " " | cut -d" " -f2', '--shm-size', '2m'), '2048');
+  assert.equal(
+    await sh(
+      'cat /proc/sys/net/ipv4/ip_unprivileged_port_start',
+      '--sysctl',
+      'net.ipv4.ip_unprivileged_port_start=7',
+    ),
+    '7',
+  );
+  assert.match(await sh('id -G', '--group-add', '77'), /\b77\b/);
+  assert.equal(await sh('cat /proc/self/oom_score_adj', '--oom-score-adj', '500'), '500');
+  assert.match(await sh('grep NoNewPrivs /proc/self/status', '--security-opt', 'no-new-privileges'), /1/);
+});
+
+test('a terminal', async () => {
+  const out = await cloud.ok([
+    'run',
+    '--rm',
+    '-t',
+    image,
+    'sh',
+    '-c',
+    'test -t 0 && test -t 1 && echo tty $TERM',
+  ]);
+  assert.equal(out.trim(), 'tty xterm');
+});
+
+test('named volumes keep data and take the image’s content at first', async () => {
+  await cloud.ok(['volume', 'create', 'data']);
+  assert.equal(await sh('echo one > /data/file', '-v', 'data:/data'), '');
+  assert.equal(
+    await sh('cat /data/file; echo x > /data/y 2>&1; true', '-v', 'data:/data:ro'),
+    "one\nsh: can't create /data/y: Read-only file system",
+  );
+  assert.equal(await sh('ls /bin/busybox', '-v', 'bin:/bin'), '/bin/busybox');
+  assert.match(await cloud.ok(['volume', 'ls', '-q']), /^bin\ndata$/m);
+  await cloud.ok(['volume', 'rm', 'bin', 'data']);
+});
+
+test('anonymous volumes go with --rm and with rm -v', async () => {
+  await sh('echo x > /v/x', '-v', '/v');
+  assert.equal(await cloud.ok(['volume', 'ls', '-q']), '');
+  const id = await cloud.sh('true', ['-v', '/v']);
+  await cloud.ok(['wait', id]);
+  assert.equal((await cloud.ok(['volume', 'ls', '-q'])).split('\n').length, 1);
+  await cloud.ok(['rm', '-v', id]);
+  assert.equal(await cloud.ok(['volume', 'ls', '-q']), '');
+});
+
+test('host paths are shared live, single files too, read-only where asked', async () => {
+  const dir = join(cloud.dir, 'shared');
+  mkdirSync(dir);
+  writeFileSync(join(dir, 'in'), 'from host\n');
+  const out = await sh(
+    'cat /app/in; echo from guest > /app/out; cat /one; echo x > /one 2>&1; stat -c %u:%g /app/out; true',
+    '-v',
+    `${dir}:/app`,
+    '-v',
+    `${join(dir, 'in')}:/one:ro`,
+  );
+  assert.match(out, /^from host\nfrom host\n.*Read-only file system\n0:0$/s);
+  assert.equal(readFileSync(join(dir, 'out'), 'utf8'), 'from guest\n');
+  const id = await cloud.sh('while :; do cat /app/live 2>/dev/null && exit; sleep 0.1; done', [
+    '-v',
+    `${dir}:/app`,
+  ]);
+  assert.equal(await cloud.inspect(id, '{{json .Kraud.HostPaths}}'), true);
+  writeFileSync(join(dir, 'live'), 'seen\n');
+  await cloud.ok(['wait', id]);
+  assert.equal(await cloud.ok(['logs', id]), 'seen');
+  await cloud.ok(['rm', id]);
+});
+
+test('the daemon’s own socket works inside', async () => {
+  const request =
+    'printf "GET /_ping HTTP/1.0\\r\\nHost: x\\r\\n\\r\\n" | nc local:/var/run/docker.sock 2>/dev/null || true; test -S /var/run/docker.sock && echo socket';
+  assert.match(await sh(request, '-v', `${cloud.socket}:/var/run/docker.sock`), /socket/);
+});
+
+test('network none has only loopback; the default one has an address and the names', async () => {
+  assert.equal(await sh('ls /sys/class/net', '--network', 'none'), 'lo');
+  assert.match(
+    await sh(
+      'ip -4 addr show eth0; cat /etc/resolv.conf /etc/hosts',
+      '--dns',
+      '9.9.9.9',
+      '--add-host',
+      'x:1.2.3.4',
+    ),
+    /inet 1.*nameserver 9\.9\.9\.9.*1\.2\.3\.4\s+x/s,
+  );
+});
+
+test('published ports lead in, over TCP and UDP', async () => {
+  const id = await cloud.ok([
+    'run',
+    '-d',
+    '-p',
+    '127.0.0.1::80',
+    '-p',
+    '127.0.0.1::81/udp',
+    image,
+    'sh',
+    '-c',
+    'echo hello > /index.html; httpd -h / -p 80; while :; do nc -u -l -p 81 -e cat; done',
+  ]);
+  const address = await cloud.ok(['port', id, '80/tcp']);
+  const response = await fetch(`http://${address}/index.html`).then((r) => r.text());
+  assert.equal(response, 'hello\n');
+  await cloud.fails(['run', '--rm', '-p', `${address}:80`, image, 'true'], /port is already allocated/);
+  await cloud.ok(['rm', '-f', id]);
+});
