@@ -1,0 +1,90 @@
+import { spawn } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** What one run of node's test runner came to. `files` is how many test files there were to run. */
+export interface Counts {
+  readonly files: number;
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+/** A set of test files that run under the same conditions. */
+export interface Group {
+  readonly name: string;
+  readonly files: readonly string[];
+  readonly concurrency: number;
+  readonly timeoutMs: number;
+}
+
+export const nothing: Counts = { files: 0, passed: 0, failed: 0, skipped: 0 };
+
+export function add(a: Counts, b: Counts): Counts {
+  return {
+    files: a.files + b.files,
+    passed: a.passed + b.passed,
+    failed: a.failed + b.failed,
+    skipped: a.skipped + b.skipped,
+  };
+}
+
+/** Test files that match any of `globs`; with `words`, only those whose path contains one of them. */
+export function testFiles(globs: readonly string[], words: readonly string[]): string[] {
+  const files = globs.flatMap((glob) => globSync(glob)).filter((path) => !path.includes('node_modules/'));
+  const chosen = files.filter((path) => words.length === 0 || words.some((word) => path.includes(word)));
+  return [...new Set(chosen)].sort();
+}
+
+/**
+ * Runs a group in a child `node --test`, its report on our standard output. A runner that dies without a summary
+ * counts as one failure: no failure is ever lost because nothing could be counted.
+ */
+export async function runGroup(group: Group): Promise<Counts> {
+  if (group.files.length === 0) return nothing;
+  const dir = await mkdtemp(join(tmpdir(), 'kraud-tests-'));
+  try {
+    const countsPath = join(dir, 'counts.json');
+    const code = await node([
+      '--test',
+      `--test-concurrency=${group.concurrency}`,
+      `--test-timeout=${group.timeoutMs}`,
+      '--test-reporter=spec',
+      '--test-reporter-destination=stdout',
+      `--test-reporter=${import.meta.resolve('./test-counts.ts')}`,
+      `--test-reporter-destination=${countsPath}`,
+      ...group.files,
+    ]);
+    const counts = parseCounts(await readFile(countsPath, 'utf8').catch(() => ''), group.files.length);
+    return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/** One plain line, the same for every runner here: what a person and a log reader look for at the end. */
+export function closingLine(counts: Counts): string {
+  const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
+  return `${counts.passed} passed, ${counts.failed} failed${skipped}`;
+}
+
+/** Nothing run is a failure too: a wrong filter must not look like success. */
+export function exitCode(counts: Counts): number {
+  return counts.failed > 0 || counts.passed === 0 ? 1 : 0;
+}
+
+function parseCounts(text: string, files: number): Counts {
+  if (text === '') return { ...nothing, files, failed: 1 };
+  const { passed, failed, skipped } = JSON.parse(text);
+  return { files, passed: Number(passed), failed: Number(failed), skipped: Number(skipped) };
+}
+
+function node(args: readonly string[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+    child.once('error', reject);
+    child.once('close', (code) => resolve(code ?? 1));
+  });
+}

@@ -1,0 +1,103 @@
+# The guest kernel: Debian's source, our configuration, one reproducible vmlinux in the cache.
+
+# Roughly how many lines a build prints; only the progress line uses it.
+KERNEL_BUILD_LINES=1450
+
+kernel_source() { ls -1 /usr/src/linux-source-*.tar.xz 2>/dev/null | sort -V | head -n 1; }
+
+# What the kernel's bytes depend on: the source package, our files, the compiler and linker, and this recipe.
+kernel_hash() {
+	local source package
+	source=$(kernel_source)
+	[ -n "$source" ] || die "no /usr/src/linux-source-*.tar.xz; run tools/setup/setup packages"
+	package=$(basename "$source" .tar.xz)
+	{
+		dpkg-query -W -f '${Package} ${Version}\n' "$package"
+		gcc --version | head -n 1
+		ld --version | head -n 1
+		cat guest/kernel/kraud.config tools/setup/kernel.sh
+		[ ! -d guest/kernel/source ] || find guest/kernel/source -type f | sort | xargs cat
+	} | hash
+}
+
+# Left out while unpacking: what this configuration never reads. Kconfig files and makefiles stay.
+KERNEL_EXCLUDE=(
+	'*/Documentation' '*/samples' '*/sound/*.[ch]' '*/tools/testing' '*/tools/perf' '*/fs/*/*test*.c'
+	'*/drivers/gpu/*.[ch]' '*/drivers/media/*.[ch]' '*/drivers/staging/*.[ch]' '*/drivers/infiniband/*.[ch]'
+	'*/drivers/net/ethernet/*.[ch]' '*/drivers/net/wireless/*.[ch]' '*/drivers/scsi/*.[ch]' '*/drivers/usb/*.[ch]'
+	'*/drivers/iio/*.[ch]' '*/drivers/hwmon/*.[ch]' '*/drivers/pinctrl/*.[ch]'
+	'*/arch/[!ux]*/*.[chS]' '*/arch/um/*.[chS]' '*/arch/xtensa/*.[chS]' '*/arch/[!x]*/boot/dts' '*/arch/arm*/boot' '*.dts' '*.dtsi'
+)
+
+kernel_build() {
+	local source=$1 work=$2 out=$2/out make_args exclude=() pattern
+	for pattern in "${KERNEL_EXCLUDE[@]}"; do exclude+=(--exclude="$pattern"); done
+	mkdir "$work/src"
+	tar -xf "$source" -C "$work/src" --strip-components=1 --no-same-owner "${exclude[@]}"
+	kernel_add_source "$work/src"
+	# The same bytes from the same inputs, wherever and whenever they are built.
+	export KBUILD_BUILD_TIMESTAMP='1970-01-01 00:00:00 UTC' KBUILD_BUILD_USER=kraud KBUILD_BUILD_HOST=guest KBUILD_BUILD_VERSION=1
+	export KCFLAGS="-ffile-prefix-map=$work/src=." KAFLAGS="-ffile-prefix-map=$work/src=."
+	make_args=(-C "$work/src" O="$work/build" "-j$(nproc)")
+	mkdir "$work/build"
+	make "${make_args[@]}" KCONFIG_ALLCONFIG="$PWD/guest/kernel/kraud.config" allnoconfig
+	kernel_check_config "$work/build/.config"
+	make "${make_args[@]}" vmlinux
+	mkdir "$out"
+	strip --strip-all -o "$out/vmlinux" "$work/build/vmlinux"
+	cp "$work/build/.config" "$out/config"
+	cat "$work/build/include/config/kernel.release" >"$out/version"
+	local package
+	package=$(basename "$source" .tar.xz)
+	dpkg-query -W -f '${Package} ${Version}\n' "$package" >"$out/source"
+	chmod 755 "$out"
+	chmod 644 "$out"/*
+}
+
+# Files of ours that are compiled into the kernel: each guest/kernel/source/NAME.c becomes drivers/virtio/NAME.c.
+kernel_add_source() {
+	local file
+	for file in guest/kernel/source/*.c; do
+		[ -e "$file" ] || continue
+		cp "$file" "$1/drivers/virtio/"
+		echo "obj-y += $(basename "$file" .c).o" >>"$1/drivers/virtio/Makefile"
+	done
+}
+
+# Kconfig drops silently what it can't honour; a fragment line that didn't come through is an error here.
+kernel_check_config() {
+	local line symbol bad=0
+	while read -r line; do
+		case $line in
+		CONFIG_*)
+			grep -qxF -- "$line" "$1" || { echo "not honoured: $line"; bad=1; }
+			;;
+		'# CONFIG_'*' is not set')
+			symbol=${line#\# }
+			symbol=${symbol%% *}
+			! grep -q "^$symbol=" "$1" || { echo "still on: $symbol"; bad=1; }
+			;;
+		esac
+	done <guest/kernel/kraud.config
+	return "$bad"
+}
+
+kernel_progress() {
+	local lines
+	lines=$(grep -cE '^  (CC|AS|LD|AR|HOSTCC)  ' "$1" || true)
+	if [ "$lines" -eq 0 ]; then echo "unpacking the source"; else echo "$lines of about $KERNEL_BUILD_LINES files"; fi
+}
+
+setup_kernel() {
+	local key target work
+	key=$(kernel_hash)
+	target=$KRAUD_CACHE/guest/$key
+	if [ ! -e "$target/vmlinux" ]; then
+		work=$(mktemp -d "$KRAUD_CACHE/tmp/kernel.XXXXXX")
+		STEP_PROGRESS=kernel_progress step "guest kernel" kernel_build "$(kernel_source)" "$work"
+		publish "$work/out" "$target"
+		rm -rf "$work"
+	fi
+	node tools/setup/current.mjs set \
+		kernel "$target/vmlinux" kernelHash "$key" kernelVersion "$(cat "$target/version")"
+}

@@ -1,0 +1,42 @@
+// Unit tests: node tools/unit.ts [plain] [root] [vm] [WORD…]
+// With WORDs only files whose path contains one of them; with kinds only those kinds.
+import {
+  add,
+  type Counts,
+  closingLine,
+  exitCode,
+  type Group,
+  nothing,
+  runGroup,
+  testFiles,
+} from './run-tests.ts';
+
+const globs = ['packages/*/src/**/*.test.ts', 'tools/**/*.test.ts', 'bench/**/*.test.ts'];
+const kinds = ['plain', 'root', 'vm'] as const;
+type Kind = (typeof kinds)[number];
+
+/** `x.root.test.ts` needs root, mounts or network namespaces; `x.vm.test.ts` boots VMs; the rest runs anywhere. */
+function kindOf(path: string): Kind {
+  if (path.endsWith('.vm.test.ts')) return 'vm';
+  return path.endsWith('.root.test.ts') ? 'root' : 'plain';
+}
+
+function group(kind: Kind, files: readonly string[]): Group {
+  const own = files.filter((path) => kindOf(path) === kind);
+  // What touches the machine runs alone: mounts, namespaces and two cores' worth of VMs are not ours to share.
+  if (kind === 'plain') return { name: kind, files: own, concurrency: 2, timeoutMs: 180_000 };
+  return { name: kind, files: own, concurrency: 1, timeoutMs: kind === 'vm' ? 600_000 : 300_000 };
+}
+
+const args = process.argv.slice(2);
+const isKind = (arg: string): arg is Kind => (kinds as readonly string[]).includes(arg);
+const wanted = args.some(isKind) ? args.filter(isKind) : kinds;
+const files = testFiles(
+  globs,
+  args.filter((arg) => !isKind(arg)),
+);
+
+let total: Counts = nothing;
+for (const kind of wanted) total = add(total, await runGroup(group(kind, files)));
+console.log(`unit: ${closingLine(total)}`);
+process.exitCode = exitCode(total);
