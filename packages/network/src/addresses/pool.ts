@@ -1,0 +1,113 @@
+import { KraudError } from '@kraud/base';
+import { formatIpv4, type Ipv4, type Subnet } from './ipv4.ts';
+
+/**
+ * Hands out the addresses of one subnet. Knows nothing of kernels or disks: who called `allocate` writes it down,
+ * and after a restart gives it back with `restore`.
+ *
+ * Holds at all times: an owner has at most one address; an address has at most one owner; the network address, the
+ * broadcast address and the gateway are never given. The lowest free address comes first, as with Docker.
+ */
+export class AddressPool {
+  readonly subnet: Subnet;
+  readonly gateway: Ipv4;
+  readonly #owners = new Map<Ipv4, string>();
+  readonly #addresses = new Map<string, Ipv4>();
+  /** No address below it is free. */
+  #lowest: Ipv4;
+
+  /** `invalid` when the gateway is outside, or the subnet too small for a gateway and one pod. */
+  constructor(subnet: Subnet, gateway: Ipv4 = subnet.first + 1) {
+    if (subnet.prefix > 30 || subnet.prefix < 8) {
+      throw new KraudError('invalid', `invalid subnet '${subnet}': the prefix must be from 8 to 30`);
+    }
+    if (!subnet.contains(gateway) || gateway === subnet.first || gateway === subnet.last) {
+      throw new KraudError(
+        'invalid',
+        `no matching subnet for gateway ${formatIpv4(gateway)}: it must be a host address in ${subnet}`,
+      );
+    }
+    this.subnet = subnet;
+    this.gateway = gateway;
+    this.#lowest = subnet.first + 1;
+  }
+
+  get size(): number {
+    return this.#addresses.size;
+  }
+
+  addressOf(owner: string): Ipv4 | undefined {
+    return this.#addresses.get(owner);
+  }
+
+  ownerOf(address: Ipv4): string | undefined {
+    return this.#owners.get(address);
+  }
+
+  /** The owner's address, if it has one and wants none or that one; otherwise `wanted`, or the lowest free. */
+  allocate(owner: string, wanted?: Ipv4): Ipv4 {
+    const present = this.#addresses.get(owner);
+    if (present !== undefined && (wanted === undefined || wanted === present)) return present;
+    if (present !== undefined) {
+      throw new KraudError('conflict', `${owner} already has the address ${formatIpv4(present)}`);
+    }
+    const address = wanted === undefined ? this.#free() : this.#check(wanted);
+    this.#owners.set(address, owner);
+    this.#addresses.set(owner, address);
+    return address;
+  }
+
+  /** Nothing happens for who has none. */
+  release(owner: string): void {
+    const address = this.#addresses.get(owner);
+    if (address === undefined) return;
+    this.#addresses.delete(owner);
+    this.#owners.delete(address);
+    this.#lowest = Math.min(this.#lowest, address);
+  }
+
+  /** All of them or none. */
+  restore(allocations: Iterable<readonly [owner: string, address: Ipv4]>): void {
+    const done: string[] = [];
+    try {
+      for (const [owner, address] of allocations) {
+        const had = this.#addresses.has(owner);
+        this.allocate(owner, address);
+        if (!had) done.push(owner);
+      }
+    } catch (error) {
+      for (const owner of done) this.release(owner);
+      throw error;
+    }
+  }
+
+  #usable(address: Ipv4): boolean {
+    return (
+      Number.isInteger(address) &&
+      address > this.subnet.first &&
+      address < this.subnet.last &&
+      address !== this.gateway
+    );
+  }
+
+  #check(address: Ipv4): Ipv4 {
+    if (!this.#usable(address)) {
+      throw new KraudError(
+        'invalid',
+        `invalid address ${formatIpv4(address)}: it is not a free host address of subnet ${this.subnet}`,
+      );
+    }
+    if (this.#owners.has(address)) throw new KraudError('conflict', 'Address already in use');
+    return address;
+  }
+
+  #free(): Ipv4 {
+    for (let address = this.#lowest; address < this.subnet.last; address += 1) {
+      if (!this.#usable(address) || this.#owners.has(address)) continue;
+      this.#lowest = address;
+      return address;
+    }
+    this.#lowest = this.subnet.last;
+    throw new KraudError('exhausted', `no available IPv4 addresses on subnet ${this.subnet}`);
+  }
+}

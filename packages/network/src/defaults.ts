@@ -1,0 +1,43 @@
+/** Every limit of this package, with its unit. The daemon's config may replace each. */
+export interface NetworkLimits {
+  /** Tried in this order for a network without `subnet`; the first that overlaps nothing on the host is taken. */
+  readonly subnetPool: readonly string[];
+  readonly ephemeralPortFirst: number;
+  readonly ephemeralPortLast: number;
+  /** Connections that one published port carries in user space at once. */
+  readonly proxyConnectionsMax: number;
+  /** Clients that one published UDP port remembers in user space at once. */
+  readonly proxyUdpClientsMax: number;
+  readonly proxyUdpIdleMs: number;
+  /** Waiting time for a pod to accept a connection that comes in through user space. */
+  readonly proxyConnectTimeoutMs: number;
+  /** Questions that the name forwarder has under way at once. */
+  readonly dnsQueriesMax: number;
+  readonly dnsConnectionsMax: number;
+  readonly dnsTimeoutMs: number;
+  /** Never more than the uplink's own. */
+  readonly mtuMax: number;
+  /** A helper process that had nothing to do for so long ends; the next command starts it again. */
+  readonly helperIdleMs: number;
+  /** The kernel's answer to one batch of commands. */
+  readonly commandTimeoutMs: number;
+}
+
+export const defaultNetworkLimits: NetworkLimits = {
+  subnetPool: [
+    ...Array.from({ length: 15 }, (_, i) => `172.${17 + i}.0.0/16`),
+    ...Array.from({ length: 16 }, (_, i) => `10.${88 + i}.0.0/16`),
+  ],
+  ephemeralPortFirst: 32768,
+  ephemeralPortLast: 60999,
+  proxyConnectionsMax: 4096,
+  proxyUdpClientsMax: 1024,
+  proxyUdpIdleMs: 90_000,
+  proxyConnectTimeoutMs: 10_000,
+  dnsQueriesMax: 1024,
+  dnsConnectionsMax: 128,
+  dnsTimeoutMs: 5_000,
+  mtuMax: 1500,
+  helperIdleMs: 300_000,
+  commandTimeoutMs: 10_000,
+};

@@ -1,0 +1,37 @@
+import type { GuestNetwork, ReserveRequest } from './contract.ts';
+import type { ResolvConf } from './resolver/resolv-conf.ts';
+
+/**
+ * What the guest is told. Name servers, search and options of the request go before the host's, each on its own, as
+ * with Docker; a search list of just `.` means none.
+ */
+export function guestNetwork(
+  request: ReserveRequest,
+  place: { ipv4: string; mac: string; prefix: number; gateway: string; mtu: number; host: ResolvConf },
+): GuestNetwork {
+  const { dns } = request;
+  const search = dns.search.length > 0 ? dns.search.filter((s) => s !== '.') : place.host.search;
+  const full = request.domainname === '' ? '' : `${request.hostname}.${request.domainname}`;
+  return {
+    network: {
+      interface: 'eth0',
+      mac: place.mac,
+      mtu: place.mtu,
+      addresses: [`${place.ipv4}/${place.prefix}`],
+      gateway4: place.gateway,
+      gateway6: '',
+    },
+    resolv: {
+      servers: dns.servers.length > 0 ? dns.servers : place.host.servers,
+      search,
+      options: dns.options.length > 0 ? dns.options : place.host.options,
+    },
+    hosts: [
+      ...request.extraHosts.map((h): [string, string] => [
+        h.address === 'host-gateway' ? place.gateway : h.address,
+        h.name,
+      ]),
+      ...[full, request.hostname].filter((n) => n !== '').map((n): [string, string] => [place.ipv4, n]),
+    ],
+  };
+}

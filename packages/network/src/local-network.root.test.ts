@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { codeOf, messageOf } from '@kraud/base';
+import type { LocalNetwork } from './local-network.ts';
+import {
+  askAsync,
+  configureGuest,
+  endFakeVm,
+  insideOwnWorld,
+  makeFakeVm,
+  makeOutside,
+  openNetwork,
+  program,
+  request,
+  sh,
+  tcpServer,
+  udpServer,
+} from './testing/world.ts';
+
+/** A story in one world: pods a and b of one tenant, x of another, a machine outside. */
+if (insideOwnWorld(import.meta.filename)) {
+  let network: LocalNetwork;
+  const running: ChildProcess[] = [];
+
+  const start = async (netns: string | undefined, code: string): Promise<void> => {
+    running.push(await program(netns, code));
+  };
+
+  const join = async (name: string, more: object = {}) => {
+    const tap = makeFakeVm(name);
+    const reservation = await network.attach({ ...request(name, more), tap });
+    configureGuest(name, reservation.guest.network);
+    return reservation;
+  };
+
+  before(async () => {
+    makeOutside();
+    network = await openNetwork();
+    await network.ensureNetwork({ tenant: 'default', name: 'default' });
+    await network.ensureNetwork({ tenant: 'other', name: 'default' });
+    await join('a', {
+      ports: [
+        { protocol: 'tcp', podPort: 80, hostIp: '', hostPort: 8080 },
+        { protocol: 'udp', podPort: 53, hostIp: '', hostPort: 5353 },
+        { protocol: 'tcp', podPort: 80, hostIp: '127.0.0.1', hostPort: 0 },
+      ],
+    });
+    await join('b');
+    await join('x', { tenant: 'other' });
+    await network.settled();
+    await start('guest-a', tcpServer(80, 'a'));
+    await start('guest-a', udpServer(53, 'a'));
+    await start('guest-b', tcpServer(80, 'b'));
+    await start('guest-x', tcpServer(80, 'x'));
+    await start('outside', tcpServer(80, 'outside'));
+    await start(undefined, tcpServer(7000, 'host'));
+  });
+
+  after(async () => {
+    for (const child of running) child.kill('SIGKILL');
+    await network.close({ remove: true });
+  });
+
+  test('addresses are as docker gives them', () => {
+    const [a, b, x] = network.attachments();
+    assert.equal(a?.ipv4, '172.17.0.2');
+    assert.equal(a?.mac, '02:42:ac:11:00:02');
+    assert.equal(b?.ipv4, '172.17.0.3');
+    assert.equal(x?.ipv4, '172.18.0.2');
+    assert.deepEqual(
+      a?.ports.map((p) => [p.protocol, p.hostIp, p.hostPort]),
+      [
+        ['tcp', '0.0.0.0', 8080],
+        ['tcp', '::', 8080],
+        ['udp', '0.0.0.0', 5353],
+        ['udp', '::', 5353],
+        ['tcp', '127.0.0.1', 32768],
+      ],
+    );
+  });
+
+  test('pods of one network reach each other, the host and the outside', async () => {
+    assert.equal(await askAsync('guest-b', 'tcp', '172.17.0.2', 80), 'a HELLO 172.17.0.3');
+    assert.equal(await askAsync('guest-b', 'udp', '172.17.0.2', 53), 'a HELLO');
+    assert.equal(await askAsync('guest-b', 'tcp', '172.17.0.1', 7000), 'host HELLO 172.17.0.3');
+    assert.equal(await askAsync('guest-b', 'tcp', '192.0.2.9', 80), 'outside HELLO 192.0.2.1');
+  });
+
+  test('the host reaches pods by their addresses', async () => {
+    assert.equal(await askAsync(undefined, 'tcp', '172.17.0.3', 80), 'b HELLO 172.17.0.1');
+  });
+
+  test('tenants do not reach each other', async () => {
+    assert.match(await askAsync('guest-x', 'tcp', '172.17.0.2', 80), /^failed/);
+    assert.match(await askAsync('guest-b', 'tcp', '172.18.0.2', 80), /^failed/);
+  });
+
+  test('an address that nobody has is unreachable', async () => {
+    assert.equal(await askAsync(undefined, 'tcp', '172.17.0.99', 80, 10_000), 'failed: EHOSTUNREACH');
+  });
+
+  test('a published port is reached from outside, from the host and from pods', async () => {
+    assert.equal(await askAsync('outside', 'tcp', '192.0.2.1', 8080), 'a HELLO 192.0.2.9');
+    assert.equal(await askAsync('outside', 'udp', '192.0.2.1', 5353), 'a HELLO');
+    assert.equal(await askAsync(undefined, 'tcp', '127.0.0.1', 8080), 'a HELLO 172.17.0.1');
+    assert.equal(await askAsync(undefined, 'tcp', '192.0.2.1', 8080), 'a HELLO 192.0.2.1');
+    assert.equal(await askAsync(undefined, 'udp', '127.0.0.1', 5353), 'a HELLO');
+    assert.equal(await askAsync('guest-b', 'tcp', '172.17.0.1', 8080), 'a HELLO 172.17.0.1');
+    assert.equal(await askAsync('guest-a', 'tcp', '192.0.2.1', 8080), 'a HELLO 172.17.0.1');
+    assert.match(await askAsync('guest-x', 'tcp', '192.0.2.1', 8080), /^a HELLO/);
+  });
+
+  test('IPv6 connections are carried in user space', async () => {
+    assert.equal(await askAsync(undefined, 'tcp', '::1', 8080), 'a HELLO 172.17.0.1');
+    assert.equal(await askAsync(undefined, 'udp', '::1', 5353), 'a HELLO');
+  });
+
+  test('a port published on loopback is not there for the outside', async () => {
+    assert.equal(await askAsync(undefined, 'tcp', '127.0.0.1', 32768), 'a HELLO 172.17.0.1');
+    assert.match(await askAsync('outside', 'tcp', '192.0.2.1', 32768), /^failed/);
+  });
+
+  test('the outside reaches no pod past the published ports', async () => {
+    sh('ip -n outside route add 172.17.0.0/16 via 192.0.2.1');
+    assert.match(await askAsync('outside', 'tcp', '172.17.0.3', 80), /^failed/);
+    assert.match(await askAsync('outside', 'tcp', '172.17.0.2', 80), /^failed/);
+    sh('ip -n outside route del 172.17.0.0/16');
+  });
+
+  test('a pod that borrows an address is not heard', async () => {
+    sh('ip -n guest-b addr add 172.17.0.77/16 dev eth0');
+    sh('ip -n guest-b route add 192.0.2.9 via 172.17.0.1 src 172.17.0.77');
+    assert.match(await askAsync('guest-b', 'tcp', '192.0.2.9', 80), /^failed/);
+    sh('ip -n guest-b route del 192.0.2.9; ip -n guest-b addr del 172.17.0.77/16 dev eth0');
+  });
+
+  test("a host port that is taken is a conflict in docker's words, and nothing is kept", async () => {
+    const wanted = [
+      { protocol: 'tcp', podPort: 81, hostIp: '', hostPort: 8081 },
+      { protocol: 'tcp', podPort: 80, hostIp: '', hostPort: 8080 },
+    ];
+    await assert.rejects(network.reserve(request('c', { ports: wanted })), (error) => {
+      assert.equal(codeOf(error), 'conflict');
+      assert.equal(
+        messageOf(error),
+        'driver failed programming external connectivity on endpoint c: Bind for 0.0.0.0:8080 failed: port is already allocated',
+      );
+      return true;
+    });
+    const foreign = [{ protocol: 'tcp', podPort: 80, hostIp: '', hostPort: 7000 }];
+    await assert.rejects(network.reserve(request('c', { ports: foreign })), (e) => codeOf(e) === 'conflict');
+    const again = await network.reserve(request('c', { ports: wanted.slice(0, 1) }));
+    assert.equal(again.attachment.ipv4, '172.17.0.4');
+    await network.detach('c');
+  });
+
+  test('the kernel goes on while the daemon is dead, and a new one takes over', async () => {
+    const kept = network.attachments();
+    await network.close();
+    assert.equal(await askAsync('outside', 'tcp', '192.0.2.1', 8080), 'a HELLO 192.0.2.9');
+    assert.match(await askAsync(undefined, 'tcp', '::1', 8080), /^failed/);
+    network = await openNetwork();
+    await network.ensureNetwork({ tenant: 'default', name: 'default' });
+    await network.ensureNetwork({ tenant: 'other', name: 'default' });
+    const ghost = { ...request('ghost'), ipv4: '172.17.0.9', mac: '02:42:ac:11:00:09' };
+    assert.deepEqual(await network.adopt([...kept, ghost]), { lost: ['ghost'], problems: [] });
+    assert.deepEqual(network.attachments(), kept);
+    assert.equal(await askAsync(undefined, 'tcp', '::1', 8080), 'a HELLO 172.17.0.1');
+    assert.equal(await askAsync('guest-b', 'tcp', '172.17.0.2', 80), 'a HELLO 172.17.0.3');
+    await assert.rejects(
+      network.reserve(request('d', { ipv4: '172.17.0.2' })),
+      (e) => codeOf(e) === 'conflict',
+    );
+  });
+
+  test('what a crash has left is swept', async () => {
+    const tap = makeFakeVm('lost');
+    await network.attach({ ...request('lost'), tap });
+    const kept = network.attachments().filter((a) => a.podId !== 'lost');
+    await network.close();
+    network = await openNetwork();
+    await network.ensureNetwork({ tenant: 'default', name: 'default' });
+    await network.adopt(kept.filter((a) => a.tenant === 'default'));
+    assert.equal(sh('ip netns list').match(/kraud-/g)?.length, 1);
+    assert.equal(sh('ip link show').match(/ kv/g)?.length, 1);
+    const { ipv4 } = (await network.reserve(request('next'))).attachment;
+    assert.equal(ipv4, '172.17.0.4');
+    await network.detach('next');
+    endFakeVm('lost');
+  });
+
+  test('a released port and address are free again, and an old flow does not reach the next pod', async () => {
+    await network.detach('a');
+    assert.match(await askAsync('outside', 'tcp', '192.0.2.1', 8080), /^failed/);
+    const { attachment } = await network.reserve(
+      request('e', { ports: [{ protocol: 'tcp', podPort: 80, hostIp: '', hostPort: 8080 }] }),
+    );
+    assert.equal(attachment.ipv4, '172.17.0.2');
+    await network.detach('e');
+  });
+
+  test('nothing stays after remove', async () => {
+    await network.close({ remove: true });
+    const left = sh('ip netns list; ip link show; nft list ruleset');
+    assert.doesNotMatch(left, /kraud|kv[0-9a-f]/);
+    network = await openNetwork();
+  });
+}

@@ -1,0 +1,145 @@
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { must, silentLogger } from '@kraud/base';
+import { LocalNetwork, type LocalNetworkOptions } from '../local-network.ts';
+
+/**
+ * Runs the calling test file once more, in network and mount namespaces of its own, and answers false; there it
+ * answers true. So tests make links, routes and rules without the machine's own network ever seeing them.
+ */
+export function insideOwnWorld(file: string): boolean {
+  if (process.env.KRAUD_TEST_WORLD === 'inside') return true;
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const script =
+    'mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns && ip link set lo up && exec "$0" --test-force-exit --test-reporter=tap --test "$1"';
+  const child = spawnSync('unshare', ['--net', '--mount', 'sh', '-ec', script, process.execPath, file], {
+    env: { ...env, KRAUD_TEST_WORLD: 'inside' },
+    encoding: 'utf8',
+    timeout: 180_000,
+  });
+  if (child.status !== 0) throw new Error(`${child.stdout}\n${child.stderr}`);
+  return false;
+}
+
+export function sh(script: string): string {
+  return execFileSync('sh', ['-ec', script], { encoding: 'utf8' });
+}
+
+/** An outside with one machine, 192.0.2.9, behind the host's `wan0`; it is the default gateway. */
+export function makeOutside(): void {
+  sh(`ip netns add outside
+ip link add wan0 type veth peer name eth0 netns outside
+ip addr add 192.0.2.1/24 dev wan0; ip link set wan0 up
+ip -n outside addr add 192.0.2.9/24 dev eth0; ip -n outside link set eth0 up; ip -n outside link set lo up
+ip route add default via 192.0.2.9`);
+}
+
+/** A VMM's namespace with a "tap" whose other end is the guest's eth0: frames cross as they do with a real one. */
+export function makeFakeVm(name: string): { netns: { name: string }; name: string } {
+  sh(`ip netns add vmm-${name}; ip netns add guest-${name}
+ip -n vmm-${name} link add tap0 type veth peer name eth0 netns guest-${name}
+ip -n guest-${name} link set lo up`);
+  return { netns: { name: `vmm-${name}` }, name: 'tap0' };
+}
+
+/** What the guest agent does with what it is told. */
+export function configureGuest(
+  name: string,
+  network: { mac: string; mtu: number; addresses: readonly string[]; gateway4: string },
+): void {
+  const n = `ip -n guest-${name}`;
+  sh(`${n} link set eth0 address ${network.mac} mtu ${network.mtu} up
+${n} addr add ${must(network.addresses[0], 'an address')} dev eth0
+${n} route add default via ${network.gateway4}`);
+}
+
+export function endFakeVm(name: string): void {
+  sh(`ip netns del guest-${name}; ip netns del vmm-${name}`);
+}
+
+export function openNetwork(options: Partial<LocalNetworkOptions> = {}): Promise<LocalNetwork> {
+  return LocalNetwork.open({ instanceId: 'test', logger: silentLogger, ...options });
+}
+
+export function request(podId: string, more: object = {}) {
+  return {
+    podId,
+    podName: podId,
+    tenant: 'default',
+    name: 'default',
+    hostname: podId,
+    domainname: '',
+    ports: [],
+    dns: { servers: [], search: [], options: [] },
+    extraHosts: [],
+    ...more,
+  };
+}
+
+/** A Node program in a namespace; resolves once it has printed `ready`. */
+export async function program(netns: string | undefined, code: string): Promise<ChildProcess> {
+  const enter = netns === undefined ? [] : ['nsenter', `--net=/run/netns/${netns}`];
+  const [command = '', ...args] = [...enter, process.execPath, '--input-type=module', '-e', code];
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(must(child.stdout, 'piped'), 'data');
+  return child;
+}
+
+/** Answers each connection with what came in, in capitals, once the other side has finished sending. */
+export const tcpServer = (port: number, tag: string): string => `
+import net from 'node:net';
+net.createServer({ allowHalfOpen: true }, (s) => {
+  let t = ''; s.on('error', () => {});
+  s.on('data', (d) => { t += d; }); s.on('end', () => s.end('${tag} ' + t.toUpperCase() + ' ' + s.remoteAddress));
+}).listen(${port}, '0.0.0.0', () => console.log('ready'));`;
+
+export const udpServer = (port: number, tag: string): string => `
+import dgram from 'node:dgram';
+const s = dgram.createSocket('udp4');
+s.on('message', (d, from) => s.send('${tag} ' + String(d).toUpperCase(), from.port, from.address));
+s.bind(${port}, '0.0.0.0', () => console.log('ready'));`;
+
+/** Sends a text over TCP or UDP and prints the answer, or `failed: CODE`. */
+export function ask(
+  netns: string | undefined,
+  protocol: 'tcp' | 'udp',
+  host: string,
+  port: number,
+  timeoutMs = 1500,
+): string {
+  const code =
+    protocol === 'tcp'
+      ? `import net from 'node:net';
+const s = net.connect({ host: '${host}', port: ${port}, allowHalfOpen: true, timeout: ${timeoutMs} }); let t = '';
+s.on('timeout', () => { console.log('failed: timeout'); process.exit(0); });
+s.on('error', (e) => { console.log('failed: ' + e.code); process.exit(0); });
+s.on('data', (d) => { t += d; }); s.on('end', () => { console.log(t); process.exit(0); }); s.end('hello');`
+      : `import dgram from 'node:dgram';
+const s = dgram.createSocket('${host.includes(':') ? 'udp6' : 'udp4'}');
+s.on('message', (d) => { console.log(String(d)); process.exit(0); });
+s.send('hello', ${port}, '${host}'); setTimeout(() => { console.log('failed: timeout'); process.exit(0); }, ${timeoutMs});`;
+  const enter = netns === undefined ? [] : ['nsenter', `--net=/run/netns/${netns}`];
+  const [command = '', ...args] = [...enter, process.execPath, '--input-type=module', '-e', code];
+  return execFileSync(command, args, { encoding: 'utf8' }).trim();
+}
+
+/** The same without blocking this process, for what is served by it. */
+export async function askAsync(
+  netns: string | undefined,
+  protocol: 'tcp' | 'udp',
+  host: string,
+  port: number,
+  timeoutMs = 1500,
+): Promise<string> {
+  const code = `import { ask } from ${JSON.stringify(import.meta.url)};
+console.log(ask(${JSON.stringify(netns ?? '')} || undefined, '${protocol}', '${host}', ${port}, ${timeoutMs}));`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let text = '';
+  child.stdout.on('data', (d) => {
+    text += d;
+  });
+  await once(child, 'close');
+  return text.trim();
+}

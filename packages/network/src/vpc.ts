@@ -1,0 +1,220 @@
+import { existsSync } from 'node:fs';
+import { assert, KraudError, type Logger } from '@kraud/base';
+import { Subnet } from './addresses/ipv4.ts';
+import type { NetworkState, Tap } from './contract.ts';
+import type { NetworkLimits } from './defaults.ts';
+import { type Link, links } from './kernel/facts.ts';
+import { IpBatch, type IpCommand } from './kernel/ip-batch.ts';
+import { type Place, runIn } from './kernel/run.ts';
+import { checkedDevice, type Names, tapPrefix, uplink } from './names.ts';
+import { renderVpcRules } from './vpc-rules.ts';
+
+const gone = /Cannot find device|No such (device|process|file)/;
+const there = /File exists/;
+
+/**
+ * One tenant's private network on this host: a kernel network namespace that routes between the taps of its pods and
+ * one link to the host. No bridge: each tap is a network of its own, with a route to the one address behind it, and
+ * the VPC answers the pods' ARP questions for all others (proxy ARP), so that a pod may believe in a flat subnet.
+ *
+ * ```
+ * pod eth0 172.17.0.2/16 ── tapX │ route 172.17.0.2 dev tapX  │ up0 ── kv… 172.17.0.1/16 │ host
+ * pod eth0 172.17.0.3/16 ── tapY │ route 172.17.0.3 dev tapY  │
+ *                                │ unreachable 172.17.0.0/16  │
+ * ```
+ *
+ * Holds: a tap has the alias `kraud:<pod>` while it belongs to one, and is down otherwise. Every method may be
+ * repeated after a crash in its middle.
+ */
+export class Vpc {
+  readonly tenant: string;
+  readonly netns: string;
+  readonly hostLink: string;
+  readonly #batch: IpBatch;
+  readonly #log: Logger;
+  readonly #devices = new Map<string, string>();
+
+  constructor(tenant: string, options: { names: Names; limits: NetworkLimits; logger: Logger }) {
+    this.tenant = tenant;
+    this.netns = options.names.netns(tenant);
+    this.hostLink = options.names.link(tenant);
+    this.#log = options.logger;
+    this.#batch = new IpBatch(this.place, {
+      idleMs: options.limits.helperIdleMs,
+      timeoutMs: options.limits.commandTimeoutMs,
+    });
+  }
+
+  get place(): Place {
+    return { name: this.netns };
+  }
+
+  /** Makes the namespace, its link, routes and firewall what they should be for these networks. */
+  async ensure(networks: readonly NetworkState[], mtu: number): Promise<void> {
+    if (!existsSync(`/run/netns/${this.netns}`)) await runIn('host', ['ip', 'netns', 'add', this.netns]);
+    const [outer, inner] = await Promise.all([links('host'), links(this.place)]);
+    let host = outer.find((l) => l.name === this.hostLink);
+    if (!host || !inner.some((l) => l.name === uplink)) {
+      if (host) await runIn('host', ['ip', 'link', 'del', 'dev', this.hostLink]);
+      await runIn(this.place, ['sh', '-ec', namespaceSettings]);
+      const peer = ['peer', 'name', uplink, 'netns', this.netns];
+      await runIn('host', ['ip', 'link', 'add', 'name', this.hostLink, 'type', 'veth', ...peer]);
+      host = (await links('host')).find((l) => l.name === this.hostLink);
+    }
+    if (!host)
+      throw new KraudError('unavailable', `link ${this.hostLink} disappeared while it was being made`);
+    await runIn('host', ['sh', '-ec', hostLinkSettings(this.hostLink, mtu, networks)]);
+    await this.#batch.run(uplinkCommands(networks, host.mac, mtu));
+    await runIn(this.place, ['nft', '-f', '-'], renderVpcRules(networks.map((n) => n.subnet)));
+  }
+
+  /** Takes a tap in, switched off and without an owner; answers its name in the VPC. */
+  async take(tap: Tap, from: Vpc | undefined, id: string): Promise<string> {
+    const name = tapPrefix + id;
+    const line = `link set dev ${checkedDevice(tap.name)} netns ${this.netns} name ${checkedDevice(name)}`;
+    if (from) {
+      assert(from !== this, 'a VPC takes no tap from itself');
+      await from.#batch.run([{ line: `link set dev ${tap.name} down` }, { line }]);
+    } else await runIn(placeOf(tap), ['ip', ...line.split(' ')]);
+    return name;
+  }
+
+  /** The tap is the pod's from now on, and the way to its address. */
+  async connect(
+    podId: string,
+    device: string,
+    address: { ipv4: string; mac: string; mtu: number },
+  ): Promise<void> {
+    checkedDevice(device);
+    this.#devices.set(podId, device);
+    await this.#batch.run([
+      { line: `link set dev ${device} alias ${aliasOf(podId)} mtu ${address.mtu} up` },
+      // Answers for other addresses go out at once; the kernel would wait up to 800 ms.
+      { line: `ntable change name arp_cache dev ${device} proxy_delay 0` },
+      { line: `neigh replace ${address.ipv4} lladdr ${address.mac} dev ${device} nud permanent` },
+      { line: `route replace ${address.ipv4}/32 dev ${device}` },
+    ]);
+  }
+
+  /** No packet reaches the pod any more. Answers its tap, which waits to be discarded. */
+  async disconnect(podId: string, ipv4: string): Promise<string | undefined> {
+    const device = this.#devices.get(podId);
+    this.#devices.delete(podId);
+    if (device === undefined) return undefined;
+    await this.#batch.run([{ line: `route del ${ipv4}/32 dev ${device}`, tolerate: gone }]);
+    return device;
+  }
+
+  /** The network is no longer one of this VPC's; `ensure` with the others follows. */
+  async drop(network: NetworkState): Promise<void> {
+    const address = `${network.gateway}/${Subnet.parse(network.subnet).prefix}`;
+    await runIn('host', ['ip', 'addr', 'del', address, 'dev', this.hostLink]);
+    await this.#batch.run([
+      { line: `route del unreachable ${network.subnet}`, tolerate: gone },
+      { line: `route del ${network.gateway}/32 dev ${uplink}`, tolerate: gone },
+    ]);
+  }
+
+  /** Deletes a tap that is nobody's. */
+  async discard(device: string): Promise<void> {
+    await this.#batch.run([{ line: `link del dev ${checkedDevice(device)}`, tolerate: gone }]);
+  }
+
+  /** What taps are here, by the pod they belong to; staged ones have no pod. */
+  async taps(): Promise<{ device: string; podId: string | undefined }[]> {
+    return (await links(this.place)).filter(isTap).map((l) => ({ device: l.name, podId: podOf(l.alias) }));
+  }
+
+  /** After a restart: this tap is that pod's. */
+  remember(podId: string, device: string): void {
+    this.#devices.set(podId, device);
+  }
+
+  warm(): Promise<void> {
+    return this.#batch.warm();
+  }
+
+  close(): void {
+    this.#batch.close();
+  }
+
+  async remove(): Promise<void> {
+    this.close();
+    await removeVpc(this.netns, this.hostLink);
+    this.#log.debug({ tenant: this.tenant, netns: this.netns }, 'VPC removed');
+  }
+}
+
+export async function removeVpc(netns: string, hostLink: string): Promise<void> {
+  const present = new Set((await links('host')).map((l) => l.name));
+  if (present.has(hostLink)) {
+    await runIn('host', ['ip', 'link', 'del', 'dev', hostLink]).catch((error: unknown) => {
+      if (!gone.test(String(error))) throw error;
+    });
+  }
+  if (existsSync(`/run/netns/${netns}`)) await runIn('host', ['ip', 'netns', 'del', netns]);
+}
+
+function placeOf(tap: Tap): Place {
+  if (tap.netns === 'host') return 'host';
+  assert(!('tenant' in tap.netns), 'a staged tap is moved by its VPC');
+  return tap.netns;
+}
+
+function isTap(link: Link): boolean {
+  return link.name.startsWith(tapPrefix);
+}
+
+function aliasOf(podId: string): string {
+  assert(/^[A-Za-z0-9_.-]{1,200}$/.test(podId), `bad pod id '${podId}'`);
+  return `kraud:${podId}`;
+}
+
+function podOf(alias: string | undefined): string | undefined {
+  return alias?.startsWith('kraud:') ? alias.slice('kraud:'.length) : undefined;
+}
+
+/** Some settings are taken from the host's when a namespace is made, so nothing is left to chance here. */
+const namespaceSettings = `
+cd /proc/sys/net
+for f in all default; do
+  echo 1 > ipv4/conf/$f/forwarding
+  echo 1 > ipv4/conf/$f/proxy_arp
+  echo 0 > ipv4/conf/$f/rp_filter
+  echo 0 > ipv4/conf/$f/send_redirects
+  echo 0 > ipv4/conf/$f/accept_redirects
+  echo 0 > ipv4/conf/$f/accept_source_route
+  if [ -e ipv6/conf/$f/disable_ipv6 ]; then echo 1 > ipv6/conf/$f/disable_ipv6; fi
+done
+ip link set dev lo up
+`;
+
+function hostLinkSettings(link: string, mtu: number, networks: readonly NetworkState[]): string {
+  const addresses = networks.map(
+    (n) => `ip addr replace ${n.gateway}/${Subnet.parse(n.subnet).prefix} brd + dev ${link}`,
+  );
+  return `
+if [ -e /proc/sys/net/ipv6/conf/${link}/disable_ipv6 ]; then echo 1 > /proc/sys/net/ipv6/conf/${link}/disable_ipv6; fi
+cd /proc/sys/net/ipv4/conf/${link}
+echo 1 > forwarding
+echo 1 > route_localnet
+echo 0 > send_redirects
+ip link set dev ${link} mtu ${mtu} up
+${addresses.join('\n')}
+`;
+}
+
+function uplinkCommands(networks: readonly NetworkState[], hostMac: string, mtu: number): IpCommand[] {
+  const first = networks[0];
+  return [
+    { line: `link set dev ${uplink} mtu ${mtu} up` },
+    { line: `ntable change name arp_cache dev ${uplink} proxy_delay 0` },
+    ...networks.flatMap((n) => [
+      // What no pod has is nowhere, instead of going to the host and back until it dies of age.
+      { line: `route replace unreachable ${n.subnet}`, tolerate: there },
+      { line: `route replace ${n.gateway}/32 dev ${uplink}` },
+      { line: `neigh replace ${n.gateway} lladdr ${hostMac} dev ${uplink} nud permanent` },
+    ]),
+    ...(first ? [{ line: `route replace default via ${first.gateway} dev ${uplink} onlink` }] : []),
+  ];
+}
