@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { codeOf, messageOf } from '@kraud/base';
 import type { LocalNetwork } from './local-network.ts';
 import {
-  askAsync,
+  ask,
   configureGuest,
   endFakeVm,
   insideOwnWorld,
@@ -81,57 +81,57 @@ if (insideOwnWorld(import.meta.filename)) {
   });
 
   test('pods of one network reach each other, the host and the outside', async () => {
-    assert.equal(await askAsync('guest-b', 'tcp', '172.17.0.2', 80), 'a HELLO 172.17.0.3');
-    assert.equal(await askAsync('guest-b', 'udp', '172.17.0.2', 53), 'a HELLO');
-    assert.equal(await askAsync('guest-b', 'tcp', '172.17.0.1', 7000), 'host HELLO 172.17.0.3');
-    assert.equal(await askAsync('guest-b', 'tcp', '192.0.2.9', 80), 'outside HELLO 192.0.2.1');
+    assert.equal(await ask('guest-b', 'tcp', '172.17.0.2', 80), 'a HELLO 172.17.0.3');
+    assert.equal(await ask('guest-b', 'udp', '172.17.0.2', 53), 'a HELLO');
+    assert.equal(await ask('guest-b', 'tcp', '172.17.0.1', 7000), 'host HELLO 172.17.0.3');
+    assert.equal(await ask('guest-b', 'tcp', '192.0.2.9', 80), 'outside HELLO 192.0.2.1');
   });
 
   test('the host reaches pods by their addresses', async () => {
-    assert.equal(await askAsync(undefined, 'tcp', '172.17.0.3', 80), 'b HELLO 172.17.0.1');
+    assert.equal(await ask(undefined, 'tcp', '172.17.0.3', 80), 'b HELLO 172.17.0.1');
   });
 
   test('tenants do not reach each other', async () => {
-    assert.match(await askAsync('guest-x', 'tcp', '172.17.0.2', 80), /^failed/);
-    assert.match(await askAsync('guest-b', 'tcp', '172.18.0.2', 80), /^failed/);
+    assert.match(await ask('guest-x', 'tcp', '172.17.0.2', 80), /^failed/);
+    assert.match(await ask('guest-b', 'tcp', '172.18.0.2', 80), /^failed/);
   });
 
   test('an address that nobody has is unreachable', async () => {
-    assert.equal(await askAsync(undefined, 'tcp', '172.17.0.99', 80, 10_000), 'failed: EHOSTUNREACH');
+    assert.equal(await ask(undefined, 'tcp', '172.17.0.99', 80, 10_000), 'failed: EHOSTUNREACH');
   });
 
   test('a published port is reached from outside, from the host and from pods', async () => {
-    assert.equal(await askAsync('outside', 'tcp', '192.0.2.1', 8080), 'a HELLO 192.0.2.9');
-    assert.equal(await askAsync('outside', 'udp', '192.0.2.1', 5353), 'a HELLO');
-    assert.equal(await askAsync(undefined, 'tcp', '127.0.0.1', 8080), 'a HELLO 172.17.0.1');
-    assert.equal(await askAsync(undefined, 'tcp', '192.0.2.1', 8080), 'a HELLO 192.0.2.1');
-    assert.equal(await askAsync(undefined, 'udp', '127.0.0.1', 5353), 'a HELLO');
-    assert.equal(await askAsync('guest-b', 'tcp', '172.17.0.1', 8080), 'a HELLO 172.17.0.1');
-    assert.equal(await askAsync('guest-a', 'tcp', '192.0.2.1', 8080), 'a HELLO 172.17.0.1');
-    assert.match(await askAsync('guest-x', 'tcp', '192.0.2.1', 8080), /^a HELLO/);
+    assert.equal(await ask('outside', 'tcp', '192.0.2.1', 8080), 'a HELLO 192.0.2.9');
+    assert.equal(await ask('outside', 'udp', '192.0.2.1', 5353), 'a HELLO');
+    assert.equal(await ask(undefined, 'tcp', '127.0.0.1', 8080), 'a HELLO 172.17.0.1');
+    assert.equal(await ask(undefined, 'tcp', '192.0.2.1', 8080), 'a HELLO 192.0.2.1');
+    assert.equal(await ask(undefined, 'udp', '127.0.0.1', 5353), 'a HELLO');
+    assert.equal(await ask('guest-b', 'tcp', '172.17.0.1', 8080), 'a HELLO 172.17.0.1');
+    assert.equal(await ask('guest-a', 'tcp', '192.0.2.1', 8080), 'a HELLO 172.17.0.1');
+    assert.match(await ask('guest-x', 'tcp', '192.0.2.1', 8080), /^a HELLO/);
   });
 
   test('IPv6 connections are carried in user space', async () => {
-    assert.equal(await askAsync(undefined, 'tcp', '::1', 8080), 'a HELLO 172.17.0.1');
-    assert.equal(await askAsync(undefined, 'udp', '::1', 5353), 'a HELLO');
+    assert.equal(await ask(undefined, 'tcp', '::1', 8080), 'a HELLO 172.17.0.1');
+    assert.equal(await ask(undefined, 'udp', '::1', 5353), 'a HELLO');
   });
 
   test('a port published on loopback is not there for the outside', async () => {
-    assert.equal(await askAsync(undefined, 'tcp', '127.0.0.1', 32768), 'a HELLO 172.17.0.1');
-    assert.match(await askAsync('outside', 'tcp', '192.0.2.1', 32768), /^failed/);
+    assert.equal(await ask(undefined, 'tcp', '127.0.0.1', 32768), 'a HELLO 172.17.0.1');
+    assert.match(await ask('outside', 'tcp', '192.0.2.1', 32768), /^failed/);
   });
 
   test('the outside reaches no pod past the published ports', async () => {
     sh('ip -n outside route add 172.17.0.0/16 via 192.0.2.1');
-    assert.match(await askAsync('outside', 'tcp', '172.17.0.3', 80), /^failed/);
-    assert.match(await askAsync('outside', 'tcp', '172.17.0.2', 80), /^failed/);
+    assert.match(await ask('outside', 'tcp', '172.17.0.3', 80), /^failed/);
+    assert.match(await ask('outside', 'tcp', '172.17.0.2', 80), /^failed/);
     sh('ip -n outside route del 172.17.0.0/16');
   });
 
   test('a pod that borrows an address is not heard', async () => {
     sh('ip -n guest-b addr add 172.17.0.77/16 dev eth0');
     sh('ip -n guest-b route add 192.0.2.9 via 172.17.0.1 src 172.17.0.77');
-    assert.match(await askAsync('guest-b', 'tcp', '192.0.2.9', 80), /^failed/);
+    assert.match(await ask('guest-b', 'tcp', '192.0.2.9', 80), /^failed/);
     sh('ip -n guest-b route del 192.0.2.9; ip -n guest-b addr del 172.17.0.77/16 dev eth0');
   });
 
@@ -158,16 +158,16 @@ if (insideOwnWorld(import.meta.filename)) {
   test('the kernel goes on while the daemon is dead, and a new one takes over', async () => {
     const kept = network.attachments();
     await network.close();
-    assert.equal(await askAsync('outside', 'tcp', '192.0.2.1', 8080), 'a HELLO 192.0.2.9');
-    assert.match(await askAsync(undefined, 'tcp', '::1', 8080), /^failed/);
+    assert.equal(await ask('outside', 'tcp', '192.0.2.1', 8080), 'a HELLO 192.0.2.9');
+    assert.match(await ask(undefined, 'tcp', '::1', 8080), /^failed/);
     network = await openNetwork();
     await network.ensureNetwork({ tenant: 'default', name: 'default' });
     await network.ensureNetwork({ tenant: 'other', name: 'default' });
     const ghost = { ...request('ghost'), ipv4: '172.17.0.9', mac: '02:42:ac:11:00:09' };
     assert.deepEqual(await network.adopt([...kept, ghost]), { lost: ['ghost'], problems: [] });
     assert.deepEqual(network.attachments(), kept);
-    assert.equal(await askAsync(undefined, 'tcp', '::1', 8080), 'a HELLO 172.17.0.1');
-    assert.equal(await askAsync('guest-b', 'tcp', '172.17.0.2', 80), 'a HELLO 172.17.0.3');
+    assert.equal(await ask(undefined, 'tcp', '::1', 8080), 'a HELLO 172.17.0.1');
+    assert.equal(await ask('guest-b', 'tcp', '172.17.0.2', 80), 'a HELLO 172.17.0.3');
     await assert.rejects(
       network.reserve(request('d', { ipv4: '172.17.0.2' })),
       (e) => codeOf(e) === 'conflict',
@@ -192,7 +192,7 @@ if (insideOwnWorld(import.meta.filename)) {
 
   test('a released port and address are free again, and an old flow does not reach the next pod', async () => {
     await network.detach('a');
-    assert.match(await askAsync('outside', 'tcp', '192.0.2.1', 8080), /^failed/);
+    assert.match(await ask('outside', 'tcp', '192.0.2.1', 8080), /^failed/);
     const { attachment } = await network.reserve(
       request('e', { ports: [{ protocol: 'tcp', podPort: 80, hostIp: '', hostPort: 8080 }] }),
     );

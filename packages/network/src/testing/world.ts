@@ -78,9 +78,7 @@ export function request(podId: string, more: object = {}) {
 
 /** A Node program in a namespace; resolves once it has printed `ready`. */
 export async function program(netns: string | undefined, code: string): Promise<ChildProcess> {
-  const enter = netns === undefined ? [] : ['nsenter', `--net=/run/netns/${netns}`];
-  const [command = '', ...args] = [...enter, process.execPath, '--input-type=module', '-e', code];
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawnIn(netns, code);
   await once(must(child.stdout, 'piped'), 'data');
   return child;
 }
@@ -99,14 +97,14 @@ const s = dgram.createSocket('udp4');
 s.on('message', (d, from) => s.send('${tag} ' + String(d).toUpperCase(), from.port, from.address));
 s.bind(${port}, '0.0.0.0', () => console.log('ready'));`;
 
-/** Sends a text over TCP or UDP and prints the answer, or `failed: CODE`. */
-export function ask(
+/** Sends a text over TCP or UDP from a namespace; answers what came back, or `failed: CODE`. */
+export async function ask(
   netns: string | undefined,
   protocol: 'tcp' | 'udp',
   host: string,
   port: number,
   timeoutMs = 1500,
-): string {
+): Promise<string> {
   const code =
     protocol === 'tcp'
       ? `import net from 'node:net';
@@ -118,28 +116,17 @@ s.on('data', (d) => { t += d; }); s.on('end', () => { console.log(t); process.ex
 const s = dgram.createSocket('${host.includes(':') ? 'udp6' : 'udp4'}');
 s.on('message', (d) => { console.log(String(d)); process.exit(0); });
 s.send('hello', ${port}, '${host}'); setTimeout(() => { console.log('failed: timeout'); process.exit(0); }, ${timeoutMs});`;
-  const enter = netns === undefined ? [] : ['nsenter', `--net=/run/netns/${netns}`];
-  const [command = '', ...args] = [...enter, process.execPath, '--input-type=module', '-e', code];
-  return execFileSync(command, args, { encoding: 'utf8' }).trim();
-}
-
-/** The same without blocking this process, for what is served by it. */
-export async function askAsync(
-  netns: string | undefined,
-  protocol: 'tcp' | 'udp',
-  host: string,
-  port: number,
-  timeoutMs = 1500,
-): Promise<string> {
-  const code = `import { ask } from ${JSON.stringify(import.meta.url)};
-console.log(ask(${JSON.stringify(netns ?? '')} || undefined, '${protocol}', '${host}', ${port}, ${timeoutMs}));`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawnIn(netns, code);
   let text = '';
-  child.stdout.on('data', (d) => {
-    text += d;
+  must(child.stdout, 'piped').on('data', (data) => {
+    text += data;
   });
   await once(child, 'close');
   return text.trim();
+}
+
+function spawnIn(netns: string | undefined, code: string): ChildProcess {
+  const enter = netns === undefined ? [] : ['nsenter', `--net=/run/netns/${netns}`];
+  const [command = '', ...args] = [...enter, process.execPath, '--input-type=module', '-e', code];
+  return spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
 }
