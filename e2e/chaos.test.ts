@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { SeededRandom } from '@kraud/base';
+import type Docker from 'dockerode';
+import { image, TestCloud } from './harness/cloud.ts';
+import { eventually } from './harness/command.ts';
+
+/**
+ * The daemon is killed at random points of create, start, stop and remove. Whatever it acknowledged before must
+ * hold afterwards; what was under way may have happened or not, but never half and never twice.
+ */
+
+const runs = Number(process.env.KRAUD_CHAOS_RUNS ?? 50);
+const workers = 2;
+
+type Step = 'create' | 'start' | 'stop' | 'remove';
+const steps: readonly Step[] = ['create', 'start', 'stop', 'remove'];
+
+/** One container's story as its client knows it. */
+interface Story {
+  readonly name: string;
+  acknowledged: Step | undefined;
+  attempted: Step | undefined;
+}
+
+let cloud: TestCloud;
+before(async () => {
+  cloud = await TestCloud.start({ cradle: { warmMax: 1 } });
+});
+after(() => cloud.stop());
+
+async function take(docker: Docker, story: Story, step: Step): Promise<void> {
+  story.attempted = step;
+  const container = docker.getContainer(story.name);
+  if (step === 'create') {
+    await docker.createContainer({
+      name: story.name,
+      Image: image,
+      Cmd: ['sh', '-c', 'echo run; exec sleep 1000'],
+    });
+  } else if (step === 'start') await container.start();
+  else if (step === 'stop') await container.stop({ t: 0 });
+  else await container.remove({ force: true });
+  story.acknowledged = step;
+}
+
+/** Tells one story after another until the daemon is gone. */
+async function work(label: string, stories: Story[], random: SeededRandom): Promise<void> {
+  const docker = cloud.dockerode();
+  for (let i = 0; i < 50; i += 1) {
+    const story: Story = { name: `${label}-${i}`, acknowledged: undefined, attempted: undefined };
+    stories.push(story);
+    for (const step of steps) {
+      if (step === 'stop' && random.below(3) === 0) continue;
+      try {
+        await take(docker, story, step);
+      } catch {
+        return;
+      }
+    }
+  }
+}
+
+async function check(story: Story): Promise<void> {
+  const { acknowledged, attempted, name } = story;
+  const what = `${name}: acknowledged ${acknowledged}, attempted ${attempted}`;
+  const found = await cloud.docker(['inspect', '--format', '{{json .State}}', name]);
+  const exists = found.code === 0;
+  if (acknowledged === 'remove') return assert.ok(!exists, `${what}: it is there`);
+  if (attempted === 'remove' || acknowledged === undefined) return;
+  assert.ok(exists, `${what}: it is lost`);
+  const state = JSON.parse(found.stdout) as { Running: boolean; Status: string };
+  if (acknowledged === 'start' && attempted === 'start') {
+    await eventually(`${what}: it ran`, async () => (await cloud.ok(['logs', name])) === 'run');
+    assert.ok(state.Running, `${what}: ${state.Status}`);
+  }
+  if (acknowledged === 'stop') assert.ok(!state.Running, `${what}: ${state.Status}`);
+  const ran = (await cloud.ok(['logs', name])).split('\n').filter((line) => line === 'run').length;
+  assert.ok(ran <= 1, `${what}: it ran ${ran} times`);
+}
+
+for (let seed = 1; seed <= runs; seed += 1) {
+  test(`seed ${seed}`, async () => {
+    const random = new SeededRandom(seed);
+    const stories: Story[] = [];
+    const working = Array.from({ length: workers }, (_, i) =>
+      work(`s${seed}w${i}`, stories, new SeededRandom(seed * 100 + i)),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 20 + random.below(800)));
+    await cloud.killDaemon();
+    await Promise.all(working);
+    await cloud.startDaemon();
+    for (const story of stories) await check(story);
+    await cloud.removeAll();
+    await eventually('nothing is left', async () => readdirSync(join(cloud.dir, 'pods')).length === 0);
+    await eventually('only warm slots run', async () => (await cloud.vmms()).length <= 1);
+  });
+}
