@@ -1,0 +1,15 @@
+/* The pod's disks and host paths: found by serial or tag, mounted below RUN_DIR. */
+#ifndef DISKS_H
+#define DISKS_H
+
+#include "base.h"
+
+#include <jansson.h>
+
+/* A warm slot's disk may show another file than when it was last read: forget what is cached of it. */
+bool disks_flush(const json_t *disks, struct fault *fault);
+bool disks_mount(const json_t *disks, struct fault *fault);
+/* Syncs and unmounts all; false if something stays busy. `fault` may be NULL. */
+bool disks_unmount(struct fault *fault);
+
+#endif

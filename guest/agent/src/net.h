@@ -1,0 +1,16 @@
+/* The pod's network interface, over netlink. */
+#ifndef NET_H
+#define NET_H
+
+#include "base.h"
+
+#include <jansson.h>
+
+/* Only lo, up: what a pod has without a network. */
+bool net_loopback(struct fault *fault);
+/* `network` of the protocol. */
+bool net_setup(const json_t *network, struct fault *fault);
+/* Takes addresses and routes away again, and the interface down. */
+void net_teardown(const char *interface);
+
+#endif

@@ -1,0 +1,11 @@
+/* The query part of a request's path. */
+#ifndef QUERY_H
+#define QUERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Decodes %xx and '+'. False if the parameter is missing, malformed, holds a zero byte, or does not fit. */
+bool query_get(const char *query, const char *name, char *into, size_t cap);
+
+#endif

@@ -1,0 +1,60 @@
+import type { ClientHttp2Stream } from 'node:http2';
+import { KraudError } from '@kraud/base';
+import { connectionLost } from './error.ts';
+import { encodeAck, FrameDecoder } from './frames.ts';
+import { decodeLogEntry, entryFrom } from './log-frames.ts';
+import type { ExitReport, LogEntry } from './types.ts';
+
+/**
+ * What a container writes, in order, from the offset asked for, without gaps or repeats. Iteration ends when the
+ * container has ended and all of its output was delivered; then `exit` is set. It fails with `unavailable` when the
+ * connection is lost: the container goes on, and a new one continues from the last acknowledged offset.
+ *
+ * The guest keeps every entry until it is acknowledged, and a container whose log is full waits in its write.
+ */
+export class GuestLogs implements AsyncIterable<LogEntry> {
+  readonly #stream: ClientHttp2Stream;
+  #fromOffset: bigint;
+  #exit: ExitReport | undefined;
+
+  constructor(stream: ClientHttp2Stream, fromOffset: bigint) {
+    this.#stream = stream;
+    this.#fromOffset = fromOffset;
+  }
+
+  get exit(): ExitReport | undefined {
+    return this.#exit;
+  }
+
+  /** All bytes below `offset` are durable: the guest may drop them. */
+  ack(offset: bigint): void {
+    if (this.#stream.writable) this.#stream.write(encodeAck(offset));
+  }
+
+  /** Sends what is acknowledged, then lets the stream go. */
+  close(): void {
+    if (this.#stream.writable) this.#stream.end();
+    if (!this.#stream.readableEnded) this.#stream.close();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<LogEntry, void, void> {
+    const decoder = new FrameDecoder();
+    try {
+      for await (const chunk of this.#stream) {
+        for (const frame of decoder.push(chunk)) {
+          if (frame.kind === 'exit') {
+            this.#exit = JSON.parse(frame.payload.toString('utf8')) as ExitReport;
+          } else if (frame.kind === 'log') {
+            const entry = entryFrom(decodeLogEntry(frame.payload), this.#fromOffset);
+            if (!entry) continue;
+            this.#fromOffset = entry.offset + BigInt(entry.bytes.length);
+            yield entry;
+          }
+        }
+      }
+    } catch (error) {
+      throw error instanceof KraudError ? error : connectionLost(error);
+    }
+    if (!this.#exit) throw connectionLost();
+  }
+}

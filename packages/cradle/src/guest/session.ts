@@ -1,0 +1,109 @@
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  type IncomingHttpHeaders,
+} from 'node:http2';
+import type { Duplex } from 'node:stream';
+import { KraudError } from '@kraud/base';
+import { connectionLost, guestError } from './error.ts';
+
+export interface Call {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
+  readonly path: string;
+  readonly body?: unknown;
+  readonly signal?: AbortSignal;
+}
+
+export interface Answer {
+  readonly stream: ClientHttp2Stream;
+  readonly headers: IncomingHttpHeaders;
+}
+
+const windowBytes = 256 * 1024;
+const sessionWindowBytes = 16 * 1024 * 1024;
+const errorBodyBytesMax = 1024 * 1024;
+
+/** One HTTP/2 session with the agent. Every failure of a call is a `KraudError`. */
+export class GuestSession {
+  readonly #session: ClientHttp2Session;
+  /** Resolves when the session is over, for whatever reason. */
+  readonly closed: Promise<void>;
+
+  constructor(duplex: Duplex) {
+    this.#session = connect('http://guest', {
+      createConnection: () => duplex,
+      settings: { enablePush: false, initialWindowSize: windowBytes },
+      maxSessionMemory: 64,
+    });
+    this.closed = new Promise((resolve) => {
+      this.#session.once('close', () => resolve());
+    });
+    this.#session.once('connect', () => this.#session.setLocalWindowSize(sessionWindowBytes));
+    // Each call learns of it by its own stream's end.
+    this.#session.on('error', () => {});
+  }
+
+  close(): void {
+    this.#session.destroy();
+  }
+
+  /** A stream whose request goes on; it is handed out once the agent has accepted the call. */
+  open(call: Call, begin?: (stream: ClientHttp2Stream) => void): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      if (call.signal?.aborted) return reject(call.signal.reason);
+      if (this.#session.closed || this.#session.destroyed) return reject(connectionLost());
+      const stream = this.#session.request(
+        { ':method': call.method, ':path': call.path },
+        { endStream: begin === undefined && call.body === undefined },
+      );
+      let failure: unknown;
+      const onAbort = () => stream.close();
+      call.signal?.addEventListener('abort', onAbort, { once: true });
+      stream.on('error', (error) => {
+        failure = error;
+      });
+      stream.once('close', () => {
+        call.signal?.removeEventListener('abort', onAbort);
+        reject(call.signal?.aborted ? call.signal.reason : connectionLost(failure));
+      });
+      stream.once('response', (headers) => {
+        const status = headers[':status'] ?? 500;
+        if (status < 400) return resolve({ stream, headers });
+        readText(stream).then(
+          (text) => reject(guestError(status, text)),
+          (error) => reject(connectionLost(error)),
+        );
+        if (!stream.writableEnded) stream.end();
+      });
+      begin?.(stream);
+      if (call.body !== undefined) stream.end(JSON.stringify(call.body));
+    });
+  }
+
+  async json<T>(call: Call, begin?: (stream: ClientHttp2Stream) => void): Promise<T> {
+    const { stream } = await this.open(call, begin);
+    const text = await readText(stream);
+    try {
+      return JSON.parse(text) as T;
+    } catch (error) {
+      throw stream.rstCode === 0
+        ? new KraudError('corrupt', 'the guest agent answered with something that is not JSON', {
+            cause: error,
+          })
+        : connectionLost(error);
+    }
+  }
+}
+
+async function readText(stream: ClientHttp2Stream): Promise<string> {
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of stream) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > errorBodyBytesMax * 16)
+      throw new KraudError('exhausted', 'the answer of the guest is too large');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
