@@ -1,4 +1,6 @@
 export * from './cache/index.ts';
+export * from './events/index.ts';
 export * from './model/index.ts';
 export * from './resources/index.ts';
+export * from './scheduler/index.ts';
 export * from './store/index.ts';
