@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { type Clock, KraudError, type Logger, messageOf, type Random } from '@kraud/base';
+import { type Clock, KeyedLock, KraudError, type Logger, messageOf, type Random } from '@kraud/base';
 import type {
   ByteStream,
   CommitOptions,
@@ -31,9 +31,14 @@ import { commitImage } from './operations/commit.ts';
 import { historyOf } from './operations/history.ts';
 import { importImage } from './operations/import.ts';
 import { loadImages } from './operations/load.ts';
+import { login } from './operations/login.ts';
+import { pullImage } from './operations/pull.ts';
+import { pushImage } from './operations/push.ts';
+import { describeRemote } from './operations/remote.ts';
 import { saveImages } from './operations/save.ts';
 import { usageOf } from './operations/usage.ts';
 import type { Reference } from './reference/reference.ts';
+import { type RegistrySettings, registrySettings } from './registry/settings.ts';
 import { RootfsStore } from './rootfs/rootfs-store.ts';
 import { BlobStore } from './store/blobs.ts';
 import { AtomicFiles } from './store/files.ts';
@@ -45,6 +50,7 @@ export interface ImageStoreOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly limits?: Partial<ImageLimits>;
+  readonly registries?: Partial<RegistrySettings>;
   readonly rootfsFormat?: RootfsFormat;
   readonly rootfsUsers?: RootfsUsers;
 }
@@ -60,6 +66,8 @@ interface Parts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly users: RootfsUsers;
+  readonly registries: RegistrySettings;
+  readonly downloading: KeyedLock;
 }
 
 /** `Images` on a directory of this host. Every operation cleans up after itself, whether it worked or not. */
@@ -80,23 +88,38 @@ export class ImageStore implements Images {
     const rootfs = await RootfsStore.open(dir, { files, limits, format: options.rootfsFormat ?? 'squashfs' });
     const catalog = await Catalog.open(dir, { files, blobs, layers, rootfs, clock, logger, limits });
     const users = options.rootfsUsers ?? nobody;
-    return new ImageStore({ blobs, layers, rootfs, catalog, limits, clock, logger, users });
+    const registries = { ...registrySettings, ...options.registries };
+    const downloading = new KeyedLock();
+    const store = new ImageStore({
+      blobs,
+      layers,
+      rootfs,
+      catalog,
+      limits,
+      clock,
+      logger,
+      users,
+      registries,
+      downloading,
+    });
+    store.#sweepBlobs();
+    return store;
   }
 
-  async pull(_reference: Reference, _options: PullOptions = {}): Promise<PulledImage> {
-    throw new KraudError('unsupported', 'pull is not built yet');
+  async pull(reference: Reference, options: PullOptions = {}): Promise<PulledImage> {
+    return await this.#tidily(() => pullImage(this.#parts, reference, options));
   }
 
-  async push(_id: ImageId, _reference: Reference, _options: TransferOptions = {}): Promise<PushedImage> {
-    throw new KraudError('unsupported', 'push is not built yet');
+  async push(id: ImageId, reference: Reference, options: TransferOptions = {}): Promise<PushedImage> {
+    return await this.#tidily(() => pushImage(this.#parts, id, reference, options));
   }
 
-  async login(_serverAddress: string, _auth: RegistryAuth): Promise<{ identityToken?: string }> {
-    throw new KraudError('unsupported', 'login is not built yet');
+  async login(serverAddress: string, auth: RegistryAuth): Promise<{ identityToken?: string | undefined }> {
+    return await login(this.#parts, serverAddress, auth);
   }
 
-  async remote(_reference: Reference, _auth?: RegistryAuth): Promise<RemoteDescriptor> {
-    throw new KraudError('unsupported', 'remote is not built yet');
+  async remote(reference: Reference, auth?: RegistryAuth): Promise<RemoteDescriptor> {
+    return await describeRemote(this.#parts, reference, auth);
   }
 
   async load(archive: ByteStream, options: LoadOptions = {}): Promise<readonly LoadedImage[]> {

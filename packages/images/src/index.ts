@@ -10,3 +10,5 @@ export {
 export { ImageStore, type ImageStoreOptions } from './image-store.ts';
 export { type ImageLimits, imageDiskBytes, imageLimits } from './limits.ts';
 export { defaultDomain, defaultTag, parseTag, Reference } from './reference/reference.ts';
+export { parseRegistryAuth, readRegistryAuth } from './registry/registry-auth.ts';
+export { type RegistrySettings, registrySettings } from './registry/settings.ts';

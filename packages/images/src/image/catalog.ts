@@ -76,6 +76,13 @@ export class Catalog {
     return image;
   }
 
+  /** A layer that some image here has with this blob: it has been read before. */
+  findLayer(digest: Digest, diffId: Digest): ImageLayer | undefined {
+    for (const image of this.#images.values())
+      for (const layer of image.layers) if (layer.digest === digest && layer.diffId === diffId) return layer;
+    return undefined;
+  }
+
   /** Oldest first. */
   list(): readonly Image[] {
     return [...this.#images.values()].sort((a, b) => a.addedAtMs - b.addedAtMs || (a.id < b.id ? -1 : 1));
