@@ -8,8 +8,10 @@ import { systemClock, systemRandom } from '@kraud/base';
 import { GuestClient } from '../client.ts';
 import type { ContainerConfig, PodBody } from '../types.ts';
 
-const agentBinary = new URL('../../../../../guest/agent/build/agent', import.meta.url).pathname;
-const cgroupRoot = existsSync('/sys/fs/cgroup/cgroup.controllers') ? '/sys/fs/cgroup' : '/sys/fs/cgroup/unified';
+export const agentBinary = new URL('../../../../../guest/agent/build/agent', import.meta.url).pathname;
+const cgroupRoot = existsSync('/sys/fs/cgroup/cgroup.controllers')
+  ? '/sys/fs/cgroup'
+  : '/sys/fs/cgroup/unified';
 
 /**
  * The real agent without a VM: PID 1 of namespaces of its own, listening on a unix socket. The host's kernel does
@@ -105,13 +107,17 @@ export class AgentProcess implements AsyncDisposable {
   }
 }
 
-async function makeImage(dir: string): Promise<void> {
-  for (const name of ['bin', 'etc', 'root', 'tmp', 'data', 'usr/bin']) await mkdir(join(dir, name), { recursive: true });
+export async function makeImage(dir: string): Promise<void> {
+  for (const name of ['bin', 'etc', 'root', 'tmp', 'data', 'usr/bin'])
+    await mkdir(join(dir, name), { recursive: true });
   execFileSync('cp', ['/bin/busybox', join(dir, 'bin/busybox')]);
   execFileSync('chmod', ['1777', join(dir, 'tmp')]);
   const applets = execFileSync('/bin/busybox', ['--list'], { encoding: 'utf8' }).trim().split('\n');
   for (const applet of applets) if (applet !== 'busybox') await symlink('busybox', join(dir, 'bin', applet));
-  await writeFile(join(dir, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\nada:x:1000:1001:Ada:/home/ada:/bin/sh\n');
+  await writeFile(
+    join(dir, 'etc/passwd'),
+    'root:x:0:0:root:/root:/bin/sh\nada:x:1000:1001:Ada:/home/ada:/bin/sh\n',
+  );
   await writeFile(join(dir, 'etc/group'), 'root:x:0:\nada:x:1001:\naudio:x:29:ada\nstaff:x:50:\n');
   await writeFile(join(dir, 'data/hello'), 'from the image\n');
   execFileSync('chown', ['1000:1001', join(dir, 'data')]);
