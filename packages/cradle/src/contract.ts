@@ -1,4 +1,5 @@
 import { GiB } from '@kraud/base';
+import type { GuestClient } from './guest/index.ts';
 
 /**
  * Apparent size of every read-only root image, so that a restored disk slot may show any of them. The files are
@@ -8,9 +9,6 @@ export const imageDiskBytes = 64 * GiB;
 
 /** Apparent size of every writable disk and volume; the file system inside is smaller. The files are sparse. */
 export const dataDiskBytes = 256 * GiB;
-
-/** The client of the guest agent; becomes `./guest`'s own type. */
-export type GuestClient = object;
 
 /** The disk slots of every VM, by the serial that the guest knows them by. */
 export const diskSlots = {

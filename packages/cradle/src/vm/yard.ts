@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { chown, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, type Logger, messageOf, newShortId, type Random } from '@kraud/base';
 import type { Accelerator, SizeClass } from '../contract.ts';
@@ -83,6 +83,7 @@ export class Yard {
       await cgroups.make(name);
       await cgroups.limit(name, { memoryBytes: plan.size.memoryMiB * 1024 * 1024 + limits.overheadBytes });
       await cgroups.weigh(name, plan.weight);
+      if (plan.mode === 'make') await chown(plan.memoryPath, uid, uid);
       const mark = await launchJailed(this.#options.tools, {
         dir,
         uid,

@@ -1,0 +1,298 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, realpath, rm, stat } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { type Clock, isErrno, KraudError, type Logger, messageOf, must, type Random } from '@kraud/base';
+import type { Accelerator, Cradle, CradleStatus, SizeClass, Vm, VmSpec } from './contract.ts';
+import { DiskMaker } from './disk/ext4.ts';
+import { Cgroups } from './jail/cgroups.ts';
+import { bindHostPaths } from './jail/mounts.ts';
+import { buildJailTools } from './jail/tools.ts';
+import { Uids } from './jail/uids.ts';
+import type { CradleLimits } from './limits.ts';
+import { SlotPool } from './slots/pool.ts';
+import { makeRehearsalImage } from './slots/rehearsal.ts';
+import { type Slot, SlotMaker } from './slots/slot-maker.ts';
+import { basisKey } from './template/key.ts';
+import { TemplateStore } from './template/store.ts';
+import { connectAgent } from './vm/guest.ts';
+import { PodVm } from './vm/pod-vm.ts';
+import { writeRecord } from './vm/record.ts';
+import { checkSpec, filesOf } from './vm/spec.ts';
+import { tapOf } from './vm/tap.ts';
+import { type Machine, Yard } from './vm/yard.ts';
+import { chooseAccelerator } from './vmm/accelerator.ts';
+import { vmmVersion } from './vmm/version.ts';
+
+/** What runs inside: the kernel, and the agent as the one program of its initramfs. */
+export interface GuestFiles {
+  readonly kernel: string;
+  readonly kernelHash: string;
+  readonly kernelVersion: string;
+  readonly initramfs: string;
+  readonly agentHash: string;
+}
+
+export interface CradleOptions {
+  /** The cradle's own directory, on the file system that all disks are on. */
+  readonly dataDir: string;
+  /** For what is worth keeping beyond one data directory: the jail's programs. */
+  readonly cacheDir: string;
+  readonly guest: GuestFiles;
+  readonly vmmPath?: string;
+  readonly accelerator?: 'auto' | 'kvm' | 'tcg';
+  /** Of which there is always a warm slot, if there are any. */
+  readonly defaultSize: SizeClass;
+  readonly limits: CradleLimits;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+interface Parts {
+  readonly accelerator: Accelerator;
+  readonly vmm: string;
+  readonly yard: Yard;
+  readonly maker: SlotMaker;
+  readonly templates: TemplateStore;
+  readonly pool: SlotPool;
+  readonly cgroups: Cgroups;
+}
+
+export function openCradle(options: CradleOptions): Cradle {
+  return new QemuCradle(options);
+}
+
+/** The cradle over QEMU. All that it has on the host is below its data directory and its control group. */
+class QemuCradle implements Cradle {
+  readonly #options: CradleOptions;
+  readonly #diskMaker: DiskMaker;
+  readonly #vms = new Map<string, PodVm>();
+  readonly #claiming = new Set<string>();
+  #parts: Parts | undefined;
+  #closed = false;
+
+  constructor(options: CradleOptions) {
+    this.#options = options;
+    this.#diskMaker = new DiskMaker(join(options.dataDir, 'scratch'));
+  }
+
+  async start(): Promise<Vm[]> {
+    const { limits, clock, random, logger, guest } = this.#options;
+    const version = await vmmVersion(this.#vmmPath);
+    await mkdir(this.#options.dataDir, { recursive: true, mode: 0o700 });
+    const dataDir = await realpath(this.#options.dataDir);
+    const scratchDir = join(dataDir, 'scratch');
+    await rm(scratchDir, { recursive: true, force: true });
+    await mkdir(scratchDir, { mode: 0o700 });
+    const instance = createHash('sha256').update(dataDir).digest();
+    const cgroups = await Cgroups.open(instance.toString('hex').slice(0, 12));
+    const yard = new Yard({
+      dataDir,
+      vmmPath: this.#vmmPath,
+      readOnlyMemory: version.readOnlyMemory,
+      kernel: guest.kernel,
+      initramfs: guest.initramfs,
+      tools: await buildJailTools(join(this.#options.cacheDir, 'jail')),
+      cgroups,
+      uids: new Uids({ first: limits.uidFirst, count: limits.uidCount }),
+      clock,
+      random,
+      logger,
+      limits,
+    });
+    const kept = await yard.sweep();
+    const maker = new SlotMaker({
+      yard,
+      diskMaker: this.#diskMaker,
+      rehearsalImage: await makeRehearsalImage(join(dataDir, 'rehearsal')),
+      scratchDir,
+      clock,
+      logger,
+      limits,
+    });
+    const accelerator = await chooseAccelerator({
+      wanted: this.#options.accelerator ?? 'auto',
+      cachePath: join(dataDir, 'accelerator.json'),
+      basis: [await bootId(), version.text, guest.kernelHash],
+      probe: () => maker.probe({ kind: 'kvm', reason: 'probe' }, this.#options.defaultSize),
+    });
+    logger.info({ accelerator: accelerator.kind, reason: accelerator.reason }, 'accelerator chosen');
+    const templates = new TemplateStore({
+      dir: join(dataDir, 'templates'),
+      basis: basisKey({
+        accelerator: accelerator.kind,
+        vmmVersion: version.text,
+        kernelHash: guest.kernelHash,
+        agentHash: guest.agentHash,
+        hostCpu: cpus()[0]?.model ?? '',
+      }),
+      snapshot: (size, files) => maker.snapshot(accelerator, size, files),
+      logger,
+    });
+    await templates.sweep();
+    const pool = new SlotPool({
+      warmMax: limits.warmMax,
+      windowMs: limits.demandWindowMs,
+      defaultSize: this.#options.defaultSize,
+      clock,
+      logger,
+      make: (size, signal) => maker.warm(templates, size, accelerator, signal),
+      release: async (slot) => {
+        slot.guest.close();
+        await yard.release(slot.machine);
+      },
+    });
+    this.#parts = { accelerator, vmm: `QEMU ${version.text}`, yard, maker, templates, pool, cgroups };
+    const vms = await this.#adopt(kept);
+    pool.run();
+    return vms;
+  }
+
+  async claim(spec: VmSpec, signal?: AbortSignal): Promise<Vm> {
+    checkSpec(spec);
+    const { pool } = this.#started();
+    signal?.throwIfAborted();
+    if (this.#closed) throw new KraudError('unavailable', 'the cradle is closed');
+    if (this.#vms.has(spec.id) || this.#claiming.has(spec.id)) {
+      throw new KraudError('conflict', `pod ${spec.id} has a VM already`);
+    }
+    this.#claiming.add(spec.id);
+    try {
+      return await pool.quietly(() => this.#claim(spec, signal));
+    } finally {
+      this.#claiming.delete(spec.id);
+    }
+  }
+
+  accelerator(): Accelerator {
+    return this.#started().accelerator;
+  }
+
+  status(): CradleStatus {
+    const { pool, templates, vmm } = this.#started();
+    return {
+      warm: pool.count(),
+      warmMax: this.#options.limits.warmMax,
+      running: this.#vms.size,
+      templates: templates.list().map(({ size, key }) => ({ size, key })),
+      vmm,
+      guestKernel: this.#options.guest.kernelVersion,
+    };
+  }
+
+  createDisk(path: string, sizeBytes: number): Promise<void> {
+    return this.#diskMaker.create(path, sizeBytes);
+  }
+
+  async close(options: { readonly keepRunning: boolean }): Promise<void> {
+    this.#closed = true;
+    if (!this.#parts) return;
+    await this.#parts.pool.close();
+    const vms = [...this.#vms.values()];
+    if (options.keepRunning) for (const vm of vms) vm.abandon();
+    else await Promise.all(vms.map((vm) => vm.stop()));
+    await this.#parts.cgroups.close();
+  }
+
+  get #vmmPath(): string {
+    return this.#options.vmmPath ?? '/usr/bin/qemu-system-x86_64';
+  }
+
+  #started(): Parts {
+    return must(this.#parts, 'the cradle was not started');
+  }
+
+  async #claim(spec: VmSpec, signal?: AbortSignal): Promise<Vm> {
+    const { pool, maker, templates, accelerator, yard } = this.#started();
+    const { clock } = this.#options;
+    const startMs = clock.monotonic();
+    const taken = pool.take(spec.size);
+    const slot = taken ?? (await maker.clone(templates, spec.size, accelerator, 'normal', signal));
+    const slotMs = clock.monotonic() - startMs;
+    try {
+      const machine = await this.#furnish(slot, spec);
+      const disksMs = clock.monotonic() - startMs - slotMs;
+      if (taken) await machine.vmm.execute('cont');
+      signal?.throwIfAborted();
+      const record = { ...machine.record, state: 'claimed' as const };
+      await writeRecord(machine.dir, record);
+      const guestMs = clock.monotonic() - startMs - slotMs - disksMs;
+      return this.#own({ ...machine, record }, spec, slot, { slotMs, disksMs, guestMs });
+    } catch (error) {
+      slot.guest.close();
+      await yard.release(slot.machine);
+      throw error;
+    }
+  }
+
+  /** Puts the pod's disks and host paths in place. The record names them first, so that a sweep gives them back. */
+  async #furnish(slot: Slot, spec: VmSpec): Promise<Machine> {
+    const { cgroups } = this.#started();
+    const { machine } = slot;
+    const { name } = machine.record;
+    const record = { ...machine.record, state: 'claiming' as const, spec };
+    await writeRecord(machine.dir, record);
+    const { writable } = spec;
+    if (writable.create && !(await exists(writable.path))) {
+      await this.#diskMaker.create(writable.path, writable.create.sizeBytes);
+    }
+    await bindHostPaths(join(machine.dir, 'hostpaths'), spec.hostPaths);
+    const memoryBytes = spec.size.memoryMiB * 1024 * 1024 + this.#options.limits.overheadBytes;
+    await cgroups.limit(name, { memoryBytes, ...spec.limits });
+    await cgroups.weigh(name, 'normal');
+    await machine.disks.attach(filesOf(spec));
+    return { ...machine, record };
+  }
+
+  #own(machine: Machine, spec: VmSpec, slot: Pick<Slot, 'guest'>, phases: PodVm['phases']): PodVm {
+    const { clock, logger, limits } = this.#options;
+    const vm = new PodVm({
+      machine,
+      spec,
+      guest: slot.guest,
+      tap: spec.network ? tapOf(machine.vmm.identity.mark.pid, spec.id) : undefined,
+      phases,
+      yard: this.#started().yard,
+      clock,
+      logger,
+      stopTimeoutMs: limits.stopTimeoutMs,
+    });
+    this.#vms.set(spec.id, vm);
+    void vm.exited.then(() => this.#vms.delete(spec.id));
+    return vm;
+  }
+
+  async #adopt(kept: readonly Machine[]): Promise<PodVm[]> {
+    const { clock, logger, limits } = this.#options;
+    const vms: PodVm[] = [];
+    for (const machine of kept) {
+      const spec = must(machine.record.spec, 'a claimed VM has a spec');
+      try {
+        const guest = await connectAgent(machine.vmm, { clock, timeoutMs: limits.bootTimeoutMs });
+        vms.push(this.#own(machine, spec, { guest }, undefined));
+      } catch (error) {
+        logger.warn(
+          { pod: spec.id, error: messageOf(error) },
+          'a VM of an earlier daemon does not answer: removed',
+        );
+        await this.#started().yard.release(machine);
+      }
+    }
+    return vms;
+  }
+}
+
+async function bootId(): Promise<string> {
+  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { type Clock, systemRandom } from '@kraud/base';
+import { guestInterface, hostPathsTag, type SizeClass } from '../contract.ts';
+import { GuestClient } from '../guest/index.ts';
+import { isAlive } from '../process.ts';
+import { jailPaths } from '../vmm/arguments.ts';
+import { connectUnix } from '../vmm/socket.ts';
+import type { Vmm } from '../vmm/vmm.ts';
+
+const attemptTimeoutMs = 500;
+
+/** Connects to the agent; answers once it has answered. Fails at once when the VMM ends. */
+export async function connectAgent(
+  vmm: Vmm,
+  options: { clock: Clock; timeoutMs: number; signal?: AbortSignal | undefined },
+): Promise<GuestClient> {
+  const { clock, timeoutMs, signal } = options;
+  const alive = (): Promise<boolean> => isAlive(vmm.identity.mark);
+  const path = join(vmm.identity.dir, jailPaths.agent);
+  const socket = await connectUnix(path, { clock, timeoutMs, alive, signal });
+  const preface = { clock, random: systemRandom, attemptTimeoutMs, timeoutMs };
+  return await GuestClient.open(socket, signal ? { ...preface, signal } : preface);
+}
+
+/** The guest stops all, syncs and lets go of its disks. */
+export function endPod(guest: GuestClient): Promise<void> {
+  return guest.tearDownPod();
+}
+
+/**
+ * Goes through what the start of a real container goes through, with nobody's data: the guest's caches are filled,
+ * and under TCG its code is translated. Afterwards the guest is as before.
+ */
+export async function rehearse(guest: GuestClient, size: SizeClass): Promise<void> {
+  const disks = [
+    { device: 'd0', at: 'images/main', type: 'squashfs' as const, readOnly: true },
+    { device: 'd4', at: 'writable', type: 'ext4' as const },
+  ];
+  const share = { tag: hostPathsTag, at: 'hostpaths', type: '9p' as const };
+  const set = guest.setUpPod({
+    hostname: 'rehearsal',
+    machineId: randomBytes(16).toString('hex'),
+    wallClockNs: String(BigInt(Date.now()) * 1_000_000n),
+    entropy: randomBytes(64).toString('base64'),
+    network: {
+      interface: guestInterface,
+      mac: '02:00:00:00:00:01',
+      mtu: 1500,
+      addresses: ['192.0.2.2/24'],
+      gateway4: '192.0.2.1',
+    },
+    resolv: { servers: ['192.0.2.1'], search: [], options: [] },
+    hosts: [['192.0.2.2', 'rehearsal']],
+    disks: size.hostPaths ? [...disks, share] : disks,
+  });
+  const created = guest.createContainer('rehearsal', {
+    image: 'images/main',
+    writable: 'writable',
+    args: ['/bin/busybox', 'echo', 'ready'],
+    env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
+    cwd: '/',
+    capabilities: ['CHOWN', 'SETGID', 'SETUID', 'KILL'],
+    shmBytes: 64 * 1024 * 1024,
+    maskedPaths: ['/proc/kcore'],
+    readonlyPaths: ['/proc/sys'],
+    resources: { pidsMax: 100 },
+  });
+  const started = guest.startContainer('rehearsal');
+  await Promise.all([set, created, started]);
+  const logs = await guest.logs('rehearsal');
+  for await (const entry of logs) logs.ack(entry.offset + BigInt(entry.bytes.length));
+  logs.close();
+  await guest.waitContainer('rehearsal');
+  await guest.removeContainer('rehearsal');
+  await guest.tearDownPod();
+}

@@ -1,0 +1,171 @@
+import { BoundedQueue, type Clock, KraudError, type Logger, messageOf } from '@kraud/base';
+import type { Accelerator, ClaimPhases, Tap, Vm, VmExit, VmSpec, VmUsage } from '../contract.ts';
+import type { GuestClient } from '../guest/index.ts';
+import { cpuMsOf, memoryOf } from '../process.ts';
+import { endPod } from './guest.ts';
+import { judge, type VmRequest, type VmState } from './policy.ts';
+import type { Machine, Yard } from './yard.ts';
+
+interface Job {
+  /** `ended`: the VMM is gone. */
+  readonly request: VmRequest | 'ended';
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const jobsMax = 1_000;
+
+export interface PodVmOptions {
+  readonly machine: Machine;
+  readonly spec: VmSpec;
+  readonly guest: GuestClient;
+  readonly tap: Tap | undefined;
+  readonly phases: ClaimPhases | undefined;
+  readonly yard: Yard;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly stopTimeoutMs: number;
+}
+
+/**
+ * The one owner of a claimed VM: requests, and the news that the VMM has ended, go through one queue and are dealt
+ * with one at a time, as `policy.ts` draws it. `exited` settles after everything the VM had is released, so
+ * its disks may be used again at once.
+ */
+export class PodVm implements Vm {
+  readonly id: string;
+  readonly spec: VmSpec;
+  readonly pid: number;
+  readonly guest: GuestClient;
+  readonly tap: Tap | undefined;
+  readonly accelerator: Accelerator;
+  readonly phases: ClaimPhases | undefined;
+  readonly warm: boolean;
+  readonly exited: Promise<VmExit>;
+  readonly #options: PodVmOptions;
+  readonly #jobs = new BoundedQueue<Job>(jobsMax);
+  readonly #hurry = new AbortController();
+  #state: VmState = 'running';
+
+  constructor(options: PodVmOptions) {
+    const { machine, spec } = options;
+    this.#options = options;
+    this.id = spec.id;
+    this.spec = spec;
+    this.pid = machine.vmm.identity.mark.pid;
+    this.guest = options.guest;
+    this.tap = options.tap;
+    this.accelerator = machine.record.accelerator;
+    this.phases = options.phases;
+    this.warm = machine.record.warm;
+    void machine.vmm.exited.then(() => this.#ask('ended'));
+    this.exited = this.#run();
+  }
+
+  suspend(): Promise<void> {
+    return this.#ask('suspend');
+  }
+
+  resume(): Promise<void> {
+    return this.#ask('resume');
+  }
+
+  stop(): Promise<void> {
+    return this.#ask('stop');
+  }
+
+  kill(): Promise<void> {
+    this.#hurry.abort();
+    return this.#ask('kill');
+  }
+
+  async usage(): Promise<VmUsage> {
+    return { cpuMs: await cpuMsOf(this.pid), ...(await memoryOf(this.pid)) };
+  }
+
+  /** Leaves the VM to a later daemon. */
+  abandon(): void {
+    this.#options.machine.vmm.abandon();
+    this.guest.close();
+  }
+
+  #ask(request: Job['request']): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const job = { request, resolve, reject };
+      if (this.#state === 'gone') this.#answer(job);
+      else this.#jobs.push(job);
+    });
+  }
+
+  async #run(): Promise<VmExit> {
+    for await (const job of this.#jobs) {
+      try {
+        await this.#deal(job);
+      } catch (error) {
+        job.reject(error);
+      }
+      if (this.#state === 'gone') this.#jobs.close();
+    }
+    return this.#options.machine.vmm.exited;
+  }
+
+  async #deal(job: Job): Promise<void> {
+    if (job.request !== 'ended' && judge(this.#state, job.request) !== 'do') return this.#answer(job);
+    const { vmm } = this.#options.machine;
+    switch (job.request) {
+      case 'suspend':
+        await vmm.execute('stop');
+        this.#state = 'suspended';
+        break;
+      case 'resume':
+        await vmm.execute('cont');
+        this.#state = 'running';
+        break;
+      case 'stop':
+        await this.#letGo();
+        await this.#release();
+        break;
+      case 'kill':
+      case 'ended':
+        await this.#release();
+        break;
+    }
+    job.resolve();
+  }
+
+  #answer(job: Job): void {
+    if (job.request === 'ended' || judge(this.#state, job.request) === 'done') job.resolve();
+    else job.reject(new KraudError('conflict', `the VM is ${this.#state}: it can't ${job.request}`));
+  }
+
+  /** The guest syncs and unmounts; a guest that doesn't in time is killed all the same. */
+  async #letGo(): Promise<void> {
+    const { machine, stopTimeoutMs, logger, clock } = this.#options;
+    const suspended = this.#state === 'suspended';
+    this.#state = 'stopping';
+    const patience = new AbortController();
+    try {
+      if (suspended) await machine.vmm.execute('cont');
+      const timeout = clock.sleep(stopTimeoutMs, patience.signal).then(() => {
+        throw new KraudError('timeout', 'the guest did not let go of its disks in time');
+      });
+      timeout.catch(() => {});
+      const hurried = new Promise<void>((resolve) => {
+        if (this.#hurry.signal.aborted) resolve();
+        else this.#hurry.signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+      await Promise.race([endPod(this.guest), timeout, hurried, machine.vmm.exited]);
+    } catch (error) {
+      logger.warn({ pod: this.id, error: messageOf(error) }, 'a VM is ended without the guest');
+    } finally {
+      patience.abort();
+    }
+  }
+
+  async #release(): Promise<void> {
+    this.#state = 'stopping';
+    this.guest.close();
+    await this.#options.yard.release(this.#options.machine);
+    this.#state = 'gone';
+  }
+}
