@@ -2,7 +2,7 @@ import { codeOf, KraudError } from '@kraud/base';
 import { defaultNamespace, type Pod } from '@kraud/macro';
 import type { Caller } from '../contract.ts';
 import type { CloudParts } from '../parts.ts';
-import { removeWithOwner } from '../volumes/anonymous.ts';
+import { removeWithOwner, withOwner } from '../volumes/anonymous.ts';
 import { findPod, isUp, keyOf, mainContainer } from './find.ts';
 
 /** Removes a pod; what runs is only removed by force. Resolves when nothing of it is left. */
@@ -52,7 +52,7 @@ async function markVolumes(parts: CloudParts, pod: Pod): Promise<void> {
     try {
       await parts.volumes.mutate(key, (volume) => ({
         ...volume,
-        meta: { ...volume.meta, annotations: { ...volume.meta.annotations, 'kraud.dev/with-owner': 'true' } },
+        meta: { ...volume.meta, annotations: { ...volume.meta.annotations, [withOwner]: 'true' } },
       }));
     } catch (error) {
       if (codeOf(error) !== 'not-found') throw error;

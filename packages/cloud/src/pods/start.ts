@@ -40,6 +40,12 @@ function refuseStart(pod: Pod): void {
   }
 }
 
+/** The scheduler's refusal, if no host takes the pod. */
+function unplaced(pod: Pod): KraudError | undefined {
+  if (pod.spec.host !== undefined || pod.status.message === '') return undefined;
+  return new KraudError('exhausted', pod.status.message);
+}
+
 /** Resolves once the run with this serial has begun, even if it is over by now. */
 export async function waitForRun(parts: CloudParts, pod: Pod, serial: number): Promise<Pod> {
   const signal = AbortSignal.timeout(parts.limits.startTimeoutMs);
@@ -50,7 +56,7 @@ export async function waitForRun(parts: CloudParts, pod: Pod, serial: number): P
       pod.meta.uid,
       (version) => {
         if (!version) return new KraudError('not-found', `No such container: ${pod.meta.uid}`);
-        if (version.status.serial < serial) return undefined;
+        if (version.status.serial < serial) return unplaced(version);
         if (version.status.phase === 'starting') return undefined;
         const failure = version.status.containers.find((c) => c.name === name)?.error;
         if (failure && version.status.serial === serial) return new KraudError('invalid', failure);

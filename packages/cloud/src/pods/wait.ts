@@ -2,6 +2,7 @@ import { KraudError } from '@kraud/base';
 import type { Pod } from '@kraud/macro';
 import type { Caller, WaitCondition } from '../contract.ts';
 import type { CloudParts } from '../parts.ts';
+import { removeWithOwner } from '../volumes/anonymous.ts';
 import { findPod, isUp, mainContainer } from './find.ts';
 
 export interface Exit {
@@ -48,8 +49,11 @@ export async function waitPod(
     options.signal,
   );
   options.ready?.();
-  return await result.catch((error: unknown) => {
+  const exit = await result.catch((error: unknown) => {
     if (!options.signal.aborted) throw error;
     throw new KraudError('canceled', 'the client went away');
   });
+  // To whoever waited for the end of a pod, its own volumes are a part of it.
+  if (condition === 'removed') await removeWithOwner(parts, caller.tenant, found.meta.uid);
+  return exit;
 }
