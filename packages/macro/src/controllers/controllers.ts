@@ -1,0 +1,88 @@
+import type { Clock, Logger } from '@kraud/base';
+import type { EventLog } from '../events/event-log.ts';
+import { retentionDefaults, trimEvents } from '../events/retention.ts';
+import type { Volume } from '../model/index.ts';
+import type { Tables } from '../resources/tables.ts';
+import { type SchedulerLimits, schedulerDefaults } from '../scheduler/plan.ts';
+import type { Store } from '../store/contract.ts';
+import { AutoRemove } from './auto-remove.ts';
+import { Binder } from './binder.ts';
+import { Compactor } from './compactor.ts';
+import { collectGarbage } from './garbage.ts';
+import type { Leader } from './leader.ts';
+import { periodically } from './periodic.ts';
+import { PodEvents } from './pod-events.ts';
+import { RestartController } from './restart.ts';
+import { type RestartLimits, restartDefaults } from './restart-policy.ts';
+
+export const macroDefaults = {
+  /** History is kept for one to two of these. */
+  compactEveryMs: 5 * 60_000,
+  trimEventsEveryMs: 60_000,
+  garbageEveryMs: 5 * 60_000,
+  retention: retentionDefaults,
+  restart: restartDefaults as RestartLimits,
+  scheduler: schedulerDefaults as SchedulerLimits,
+};
+
+export interface ControllersParts {
+  readonly store: Store;
+  readonly tables: Tables;
+  readonly events: EventLog;
+  readonly leader: Leader;
+  /** Removes the volume's data and then the volume; gone already is fine. */
+  readonly dropVolume: (volume: Volume) => Promise<void>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits?: Partial<typeof macroDefaults>;
+}
+
+/** All controllers of the engine, run by one leader at a time. */
+export class Controllers {
+  readonly #parts: ControllersParts;
+  readonly #limits: typeof macroDefaults;
+  /** Only once in the life of this process: see `startsWithDaemon`. */
+  #broughtBack = false;
+
+  constructor(parts: ControllersParts) {
+    this.#parts = parts;
+    this.#limits = { ...macroDefaults, ...parts.limits };
+  }
+
+  /** Runs until the signal aborts. The tables must be running. */
+  async run(signal: AbortSignal): Promise<void> {
+    await this.#parts.tables.ready();
+    await this.#parts.leader.run(signal, (term) => this.#lead(term));
+  }
+
+  async #lead(signal: AbortSignal): Promise<void> {
+    const { store, tables, events, clock, logger, dropVolume } = this.#parts;
+    const restart = new RestartController({ tables, clock, logger, limits: this.#limits.restart });
+    const podEvents = new PodEvents({ store, log: events, clock, logger });
+    const compactor = new Compactor(store, () => podEvents.neededAfter);
+    const every = (name: string, everyMs: number, work: () => Promise<unknown>): Promise<void> =>
+      periodically({ name, everyMs, clock, logger }, signal, async () => void (await work()));
+    // The caches may lag behind what the leader before wrote.
+    await this.#catchUp();
+    if (!this.#broughtBack) await restart.startStopped();
+    this.#broughtBack = true;
+    await Promise.all([
+      new Binder({ tables, clock, logger, limits: this.#limits.scheduler }).run(signal),
+      restart.run(signal),
+      new AutoRemove({ tables, clock, logger }).run(signal),
+      podEvents.run(signal),
+      every('compact', this.#limits.compactEveryMs, () => compactor.compact()),
+      every('trim-events', this.#limits.trimEventsEveryMs, () =>
+        trimEvents(store, clock, this.#limits.retention),
+      ),
+      every('garbage', this.#limits.garbageEveryMs, () => collectGarbage({ tables, dropVolume })),
+    ]);
+  }
+
+  async #catchUp(): Promise<void> {
+    const { tables, store } = this.#parts;
+    const revision = await store.revision();
+    const caches = [tables.pods.cache, tables.hosts.cache, tables.volumes.cache, tables.networks.cache];
+    await Promise.all(caches.map((cache) => cache.reached(revision)));
+  }
+}

@@ -1,0 +1,10 @@
+export { AutoRemove, withOwnerAnnotation } from './auto-remove.ts';
+export { Binder, hostFinalizer } from './binder.ts';
+export { Controller, type ControllerOptions, controllerDefaults, type Reconciled } from './controller.ts';
+export { Controllers, type ControllersParts, macroDefaults } from './controllers.ts';
+export { collectGarbage } from './garbage.ts';
+export { type Leader, LeaseLeader, leaderDefaults } from './leader.ts';
+export { happenings, PodEvents } from './pod-events.ts';
+export { RestartController } from './restart.ts';
+export { applyRestart, restartDefaults, restartStep, startsWithDaemon } from './restart-policy.ts';
+export { WorkQueue } from './work-queue.ts';
