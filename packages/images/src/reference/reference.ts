@@ -88,7 +88,8 @@ export class Reference {
 
   /** The name as Docker shows it: `alpine`. */
   get familiarName(): string {
-    if (this.domain !== defaultDomain) return this.name;
+    // Without its domain, a path that begins like one would be read as something else.
+    if (this.domain !== defaultDomain || splitDomain(this.path).domain !== defaultDomain) return this.name;
     const official = this.path.startsWith(officialPrefix)
       ? this.path.slice(officialPrefix.length)
       : undefined;

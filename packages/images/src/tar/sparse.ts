@@ -39,9 +39,13 @@ export async function readSparseMap(reader: ByteReader, storedBytes: number): Pr
     text += block.toString('latin1');
     const lines = text.split('\n');
     text = lines.pop() ?? '';
-    for (const line of lines) if (numbers.length < wanted) numbers.push(decimal(line));
-    wanted = 1 + 2 * (numbers[0] ?? 0);
-    if (wanted > 2 * stretchesMax || text.length > blockBytes) throw bad();
+    for (const line of lines) {
+      if (numbers.length === wanted) break;
+      numbers.push(decimal(line));
+      wanted = 1 + 2 * (numbers[0] ?? 0);
+      if (wanted > 2 * stretchesMax) throw bad();
+    }
+    if (text.length > blockBytes) throw bad();
   }
   return numbers.slice(1);
 }
