@@ -17,7 +17,7 @@ export async function debianRegistry(t: TestContext, password?: string): Promise
   const port = await freePort();
   const lines = [
     'version: 0.1',
-    'log: {level: panic, accesslog: {disabled: true}}',
+    'log: {level: error, accesslog: {disabled: true}}',
     `storage: {filesystem: {rootdirectory: ${join(dir, 'data')}}}`,
     `http: {addr: '127.0.0.1:${port}'}`,
   ];
