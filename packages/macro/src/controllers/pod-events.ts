@@ -4,6 +4,7 @@ import { decode, type Pod } from '../model/index.ts';
 import { prefixOf } from '../model/keys.ts';
 import { CompactedError, type Entry, type Op, type Store, type WatchEvent } from '../store/contract.ts';
 
+/** Holds the revision up to which all is recorded, and the time of the last event. */
 const cursorKey = '/cursor/pod-events';
 /** The cursor is written at least this often, so that compaction can go on while nothing happens to pods. */
 const cursorLagMax = 1000;
@@ -50,7 +51,10 @@ export class PodEvents {
 
   async #loadCursor(): Promise<void> {
     const { entry, revision } = await this.#store.get(cursorKey);
-    this.#cursor = { revision: entry ? Number(entry.value) : revision, entry };
+    const [through = '', lastNs = '0'] = entry?.value.split(' ') ?? [];
+    this.#cursor = { revision: entry ? Number(through) : revision, entry };
+    // Whoever was here before may have had a clock that was ahead of ours.
+    this.#log.goOnAfter(BigInt(lastNs));
     if (!entry) await this.#commit([], revision);
   }
 
@@ -84,7 +88,7 @@ export class PodEvents {
 
   /** Fails if another recorder moved the cursor: then that one has recorded these. */
   async #commit(ops: readonly Op[], through: number): Promise<void> {
-    const value = String(through);
+    const value = `${through} ${this.#log.lastNs}`;
     const { entry } = this.#cursor;
     const result = await this.#store.txn({
       compare: [{ key: cursorKey, target: 'modRevision', op: '=', to: entry?.modRevision ?? 0 }],

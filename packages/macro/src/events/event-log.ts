@@ -37,6 +37,16 @@ export class EventLog {
     this.#random = parts.random;
   }
 
+  /** The time of the last event of this process. */
+  get lastNs(): bigint {
+    return this.#lastNs;
+  }
+
+  /** Makes every later event come after this time. */
+  goOnAfter(timeNs: bigint): void {
+    if (timeNs > this.#lastNs) this.#lastNs = timeNs;
+  }
+
   /** Durable when it resolves. */
   async append(tenant: string, happening: Happening): Promise<void> {
     await this.#store.txn({ success: [this.op(tenant, happening)] });

@@ -1,10 +1,10 @@
-export { check } from './check.ts';
+export { check as checkPlan } from './check.ts';
 export type { Misfit } from './fit.ts';
 export {
   type Binding,
   type Observed,
   type Plan,
-  plan,
+  plan as planPlacements,
   type Refusal,
   type SchedulerLimits,
   schedulerDefaults,
