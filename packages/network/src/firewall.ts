@@ -1,6 +1,6 @@
 import { type Logger, messageOf } from '@kraud/base';
 import { type HostRules, renderHostRules } from './host-rules.ts';
-import { run } from './kernel/run.ts';
+import type { Nft } from './kernel/nft.ts';
 
 /**
  * Keeps the host's firewall table as `wanted` says. Changes that come while one is being applied are applied
@@ -8,11 +8,13 @@ import { run } from './kernel/run.ts';
  */
 export class Firewall {
   readonly #wanted: () => HostRules;
+  readonly #nft: Nft;
   readonly #log: Logger;
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
 
-  constructor(wanted: () => HostRules, logger: Logger) {
+  constructor(wanted: () => HostRules, nft: Nft, logger: Logger) {
+    this.#nft = nft;
     this.#wanted = wanted;
     this.#log = logger;
   }
@@ -39,23 +41,30 @@ export class Firewall {
     });
   }
 
-  async remove(): Promise<void> {
+  /** Waits for what is under way. */
+  async close(): Promise<void> {
     await this.#next?.catch(() => {});
     await this.#running?.catch(() => {});
-    const table = `inet ${this.#wanted().table}`;
-    await run('nft', ['-f', '-'], `add table ${table}\ndelete table ${table}\n`);
+    this.#nft.close();
+  }
+
+  async remove(): Promise<void> {
+    await this.#nft.apply(removal(this.#wanted().table));
   }
 
   async #apply(): Promise<void> {
     const rules = this.#wanted();
-    const text = renderHostRules(rules);
+    const commands = renderHostRules(rules);
     try {
-      await run('nft', ['-f', '-'], text);
+      await this.#nft.apply(commands);
     } catch (error) {
       // A table of an older version that differs: made anew, in one transaction as well.
-      const table = `inet ${rules.table}`;
       this.#log.debug({ error: messageOf(error) }, 'firewall table is made anew');
-      await run('nft', ['-f', '-'], `add table ${table}\ndelete table ${table}\n${text}`);
+      await this.#nft.apply([...removal(rules.table), ...commands]);
     }
   }
+}
+
+function removal(table: string): string[] {
+  return [`add table inet ${table}`, `delete table inet ${table}`];
 }

@@ -18,7 +18,7 @@ export interface KernelPort {
 }
 
 /**
- * Text for `nft -f -`. Chains and sets are declared (which does nothing when they are there), flushed and filled
+ * The commands for `nft`, to be applied together. Chains and sets are declared (which does nothing when they are there), flushed and filled
  * again, instead of making the table anew, so that address translation is never off, not even for a moment.
  *
  * - What comes from a VPC may leave for anywhere but another VPC, unless through a published port, and gets the
@@ -27,7 +27,7 @@ export interface KernelPort {
  * - `live` ends translated flows to what is no longer published: the kernel would remember them for minutes, and
  *   the address may belong to another pod by then.
  */
-export function renderHostRules(rules: HostRules): string {
+export function renderHostRules(rules: HostRules): string[] {
   const from = `iifname "${rules.linkPrefix}*"`;
   const to = `oifname "${rules.linkPrefix}*"`;
   const ports = rules.forwardPorts ? rules.ports : [];
@@ -103,7 +103,7 @@ export function renderTable(
   table: string,
   sets: readonly (readonly [kind: string, name: string, type: string, elements: readonly string[]])[],
   chains: readonly (readonly [name: string, hook: string, rules: readonly string[]])[],
-): string {
+): string[] {
   const t = `inet ${table}`;
   const lines = [`add table ${t}`];
   for (const [kind, name, type] of sets) lines.push(`add ${kind} ${t} ${name} { type ${type}; }`);
@@ -119,5 +119,5 @@ export function renderTable(
     if (unique.length > 0) lines.push(`add element ${t} ${name} { ${unique.join(', ')} }`);
   }
   for (const [name, , rules] of chains) for (const rule of rules) lines.push(`add rule ${t} ${name} ${rule}`);
-  return `${lines.join('\n')}\n`;
+  return lines;
 }

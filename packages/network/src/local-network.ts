@@ -34,6 +34,7 @@ import {
   uplinkMtu,
 } from './host-facts.ts';
 import { links, routes } from './kernel/facts.ts';
+import { Nft } from './kernel/nft.ts';
 import { Names } from './names.ts';
 import { PortTable } from './ports/port-table.ts';
 import { NameService } from './resolver/name-service.ts';
@@ -93,7 +94,8 @@ export class LocalNetwork implements HostNetwork {
       ports: this.#kernelPorts(),
       forwardPorts: facts.forwardPorts,
     });
-    this.#firewall = new Firewall(rules, this.#log);
+    const { helperIdleMs: idleMs, commandTimeoutMs: timeoutMs } = this.#limits;
+    this.#firewall = new Firewall(rules, new Nft({ idleMs, timeoutMs }), this.#log);
   }
 
   /** Looks at the host and switches forwarding on. Networks and pods come with the calls that follow. */
@@ -271,6 +273,7 @@ export class LocalNetwork implements HostNetwork {
       await this.#sweep();
       await this.#firewall.remove();
     }
+    await this.#firewall.close();
   }
 
   /** Resolves once the kernel has all rules that follow from the calls made so far. */

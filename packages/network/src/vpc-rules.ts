@@ -2,13 +2,13 @@ import { renderTable } from './host-rules.ts';
 import { tapPrefix, uplink } from './names.ts';
 
 /**
- * The firewall inside a VPC, as text for `nft -f -`. It never changes when a pod comes or goes: who may use which
+ * The firewall inside a VPC, as commands for `nft`. It never changes when a pod comes or goes: who may use which
  * address follows from the routes (a source address must lead back to the tap it came from).
  *
  * Pods reach others on the same network, and the host; nothing in the VPC itself can be talked to. No rule needs
  * connection tracking, so none is done here.
  */
-export function renderVpcRules(subnets: readonly string[]): string {
+export function renderVpcRules(subnets: readonly string[]): string[] {
   const fromPod = `iifname "${tapPrefix}*"`;
   return renderTable(
     'kraud',

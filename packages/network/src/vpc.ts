@@ -65,7 +65,7 @@ export class Vpc {
       throw new KraudError('unavailable', `link ${this.hostLink} disappeared while it was being made`);
     await runIn('host', ['sh', '-ec', hostLinkSettings(this.hostLink, mtu, networks)]);
     await this.#batch.run(uplinkCommands(networks, host.mac, mtu));
-    await runIn(this.place, ['nft', '-f', '-'], renderVpcRules(networks.map((n) => n.subnet)));
+    await runIn(this.place, ['nft', '-f', '-'], renderVpcRules(networks.map((n) => n.subnet)).join('\n'));
   }
 
   /** Takes a tap in, switched off and without an owner; answers its name in the VPC. */
