@@ -1,1 +1,5 @@
 export type * from './contract.ts';
+export { defaultVolumeLimits, type VolumeLimits } from './defaults.ts';
+export { Ext4Maker } from './ext4.ts';
+export { LocalBlockVolumes, type LocalBlockVolumesOptions } from './lv.ts';
+export { checkName as checkVolumeName } from './names.ts';
