@@ -12,6 +12,8 @@ export interface HostLimits {
   readonly logReadBytes: number;
   /** Output that a guest holds until it is written here. */
   readonly guestLogBufferBytes: number;
+  /** How long a program waits for room for its output on a full disk before some is dropped. */
+  readonly diskFullWaitMs: number;
   /** A file call's VM stays for the next call this long. */
   readonly toolboxIdleMs: number;
   /** After SIGKILL, how long the guest has to report the exit before its VM is ended. */
@@ -37,6 +39,7 @@ export const hostLimits: HostLimits = {
   logSpoolBytes: 8 * MiB,
   logReadBytes: 256 * KiB,
   guestLogBufferBytes: MiB,
+  diskFullWaitMs: 60_000,
   toolboxIdleMs: 300,
   killGraceMs: 10_000,
   adoptTimeoutMs: 10_000,

@@ -1,4 +1,13 @@
-import type { Readable, Writable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
+import type {
+  ContainerConfig,
+  ContainerResources,
+  ContainerStats,
+  FileChange,
+  GuestProcess,
+  PathStat,
+  PodBody,
+} from '@kraud/cradle';
 
 /**
  * What the host agent asks of the agent inside a VM: the calls of `guest/PROTOCOL.md`, typed. Control calls are
@@ -7,11 +16,11 @@ import type { Readable, Writable } from 'node:stream';
  */
 export interface Guest {
   info(): Promise<GuestInfo>;
-  setPod(pod: GuestPod): Promise<void>;
+  setPod(pod: PodBody): Promise<void>;
   /** Stops all, syncs, unmounts all. */
   deletePod(): Promise<void>;
 
-  putContainer(name: string, container: GuestContainer): Promise<void>;
+  putContainer(name: string, container: ContainerConfig): Promise<void>;
   /** Resolves once exec succeeded. */
   start(name: string): Promise<{ pid: number; startedAtNs: bigint }>;
   state(name: string): Promise<GuestContainerState>;
@@ -19,21 +28,25 @@ export interface Guest {
   resize(name: string, size: { rows: number; cols: number }): Promise<void>;
   pause(name: string): Promise<void>;
   resume(name: string): Promise<void>;
-  update(name: string, resources: object): Promise<void>;
+  update(name: string, resources: ContainerResources): Promise<void>;
 
-  /** From the first unacknowledged entry on. */
-  logs(name: string, signal: AbortSignal): GuestLogs;
-  /** Ending it closes the program's stdin unless `keep`; destroying it never does. */
-  stdin(name: string, options: { keep: boolean }): Writable;
+  /** What the container writes from this offset on; all before it counts as acknowledged. */
+  logs(name: string, fromOffset: number, signal: AbortSignal): Promise<GuestLogs>;
+  /** Carries all of `source` to the program's stdin, and closes that at its end unless `keepOpen`. One at a time. */
+  writeStdin(
+    name: string,
+    source: Readable,
+    options: { keepOpen: boolean; signal: AbortSignal },
+  ): Promise<void>;
   exec(name: string, id: string, spec: GuestExecSpec): Promise<GuestExec>;
 
-  stats(name: string): Promise<GuestStats>;
-  top(name: string): Promise<GuestProcess[]>;
-  changes(name: string): Promise<{ path: string; kind: number }[]>;
-  archiveStat(name: string, path: string): Promise<GuestPathStat>;
-  archiveGet(name: string, path: string): Promise<{ stat: GuestPathStat; tar: Readable }>;
+  stats(name: string): Promise<ContainerStats>;
+  top(name: string): Promise<readonly GuestProcess[]>;
+  changes(name: string): Promise<readonly FileChange[]>;
+  archiveStat(name: string, path: string): Promise<PathStat>;
+  archiveGet(name: string, path: string, signal: AbortSignal): Promise<{ stat: PathStat; tar: Readable }>;
   /** `root`: the whole merged root; `upper`: the writable layer with OCI whiteouts. */
-  archiveTree(name: string, tree: 'root' | 'upper'): Promise<Readable>;
+  archiveTree(name: string, tree: 'root' | 'upper', signal: AbortSignal): Promise<Readable>;
   archivePut(
     name: string,
     path: string,
@@ -44,7 +57,7 @@ export interface Guest {
   /** Listens on a unix socket in the container. */
   listen(name: string, socket: { path: string; mode: number; uid: number; gid: number }): Promise<string>;
   /** Resolves when a process connected. Both directions end on their own. */
-  accept(id: string, signal: AbortSignal): Promise<{ readable: Readable; writable: Writable }>;
+  accept(id: string, signal: AbortSignal): Promise<Duplex>;
 }
 
 export interface GuestInfo {
@@ -75,11 +88,12 @@ export interface GuestLogEntry {
   data: Buffer;
 }
 
-export interface GuestLogs {
-  /** Batches as they arrive; the last thing is the exit. Not reading holds the guest back. */
-  batches(): AsyncIterable<{ entries: GuestLogEntry[]; exit?: GuestExit }>;
+/** Iteration ends when the container has ended and all was delivered: then `exit` is there. */
+export interface GuestLogs extends AsyncIterable<GuestLogEntry> {
+  readonly exit: GuestExit | undefined;
   /** Everything below this offset may be dropped. */
   ack(offset: number): void;
+  close(): void;
 }
 
 export interface GuestExecSpec {
@@ -103,131 +117,4 @@ export interface GuestExec {
   kill(signal: number): Promise<void>;
   /** Gives up the streams; the process goes on. */
   detach(): void;
-}
-
-/** Body of `POST /v1/pod`. */
-export interface GuestPod {
-  hostname: string;
-  domainname: string;
-  machineId: string;
-  wallClockNs: string;
-  entropy: string;
-  network: {
-    interface: string;
-    mac: string;
-    mtu: number;
-    addresses: readonly string[];
-    gateway4: string;
-    gateway6: string;
-  } | null;
-  resolv: { servers: readonly string[]; search: readonly string[]; options: readonly string[] };
-  hosts: readonly (readonly [string, string])[];
-  sysctls: Readonly<Record<string, string>>;
-  disks: GuestDisk[];
-}
-
-export type GuestDisk =
-  | { device: string; at: string; type: string; readOnly: boolean }
-  | { tag: string; at: string; type: '9p' };
-
-/** Body of `PUT /v1/containers/NAME`. */
-export interface GuestContainer {
-  image: string;
-  writable: string;
-  readOnlyRoot: boolean;
-  args: string[];
-  env: string[];
-  cwd: string;
-  umask: number;
-  user: string;
-  groups: string[];
-  hostname: string;
-  tty: boolean;
-  rows: number;
-  cols: number;
-  stdin: boolean;
-  init: boolean;
-  capabilities: string[];
-  privileged: boolean;
-  noNewPrivileges: boolean;
-  rlimits: { name: string; soft: number; hard: number }[];
-  resources: GuestResources;
-  shmBytes: number;
-  sysctls: Record<string, string>;
-  mounts: GuestMount[];
-  maskedPaths: string[];
-  readonlyPaths: string[];
-  shareProcesses: boolean;
-  logBufferBytes: number;
-}
-
-export interface GuestResources {
-  memoryBytes: number;
-  memorySwapBytes: number;
-  cpuQuotaUs: number;
-  cpuPeriodUs: number;
-  cpuShares: number;
-  cpuset: string;
-  pidsMax: number;
-  oomScoreAdj: number;
-  oomKillDisable: boolean;
-}
-
-export type GuestMount =
-  | {
-      type: 'volume';
-      source: string;
-      target: string;
-      readOnly: boolean;
-      copyUp: boolean;
-      subpath: string;
-    }
-  | { type: 'tmpfs'; target: string; options: string }
-  | { type: 'host'; source: string; target: string; readOnly: boolean };
-
-export interface GuestStats {
-  cpuNs: number;
-  cpuUserNs: number;
-  cpuSystemNs: number;
-  memoryBytes: number;
-  memoryMaxBytes: number;
-  memoryStats: Record<string, number>;
-  pids: number;
-  pidsMax: number;
-  blkio: { readBytes: number; writeBytes: number; readOps: number; writeOps: number };
-  net: {
-    name: string;
-    rxBytes: number;
-    rxPackets: number;
-    rxErrors: number;
-    rxDropped: number;
-    txBytes: number;
-    txPackets: number;
-    txErrors: number;
-    txDropped: number;
-  }[];
-  onlineCpus: number;
-  systemCpuNs: number;
-}
-
-export interface GuestProcess {
-  pid: number;
-  ppid: number;
-  uid: number;
-  user?: string;
-  state: string;
-  startNs: string;
-  cpuNs: number;
-  tty: string;
-  vszBytes: number;
-  rssBytes: number;
-  args: string;
-}
-
-export interface GuestPathStat {
-  name: string;
-  size: number;
-  mode: number;
-  mtimeNs: string;
-  linkTarget: string;
 }

@@ -1,0 +1,213 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { KraudError } from '@kraud/base';
+import type { Resources } from '@kraud/macro';
+import { hostFacts } from './api/facts.ts';
+import * as files from './api/files.ts';
+import { hostImages } from './api/images.ts';
+import * as processes from './api/processes.ts';
+import { hostVolumes } from './api/volumes.ts';
+import type {
+  ArchivePutOptions,
+  Change,
+  CommitOptions,
+  ExecSession,
+  ExecSpec,
+  HostApi,
+  HostFacts,
+  HostImages,
+  HostVolumes,
+  OutputEntry,
+  OutputQuery,
+  PathStat,
+  ProcessInfo,
+  StatsSample,
+  TerminalSize,
+} from './contract.ts';
+import type { HostParts } from './parts.ts';
+import { adoptHolds, findAdoptable } from './pods/adopt.ts';
+import { PodOwner } from './pods/owner.ts';
+import { podsDir } from './pods/pod-files.ts';
+import { type ContainerStdin, stdinWritable } from './pods/stdin.ts';
+
+/**
+ * Makes true on this host what is bound to it, and reports what is. Each pod has one owner, made when the pod is first
+ * seen and gone when nothing of the pod is left here.
+ *
+ * `start` takes up what an earlier daemon left running, sweeps what belongs to no pod, and then follows the
+ * table. `stop({ keepVms: true })` leaves every VM to the next daemon, `stop({ keepVms: false })` ends them as a
+ * user's stop does.
+ */
+export class HostAgent implements HostApi {
+  readonly name: string;
+  readonly images: HostImages;
+  readonly volumes: HostVolumes;
+  readonly #parts: HostParts;
+  readonly #owners = new Map<string, PodOwner>();
+  #unsubscribe: () => void = () => {};
+
+  constructor(parts: HostParts) {
+    this.name = parts.name;
+    this.#parts = parts;
+    this.images = hostImages(parts.images);
+    this.volumes = hostVolumes(parts.volumes);
+  }
+
+  /** The cache of pods must be filled. Starts the cradle. */
+  async start(): Promise<void> {
+    const parts = this.#parts;
+    await mkdir(podsDir(parts.dataDir), { recursive: true, mode: 0o700 });
+    const going = await findAdoptable(parts, await parts.cradle.start());
+    await adoptHolds(parts, going);
+    await this.#sweep();
+    for (const pod of parts.pods.list()) {
+      const adoptable = going.find(({ vm }) => vm.id === pod.meta.uid);
+      this.#own(new PodOwner(parts, pod, adoptable));
+    }
+    this.#unsubscribe = parts.pods.subscribe((uid) => this.#podChanged(uid));
+    // What changed before the subscription is seen by asking once more.
+    for (const pod of parts.pods.list()) this.#podChanged(pod.meta.uid);
+  }
+
+  async stop(options: { readonly keepVms: boolean }): Promise<void> {
+    this.#unsubscribe();
+    const owners = [...this.#owners.values()];
+    for (const owner of owners) owner.close(options.keepVms ? 'leave' : 'stop');
+    const finished = Promise.all(owners.map((owner) => owner.finished)).then(() => {});
+    if (options.keepVms) {
+      const done = new AbortController();
+      const late = this.#parts.clock.sleep(this.#parts.limits.drainMs, done.signal).catch(() => {});
+      await Promise.race([finished, late]);
+      done.abort();
+    } else {
+      await finished;
+    }
+    await this.#parts.cradle.close({ keepRunning: options.keepVms });
+  }
+
+  #podChanged(uid: string): void {
+    const owner = this.#owners.get(uid);
+    const pod = this.#parts.pods.byUid(uid);
+    if (owner) owner.podChanged();
+    else if (pod) this.#own(new PodOwner(this.#parts, pod));
+  }
+
+  #own(owner: PodOwner): void {
+    this.#owners.set(owner.uid, owner);
+    void owner.finished.then(() => {
+      if (this.#owners.get(owner.uid) === owner) this.#owners.delete(owner.uid);
+    });
+  }
+
+  /** Folders of pods that are no more. */
+  async #sweep(): Promise<void> {
+    const dir = podsDir(this.#parts.dataDir);
+    for (const uid of await readdir(dir)) {
+      if (!this.#parts.pods.byUid(uid)) await rm(join(dir, uid), { recursive: true, force: true });
+    }
+  }
+
+  #owner(uid: string, container: string): PodOwner {
+    this.#podSeen(uid);
+    const owner = this.#owners.get(uid);
+    if (!owner?.pod.spec.containers.some(({ name }) => name === container)) {
+      throw new KraudError('not-found', `No such container: ${uid}`);
+    }
+    return owner;
+  }
+
+  /** A caller may be ahead of our subscription. */
+  #podSeen(uid: string): void {
+    if (!this.#owners.has(uid)) this.#podChanged(uid);
+  }
+
+  output(
+    uid: string,
+    container: string,
+    query: OutputQuery,
+    signal: AbortSignal,
+  ): AsyncIterable<OutputEntry> {
+    const owner = this.#owner(uid, container);
+    return owner.logs.of(owner.pod, container).read(query, signal);
+  }
+
+  async stdin(uid: string, container: string): Promise<Writable> {
+    const owner = this.#owner(uid, container);
+    const spec = owner.pod.spec.containers.find(({ name }) => name === container);
+    if (!spec?.stdin) throw new KraudError('conflict', `container ${uid} has no open stdin`);
+    const detached = new AbortController();
+    const stdin: Promise<ContainerStdin> = owner
+      .whenUp(detached.signal)
+      .then((run) => run.stdin(container, spec.tty));
+    return stdinWritable(stdin, () => detached.abort());
+  }
+
+  async resize(uid: string, container: string, size: TerminalSize): Promise<void> {
+    const owner = this.#owner(uid, container);
+    await processes.mustRun(owner).guest.resize(container, size);
+  }
+
+  async kill(uid: string, container: string, signal: number): Promise<void> {
+    await processes.kill(this.#owner(uid, container), container, signal);
+  }
+
+  async exec(uid: string, container: string, spec: ExecSpec): Promise<ExecSession> {
+    return await processes.exec(this.#parts, this.#owner(uid, container), container, spec);
+  }
+
+  async stats(uid: string, container: string): Promise<StatsSample> {
+    return await processes.stats(this.#parts, this.#owner(uid, container), container);
+  }
+
+  async top(uid: string, container: string): Promise<ProcessInfo[]> {
+    return await processes.top(this.#owner(uid, container), container);
+  }
+
+  async changes(uid: string, container: string): Promise<Change[]> {
+    return await files.changes(this.#owner(uid, container), container);
+  }
+
+  async archiveStat(uid: string, container: string, path: string): Promise<PathStat> {
+    return await files.archiveStat(this.#owner(uid, container), container, path);
+  }
+
+  async archiveGet(
+    uid: string,
+    container: string,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<{ stat: PathStat; tar: Readable }> {
+    return await files.archiveGet(this.#owner(uid, container), container, path, signal);
+  }
+
+  async archivePut(
+    uid: string,
+    container: string,
+    path: string,
+    tar: Readable,
+    options: ArchivePutOptions,
+  ): Promise<void> {
+    await files.archivePut(this.#owner(uid, container), container, path, tar, options);
+  }
+
+  async export(uid: string, container: string, signal: AbortSignal): Promise<Readable> {
+    return await files.exportRoot(this.#owner(uid, container), container, signal);
+  }
+
+  async commit(uid: string, container: string, options: CommitOptions): Promise<string> {
+    return await files.commit(this.#parts, this.#owner(uid, container), container, options);
+  }
+
+  async size(uid: string, container: string): Promise<{ writableBytes: number; rootBytes: number }> {
+    return await files.size(this.#parts, this.#owner(uid, container), container);
+  }
+
+  async update(uid: string, container: string, resources: object): Promise<void> {
+    await processes.update(this.#owner(uid, container), container, resources as Resources);
+  }
+
+  async facts(): Promise<HostFacts> {
+    return hostFacts(this.#parts);
+  }
+}

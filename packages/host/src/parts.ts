@@ -1,0 +1,67 @@
+import type { Clock, Logger, Random } from '@kraud/base';
+import type { Accelerator, CradleStatus, VmExit, VmSpec } from '@kraud/cradle';
+import type { Images } from '@kraud/images';
+import type { Pod, ResourceKey } from '@kraud/macro';
+import type { HostNetwork, NetworkSpec } from '@kraud/network';
+import type { VolumeDriver } from '@kraud/volumes';
+import type { Guest } from './guest/guest.ts';
+import type { HostLimits } from './limits.ts';
+
+/** The pods that are bound to this host: read from a cache, written to the store. */
+export interface PodTable {
+  /** As last seen. The cache has caught up with the store when the agent starts. */
+  list(): Pod[];
+  byUid(uid: string): Pod | undefined;
+  /** Calls for every change from now on; undefined: the resource is gone, or bound elsewhere. */
+  subscribe(listener: (uid: string, pod: Pod | undefined) => void): () => void;
+  /**
+   * Applies `change` to the present value until it holds against other writers; undefined leaves it as it is.
+   * A deleted pod whose last finalizer goes is gone. `not-found` when it is gone already. Once it resolves,
+   * `byUid` shows what was written.
+   */
+  mutate(key: ResourceKey, change: (present: Pod) => Pod | undefined): Promise<Pod>;
+}
+
+/** A VM as the host agent uses it: the cradle's, with a typed guest. */
+export interface HostVm {
+  readonly id: string;
+  readonly spec: VmSpec;
+  readonly pid: number;
+  readonly guest: Guest;
+  readonly tap: { readonly netnsPid: number; readonly name: string; readonly mac: string } | undefined;
+  readonly accelerator: Accelerator;
+  readonly phases:
+    | { readonly slotMs: number; readonly disksMs: number; readonly guestMs: number }
+    | undefined;
+  readonly warm: boolean;
+  readonly exited: Promise<VmExit>;
+  stop(): Promise<void>;
+  kill(): Promise<void>;
+}
+
+export interface HostCradle {
+  start(): Promise<HostVm[]>;
+  claim(spec: VmSpec, signal?: AbortSignal): Promise<HostVm>;
+  accelerator(): Accelerator;
+  status(): CradleStatus;
+  close(options: { readonly keepRunning: boolean }): Promise<void>;
+  createDisk(path: string, sizeBytes: number): Promise<void>;
+}
+
+export interface HostParts {
+  /** The Host resource's name: pods with this in `spec.host` are ours. */
+  readonly name: string;
+  /** `pods/`, one folder per pod, is the agent's own below it. */
+  readonly dataDir: string;
+  readonly pods: PodTable;
+  readonly cradle: HostCradle;
+  readonly images: Images;
+  readonly network: HostNetwork;
+  /** Every network that this host's pods may be on, with its subnet once it is known. */
+  readonly networkSpec: (tenant: string, name: string) => NetworkSpec | undefined;
+  readonly volumes: VolumeDriver;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly limits: HostLimits;
+}

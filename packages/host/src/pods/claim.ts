@@ -1,0 +1,56 @@
+import type { VmSpec } from '@kraud/cradle';
+import type { RootfsFormat } from '@kraud/images';
+import type { Pod } from '@kraud/macro';
+import type { PodDisks } from '../guest/bodies.ts';
+import type { HostParts, HostVm } from '../parts.ts';
+import type { PodFiles } from './pod-files.ts';
+import { rootDisks } from './pod-images.ts';
+
+export interface Claim {
+  readonly vm: HostVm;
+  readonly imageFormat: RootfsFormat;
+  /** When the cradle was asked, on the monotonic clock. */
+  readonly askedAtMs: number;
+}
+
+/** A VM with the pod's disks in it. The volumes are held from the call on, also when it fails. */
+export async function claimVm(
+  parts: HostParts,
+  pod: Pod,
+  files: PodFiles,
+  disks: PodDisks,
+  options: { readonly network: boolean; readonly signal: AbortSignal },
+): Promise<Claim> {
+  const { tenant, uid } = pod.meta;
+  const [rootfs, volumes] = await Promise.all([
+    rootDisks(parts, files, disks.images),
+    Promise.all(
+      disks.volumes.map(({ name, readOnly }) =>
+        parts.volumes.attach({ tenant, name }, { podId: uid, readOnly }),
+      ),
+    ),
+  ]);
+  const spec: VmSpec = {
+    id: uid,
+    size: {
+      vcpus: pod.spec.vcpus,
+      memoryMiB: pod.spec.memoryMiB,
+      hostPaths: disks.hostPaths.length > 0,
+    },
+    images: rootfs.map(({ path }) => path),
+    writable: { path: files.writable, create: { sizeBytes: pod.spec.writableBytes } },
+    volumes: volumes.map(({ path, readOnly }) => ({ path, readOnly })),
+    hostPaths: disks.hostPaths,
+    network: options.network,
+    ...(pod.spec.cpus !== undefined ? { limits: { cpus: pod.spec.cpus } } : {}),
+  };
+  options.signal.throwIfAborted();
+  const askedAtMs = parts.clock.monotonic();
+  const vm = await parts.cradle.claim(spec, options.signal);
+  return { vm, imageFormat: rootfs[0]?.format ?? 'squashfs', askedAtMs };
+}
+
+/** Everything that a pod holds beside its VM. Safe to repeat. */
+export async function releaseHolds(parts: HostParts, uid: string): Promise<void> {
+  await Promise.all([parts.network.detach(uid), parts.volumes.detachAll(uid)]);
+}

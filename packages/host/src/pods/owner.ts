@@ -1,0 +1,488 @@
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { Backoff, BoundedQueue, codeOf, isErrno, KraudError, type Logger, messageOf } from '@kraud/base';
+import type { Pod, PodStatus } from '@kraud/macro';
+import { disksOf } from '../guest/bodies.ts';
+import type { Guest } from '../guest/guest.ts';
+import { HealthProbes } from '../health/probes.ts';
+import { LogBook } from '../logs/log-book.ts';
+import type { HostParts } from '../parts.ts';
+import { type Adoptable, adoptRun } from './adopt.ts';
+import { releaseHolds } from './claim.ts';
+import { type Action, type Observed, plan } from './plan.ts';
+import { PodFiles } from './pod-files.ts';
+import { rootDisks } from './pod-images.ts';
+import type { Run } from './run.ts';
+import { removeRecord } from './run-record.ts';
+import { startFailure, startRun } from './start.ts';
+import { exitedStatus, failedStatus, settledStatus, upStatus } from './status.ts';
+import { nsOfMs } from './times.ts';
+import { openToolbox, type Toolbox } from './toolbox.ts';
+import { Waiters } from './waiters.ts';
+
+const sigkill = 9;
+
+type OwnerEvent =
+  | { readonly on: 'pod' }
+  | { readonly on: 'done'; readonly then: () => void }
+  | { readonly on: 'stop-step'; readonly run: Run; readonly stop: 'overdue' | 'given-up' }
+  | { readonly on: 'call'; readonly call: Call }
+  | { readonly on: 'close'; readonly how: 'stop' | 'leave' };
+
+interface Call {
+  readonly resolve: (lease: GuestLease) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** The right to use a pod's guest for a while; a toolbox's VM ends after the last one. */
+export interface GuestLease {
+  readonly guest: Guest;
+  release(): void;
+}
+
+/**
+ * The one owner of one pod on this host. All that happens goes through its queue; after each event it asks `plan`
+ * what to do next and begins that, one thing at a time. What takes long reports back through the queue.
+ * The states are drawn at `plan`.
+ */
+export class PodOwner {
+  readonly uid: string;
+  readonly files: PodFiles;
+  readonly logs: LogBook;
+  /** Resolves when nothing of the pod is left here, or when the owner was closed. */
+  readonly finished: Promise<void>;
+
+  readonly #parts: HostParts;
+  readonly #logger: Logger;
+  readonly #queue: BoundedQueue<OwnerEvent>;
+  readonly #upWaiters = new Waiters<Run>();
+  readonly #calls: Call[] = [];
+  #pod: Pod;
+  #run: Run | undefined;
+  #toolbox: Toolbox | undefined;
+  #busy: Observed['busy'];
+  #abort = new AbortController();
+  #prepared = false;
+  #closing: Observed['closing'];
+  #gone = false;
+  #seen = { atMs: 0, atWallMs: 0 };
+  #probes: HealthProbes | undefined;
+  readonly #backoff = new Backoff({ firstMs: 100, maxMs: 30_000 });
+
+  constructor(parts: HostParts, pod: Pod, adoptable?: Adoptable) {
+    this.uid = pod.meta.uid;
+    this.#parts = parts;
+    this.#pod = pod;
+    this.#logger = parts.logger.child({ pod: pod.meta.name, uid: pod.meta.uid.slice(0, 12) });
+    this.files = new PodFiles(parts.dataDir, pod.meta.uid);
+    this.logs = new LogBook(this.files, parts.limits);
+    this.#queue = new BoundedQueue(parts.limits.ownerEventsMax);
+    if (adoptable) this.#take(adoptRun(parts, adoptable, this.logs));
+    this.finished = this.#loop();
+    this.podChanged();
+  }
+
+  get pod(): Pod {
+    return this.#pod;
+  }
+
+  /** Bytes that the writable layer takes on the host's disk, beyond what its empty file system did. */
+  get writableBytes(): number {
+    return Math.max(0, diskBytes(this.files.writable) - readNumber(this.files.emptyBytes));
+  }
+
+  /** The run whose program is up now. */
+  get run(): Run | undefined {
+    return this.#run && !this.#run.observed.ended ? this.#run : undefined;
+  }
+
+  /** The pod is another, or gone: what it is now is read from the table. */
+  podChanged(): void {
+    this.#seen = { atMs: this.#parts.clock.monotonic(), atWallMs: this.#parts.clock.now() };
+    this.#queue.push({ on: 'pod' });
+  }
+
+  /** The present run, or else the next one. */
+  whenUp(signal: AbortSignal): Promise<Run> {
+    const { run } = this;
+    return run ? Promise.resolve(run) : this.#upWaiters.wait(signal);
+  }
+
+  /** The guest of the running pod, or of a VM that has its disks. */
+  lease(): Promise<GuestLease> {
+    const { run } = this;
+    if (run && this.#busy !== 'finish') return Promise.resolve({ guest: run.guest, release: () => {} });
+    if (this.#gone || this.#closing) return Promise.reject(goneError(this.#pod));
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ on: 'call', call: { resolve, reject } });
+    });
+  }
+
+  /** `leave`: what runs goes on without us. `stop`: it ends, and its exit is in the store when this resolves. */
+  close(how: 'stop' | 'leave'): void {
+    this.#queue.push({ on: 'close', how });
+  }
+
+  async #loop(): Promise<void> {
+    for await (const event of this.#queue) {
+      this.#apply(event);
+      this.#refresh();
+      this.#advance();
+      if (this.#gone || (this.#closing && this.#isQuiet())) break;
+    }
+    await this.#end();
+  }
+
+  #isQuiet(): boolean {
+    return (
+      this.#busy === undefined && this.#toolbox === undefined && (this.#closing === 'leave' || !this.#run)
+    );
+  }
+
+  async #end(): Promise<void> {
+    const error = goneError(this.#pod);
+    this.#upWaiters.fail(error);
+    for (const call of this.#calls.splice(0)) call.reject(error);
+    await this.#probes?.stop();
+    if (this.#run) await this.#run.leave();
+    if (!this.#gone) this.logs.close();
+  }
+
+  #apply(event: OwnerEvent): void {
+    switch (event.on) {
+      case 'pod':
+        break;
+      case 'done':
+        this.#busy = undefined;
+        event.then();
+        break;
+      case 'stop-step':
+        if (event.run === this.#run && !(event.stop === 'overdue' && event.run.stop !== 'signalled')) {
+          event.run.stop = event.stop;
+        }
+        break;
+      case 'call':
+        this.#calls.push(event.call);
+        break;
+      case 'close':
+        this.#closing = event.how;
+        break;
+    }
+  }
+
+  /** A pod that vanished from the table is one whose deletion was asked for. */
+  #refresh(): void {
+    const present = this.#parts.pods.byUid(this.uid);
+    if (present) this.#pod = present;
+    else if (this.#pod.meta.deletedAt === undefined) {
+      this.#pod = { ...this.#pod, meta: { ...this.#pod.meta, deletedAt: new Date(0).toISOString() } };
+    }
+  }
+
+  #advance(): void {
+    for (;;) {
+      const action = plan(this.#pod, {
+        busy: this.#busy,
+        run: this.#run?.observed,
+        toolbox: this.#toolbox?.observed,
+        callers: this.#calls.length,
+        prepared: this.#prepared,
+        closing: this.#closing,
+      });
+      if (action.do !== 'serve') {
+        this.#begin(action);
+        return;
+      }
+      this.#serve();
+    }
+  }
+
+  #begin(action: Exclude<Action, { do: 'serve' }>): void {
+    switch (action.do) {
+      case 'nothing':
+        break;
+      case 'abort':
+        this.#abort.abort(new KraudError('canceled', 'the start is not wanted any more'));
+        break;
+      case 'prepare':
+        this.#work('prepare', () => this.#prepare());
+        break;
+      case 'start':
+        this.#work('start', () => this.#start(action.serial));
+        break;
+      case 'report':
+        this.#withRun('act', (run) => this.#report(run));
+        break;
+      case 'pause':
+      case 'resume':
+        this.#withRun('act', (run) => this.#setPaused(run, action.do === 'pause'));
+        break;
+      case 'signal':
+        this.#withRun('act', (run) => this.#signal(run));
+        break;
+      case 'kill':
+        this.#withRun('act', (run) => this.#kill(run));
+        break;
+      case 'kill-vm':
+        this.#withRun('act', (run) => run.vm.kill());
+        break;
+      case 'finish':
+        this.#withRun('finish', (run) => this.#finish(run));
+        break;
+      case 'settle':
+        this.#work('act', () =>
+          this.#write((pod) => settledStatus(pod, action.because, nsOfMs(this.#parts.clock.now()))),
+        );
+        break;
+      case 'open-toolbox':
+        this.#work('toolbox-open', () => this.#openToolbox());
+        break;
+      case 'close-toolbox':
+        this.#work('toolbox-close', () => this.#closeToolbox());
+        break;
+      case 'remove':
+        this.#work('remove', () => this.#remove());
+        break;
+    }
+  }
+
+  #withRun(busy: NonNullable<Observed['busy']>, work: (run: Run) => Promise<unknown>): void {
+    const run = this.#run;
+    if (run) this.#work(busy, () => work(run));
+  }
+
+  /** Does one thing and tells the queue. A fault that it doesn't handle itself is tried again, ever more slowly. */
+  #work(busy: NonNullable<Observed['busy']>, work: () => Promise<unknown>): void {
+    this.#busy = busy;
+    const done = (then: () => void): void => this.#queue.push({ on: 'done', then });
+    work().then(
+      () => {
+        this.#backoff.reset();
+        done(() => {});
+      },
+      async (error: unknown) => {
+        this.#logger.error({ doing: busy, error: messageOf(error) }, 'a step failed; it is tried again');
+        await this.#parts.clock.sleep(this.#backoff.next());
+        done(() => {});
+      },
+    );
+  }
+
+  async #prepare(): Promise<void> {
+    const { cradle } = this.#parts;
+    mkdirSync(this.files.dir, { recursive: true, mode: 0o700 });
+    this.#prepared = true;
+    try {
+      // Done between create and start, while nobody waits; whatever fails here is told by the start.
+      await Promise.all([
+        cradle
+          .createDisk(this.files.writable, this.#pod.spec.writableBytes)
+          .then(() => writeFileSync(this.files.emptyBytes, String(diskBytes(this.files.writable)))),
+        rootDisks(this.#parts, this.files, disksOf(this.#pod).images),
+      ]);
+    } catch (error) {
+      if (codeOf(error) !== 'exists') this.#logger.debug({ error: messageOf(error) }, 'not prepared');
+    }
+  }
+
+  async #start(serial: number): Promise<void> {
+    this.#abort = new AbortController();
+    const { signal } = this.#abort;
+    const { files, logs } = this;
+    try {
+      this.#take(
+        await startRun(this.#parts, { pod: this.#pod, serial, files, logs, seen: this.#seen, signal }),
+      );
+    } catch (error) {
+      if (signal.aborted) return;
+      const failure = startFailure(serial, error);
+      this.#logger.info({ error: failure.error, code: codeOf(error) }, 'the start failed');
+      await this.#write((pod) => failedStatus(pod, failure));
+    }
+    // The status is written at once: who asked for the start waits for it.
+    if (this.#run) await this.#report(this.#run);
+  }
+
+  #take(run: Run): void {
+    this.#run = run;
+    this.#prepared = true;
+    void run.ended.then(() => this.#queue.push({ on: 'pod' }));
+    this.#upWaiters.settle(run);
+    this.#probes = new HealthProbes({
+      parts: this.#parts,
+      pod: this.#pod,
+      run,
+      write: (change) => this.#write(change),
+    });
+    this.#probes.start();
+  }
+
+  async #report(run: Run): Promise<void> {
+    run.reported = true;
+    await this.#write((pod) => upStatus(pod, run.up));
+  }
+
+  async #setPaused(run: Run, paused: boolean): Promise<void> {
+    await this.#each(run, (name) => (paused ? run.guest.pause(name) : run.guest.resume(name)));
+    run.paused = paused;
+    await this.#report(run);
+  }
+
+  async #signal(run: Run): Promise<void> {
+    const { run: wanted, containers } = this.#pod.spec;
+    run.stop = 'signalled';
+    const timeouts = containers.map(({ stopTimeoutMs }) => wanted.stop?.timeoutMs ?? stopTimeoutMs);
+    const timeoutMs = timeouts.some((ms) => ms < 0) ? undefined : Math.max(...timeouts);
+    if (timeoutMs !== undefined) this.#later(run, timeoutMs, 'overdue');
+    await Promise.all(
+      containers
+        .filter(({ name }) => !run.ends.has(name))
+        .map(async ({ name, stopSignal }) => {
+          await ignoring('conflict', run.guest.kill(name, wanted.stop?.signal ?? stopSignal));
+          if (run.paused) await ignoring('conflict', run.guest.resume(name));
+        }),
+    );
+  }
+
+  async #kill(run: Run): Promise<void> {
+    run.stop = 'killed';
+    this.#later(run, this.#parts.limits.killGraceMs, 'given-up');
+    // A pod that goes for good and shares nothing: its VM is ended with all that is in it.
+    if (this.#pod.meta.deletedAt !== undefined && !sharesFiles(run)) return await run.vm.kill();
+    await this.#each(run, async (name) => {
+      await run.guest.kill(name, sigkill);
+      if (run.paused) await run.guest.resume(name);
+    });
+  }
+
+  #each(run: Run, act: (name: string) => Promise<void>): Promise<unknown> {
+    const up = this.#pod.spec.containers.filter(({ name }) => !run.ends.has(name));
+    // One that ended meanwhile needs nothing.
+    return Promise.all(up.map(({ name }) => ignoring('conflict', act(name))));
+  }
+
+  #later(run: Run, ms: number, stop: 'overdue' | 'given-up'): void {
+    this.#parts.clock.sleep(ms, run.signal).then(
+      () => this.#queue.push({ on: 'stop-step', run, stop }),
+      () => {},
+    );
+  }
+
+  /**
+   * A run is over. Its exit is told as soon as nothing is held any more that another pod could trip over (ports,
+   * volumes); the VM may still be going down then. The VM goes first where its disks are to be kept.
+   */
+  async #finish(run: Run): Promise<void> {
+    await this.#probes?.stop();
+    const { spec, meta } = this.#pod;
+    const network = this.#parts.network.detach(this.uid);
+    const shares = sharesFiles(run);
+    const keepsNothing = !shares && (meta.deletedAt !== undefined || spec.autoRemove);
+    const released = (async () => {
+      await (keepsNothing ? run.vm.kill() : run.vm.stop());
+      await network;
+      await releaseHolds(this.#parts, this.uid);
+      removeRecord(this.files.record);
+    })();
+    released.catch(() => {});
+    if (shares) await released;
+    else await network;
+    if (!run.exitReported) {
+      await this.#write((pod) => exitedStatus(pod, run));
+      run.exitReported = true;
+    }
+    await released;
+    this.#run = undefined;
+  }
+
+  #serve(): void {
+    const lease = this.#run ? { guest: this.#run.guest, release: () => {} } : this.#toolbox?.lease();
+    if (lease) this.#calls.shift()?.resolve(lease);
+  }
+
+  async #openToolbox(): Promise<void> {
+    try {
+      this.#toolbox = await openToolbox(this.#parts, this.#pod, this.files, () => this.podChanged());
+    } catch (error) {
+      for (const call of this.#calls.splice(0)) call.reject(error);
+    }
+  }
+
+  async #closeToolbox(): Promise<void> {
+    await this.#toolbox?.close(this.#pod.meta.deletedAt !== undefined);
+    await releaseHolds(this.#parts, this.uid);
+    removeRecord(this.files.record);
+    this.#toolbox = undefined;
+  }
+
+  async #remove(): Promise<void> {
+    await releaseHolds(this.#parts, this.uid);
+    this.logs.remove();
+    await rm(this.files.dir, { recursive: true, force: true });
+    await this.#change((pod) => {
+      const finalizers = pod.meta.finalizers.filter((name) => name !== 'host');
+      return { ...pod, meta: { ...pod.meta, finalizers } };
+    });
+    this.#gone = true;
+  }
+
+  #write(status: (pod: Pod) => PodStatus | undefined): Promise<void> {
+    return this.#change((pod) => {
+      const next = status(pod);
+      return next === undefined || isDeepStrictEqual(next, pod.status) ? undefined : { ...pod, status: next };
+    });
+  }
+
+  /** Changes this very pod in the store, whatever it is called by now. One that is gone needs no change. */
+  async #change(change: (pod: Pod) => Pod | undefined): Promise<void> {
+    for (;;) {
+      const present = this.#parts.pods.byUid(this.uid);
+      if (!present) return;
+      try {
+        await this.#parts.pods.mutate(present.meta, (pod) =>
+          pod.meta.uid === this.uid ? change(pod) : undefined,
+        );
+        return;
+      } catch (error) {
+        if (codeOf(error) !== 'not-found') throw error;
+      }
+    }
+  }
+}
+
+/** Has files that outlive it: what the guest hasn't written yet must reach them before its VM goes. */
+function sharesFiles({ record, vm }: Run): boolean {
+  return record.volumes.length > 0 || vm.spec.hostPaths.length > 0;
+}
+
+async function ignoring(code: 'conflict', work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    // A lost guest is told by its VM's exit.
+    if (codeOf(error) !== code && codeOf(error) !== 'not-found' && codeOf(error) !== 'unavailable')
+      throw error;
+  }
+}
+
+function goneError(pod: Pod): KraudError {
+  return new KraudError('not-found', `No such container: ${pod.meta.uid}`);
+}
+
+function diskBytes(path: string): number {
+  return orZero(() => statSync(path).blocks * 512);
+}
+
+function readNumber(path: string): number {
+  return orZero(() => Number(readFileSync(path, 'utf8')) || 0);
+}
+
+function orZero(read: () => number): number {
+  try {
+    return read();
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return 0;
+    throw error;
+  }
+}

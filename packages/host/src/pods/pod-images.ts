@@ -1,0 +1,42 @@
+import { existsSync, linkSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { isErrno } from '@kraud/base';
+import type { ImageId, RootfsFormat } from '@kraud/images';
+import type { HostParts } from '../parts.ts';
+import type { PodFiles } from './pod-files.ts';
+
+export interface RootDisk {
+  readonly path: string;
+  readonly format: RootfsFormat;
+}
+
+const formats: readonly RootfsFormat[] = ['squashfs', 'erofs'];
+
+/**
+ * The root file systems of a pod's images. The pod has its own hard link to each, so that it can be started again
+ * though the image was removed meanwhile, as with Docker.
+ */
+export async function rootDisks(
+  parts: HostParts,
+  files: PodFiles,
+  imageIds: readonly string[],
+): Promise<RootDisk[]> {
+  return await Promise.all(imageIds.map((id) => rootDisk(parts, files, id)));
+}
+
+async function rootDisk(parts: HostParts, files: PodFiles, id: string): Promise<RootDisk> {
+  for (const format of formats) {
+    const path = files.image(id, format);
+    if (existsSync(path)) return { path, format };
+  }
+  const { path, format } = await parts.images.rootfs(id as ImageId);
+  const own = files.image(id, format);
+  mkdirSync(dirname(own), { recursive: true, mode: 0o700 });
+  try {
+    linkSync(path, own);
+  } catch (error) {
+    if (isErrno(error, 'EXDEV', 'EPERM')) return { path, format };
+    if (!isErrno(error, 'EEXIST')) throw error;
+  }
+  return { path: own, format };
+}

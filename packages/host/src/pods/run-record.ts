@@ -1,0 +1,55 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { isErrno } from '@kraud/base';
+import type { PodStatus } from '@kraud/macro';
+import type { Attachment } from '@kraud/network';
+
+/**
+ * What a pod's VM is for, kept beside the pod so that the next daemon can go on with it. Written before the VM is
+ * claimed and removed after it is gone. It need not survive a power cut: neither does the VM.
+ */
+export interface RunRecord {
+  readonly use: 'run' | 'toolbox';
+  readonly serial: number;
+  readonly attachment?: Attachment;
+  /** What the status says of it. */
+  readonly network?: PodStatus['network'];
+  /** Volumes that the VM has. */
+  readonly volumes: readonly { readonly name: string; readonly readOnly: boolean }[];
+  /** Sockets that the guest listens on, and where their connections go. */
+  readonly sockets: readonly { readonly id: string; readonly source: string }[];
+}
+
+export function writeRecord(path: string, record: RunRecord): void {
+  writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+}
+
+/** Undefined when there is none, or none that can be read. */
+export function readRecord(path: string): RunRecord | undefined {
+  try {
+    const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    return isRecord(value) ? value : undefined;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR') || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+export function removeRecord(path: string): void {
+  rmSync(path, { force: true });
+}
+
+function isRecord(value: unknown): value is RunRecord {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'use' in value &&
+    (value.use === 'run' || value.use === 'toolbox') &&
+    'serial' in value &&
+    typeof value.serial === 'number' &&
+    'volumes' in value &&
+    Array.isArray(value.volumes) &&
+    'sockets' in value &&
+    Array.isArray(value.sockets)
+  );
+}

@@ -1,0 +1,197 @@
+import type { VmExit } from '@kraud/cradle';
+import type { LedgerEntry, Pod, PodStatus } from '@kraud/macro';
+import type { Guest, GuestExit } from '../guest/guest.ts';
+import type { LogBook } from '../logs/log-book.ts';
+import { pump } from '../logs/pump.ts';
+import type { HostParts, HostVm } from '../parts.ts';
+import { Relay } from '../sockets/relay.ts';
+import type { ObservedRun } from './plan.ts';
+import type { RunRecord } from './run-record.ts';
+import { type ContainerEnd, endOf, endOfVm, type UpFacts } from './status.ts';
+import { ContainerStdin } from './stdin.ts';
+import { nsOfMs } from './times.ts';
+
+export interface RunParts {
+  readonly parts: HostParts;
+  readonly pod: Pod;
+  readonly vm: HostVm;
+  readonly record: RunRecord;
+  readonly logs: LogBook;
+}
+
+/**
+ * One run of a pod: its VM and what goes on around it until every container has ended, by itself or because the VM
+ * did. Whoever has it makes it true what the owner decides; it decides nothing itself.
+ */
+export class Run {
+  readonly vm: HostVm;
+  readonly serial: number;
+  readonly record: RunRecord;
+  /** Resolves once all containers have ended. */
+  readonly ended: Promise<void>;
+  readonly startedAtNs = new Map<string, bigint>();
+  readonly ends = new Map<string, ContainerEnd>();
+  ledger: LedgerEntry[] | undefined;
+  paused = false;
+  stop: ObservedRun['stop'] = 'none';
+  reported = false;
+  /** The exit is in the store: an earlier daemon got that far. */
+  exitReported = false;
+  /** It was begun by an earlier daemon. */
+  adopted = false;
+
+  readonly #parts: HostParts;
+  readonly #pod: Pod;
+  readonly #logs: LogBook;
+  readonly #stop = new AbortController();
+  readonly #relays: Relay[] = [];
+  readonly #stdins = new Map<string, ContainerStdin>();
+  readonly #waits: Promise<void>[] = [];
+  #ended = false;
+  #resolveEnded: () => void = () => {};
+
+  constructor({ parts, pod, vm, record, logs }: RunParts) {
+    this.vm = vm;
+    this.record = record;
+    this.serial = record.serial;
+    this.#parts = parts;
+    this.#pod = pod;
+    this.#logs = logs;
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+  }
+
+  get guest(): Guest {
+    return this.vm.guest;
+  }
+
+  get observed(): ObservedRun {
+    const { serial, paused, stop, reported } = this;
+    return { serial, paused, ended: this.#ended, stop, reported };
+  }
+
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  get up(): UpFacts {
+    const { vm } = this;
+    return {
+      serial: this.serial,
+      paused: this.paused,
+      startedAtNs: this.startedAtNs,
+      ends: this.ends,
+      network: this.record.network,
+      vm: {
+        pid: vm.pid,
+        accelerator: vm.accelerator.kind,
+        warm: vm.warm,
+        hostPaths: vm.spec.size.hostPaths,
+      },
+      ledger: this.ledger,
+    };
+  }
+
+  stdin(container: string, tty: boolean): ContainerStdin {
+    const known = this.#stdins.get(container);
+    if (known) return known;
+    const stdin = new ContainerStdin({ guest: this.guest, container, tty, signal: this.signal });
+    this.#stdins.set(container, stdin);
+    return stdin;
+  }
+
+  /** Begins to carry a container's output. Its end is told once all of it is written. */
+  follow(container: string): void {
+    const { clock, logger, limits } = this.#parts;
+    this.#waits.push(
+      pump({
+        guest: this.guest,
+        container,
+        serial: this.serial,
+        log: this.#logs.of(this.#pod, container),
+        clock,
+        logger: logger.child({ pod: this.vm.id.slice(0, 12) }),
+        signal: this.signal,
+        diskFullWaitMs: limits.diskFullWaitMs,
+      }).then((exit) => exit && this.#containerEnded(container, exit)),
+    );
+  }
+
+  /** Watches the VM. Call it once all containers are followed. */
+  watch(): void {
+    void this.vm.exited.then((exit) => this.#vmEnded(exit));
+  }
+
+  /** Carries connections of a socket in the container to one of the host. */
+  relay(id: string, source: string): void {
+    const { clock, logger, limits } = this.#parts;
+    const relay = new Relay({
+      guest: this.guest,
+      id,
+      source,
+      pendingMax: limits.socketAcceptsPending,
+      clock,
+      logger,
+      signal: this.signal,
+    });
+    this.#relays.push(relay);
+    relay.run();
+  }
+
+  /** It never came to be: nothing more is told of it. */
+  abandon(): void {
+    this.#ended = true;
+    this.#stop.abort();
+  }
+
+  /** Lets go of the VM without ending it: streams and relays stop. */
+  async leave(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.#waits);
+    await Promise.all(this.#relays.map((relay) => relay.closed));
+  }
+
+  async #containerEnded(container: string, exit: GuestExit): Promise<void> {
+    // An adopted run may have ended while nobody watched: the guest knows when.
+    const told = this.adopted ? await this.guest.state(container).catch(() => undefined) : undefined;
+    if (this.#ended || this.ends.has(container)) return;
+    const finishedAtNs = told?.finishedAtNs ?? nsOfMs(this.#parts.clock.now());
+    this.ends.set(container, endOf(exit, finishedAtNs));
+    this.reported = false;
+    if (this.#pod.spec.containers.every(({ name }) => this.ends.has(name))) this.#end();
+  }
+
+  #vmEnded(exit: VmExit): void {
+    if (this.#ended) return;
+    const finishedAtNs = nsOfMs(this.#parts.clock.now());
+    for (const { name } of this.#pod.spec.containers) {
+      if (!this.ends.has(name)) this.ends.set(name, endOfVm(exit, finishedAtNs));
+    }
+    this.#end();
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#stop.abort();
+    this.#logs.endRun();
+    this.#resolveEnded();
+  }
+}
+
+/** The addresses of a pod as its status shows them. */
+export function networkStatus(reservation: {
+  readonly attachment: { ipv4: string; mac: string; ports: readonly object[] };
+  readonly prefix: number;
+  readonly gateway: string;
+}): PodStatus['network'] {
+  const { attachment, prefix, gateway } = reservation;
+  const { ipv4, mac } = attachment;
+  return {
+    ipv4,
+    prefix,
+    gateway,
+    mac,
+    ports: attachment.ports as NonNullable<PodStatus['network']>['ports'],
+  };
+}

@@ -1,0 +1,213 @@
+import { mkdirSync } from 'node:fs';
+import { KraudError, messageOf } from '@kraud/base';
+import type { Pod } from '@kraud/macro';
+import type { Reservation } from '@kraud/network';
+import { containerBody, disksOf, type PodDisks, podBody } from '../guest/bodies.ts';
+import type { LogBook } from '../logs/log-book.ts';
+import type { HostParts, HostVm } from '../parts.ts';
+import { type Claim, claimVm, releaseHolds } from './claim.ts';
+import { execFailure } from './exec-failure.ts';
+import { ledgerOf } from './ledger.ts';
+import type { PodFiles } from './pod-files.ts';
+import { networkStatus, Run } from './run.ts';
+import { type RunRecord, removeRecord, writeRecord } from './run-record.ts';
+
+export interface StartRequest {
+  readonly pod: Pod;
+  readonly serial: number;
+  readonly files: PodFiles;
+  readonly logs: LogBook;
+  readonly seen: { readonly atMs: number; readonly atWallMs: number };
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Brings a pod up: everything that does not need something else goes on at the same time. A start that fails or
+ * is aborted leaves nothing behind; the error of a program that can't be run is a `StartError`.
+ *
+ * ```
+ * record ─┬─ rootfs, volumes ── claim ─┬─ tap into the VPC ────────────┐
+ *         └─ address, ports ───────────┴─ pod, container, logs, sockets ┴─ start
+ * ```
+ *
+ * Once `start` is on its way the run counts as begun: the next daemon finds the VM, and what became of it.
+ */
+export async function startRun(parts: HostParts, request: StartRequest): Promise<Run> {
+  const { pod, files, signal } = request;
+  const begunAtMs = parts.clock.monotonic();
+  const disks = disksOf(pod);
+  const record: RunRecord = { use: 'run', serial: request.serial, volumes: disks.volumes, sockets: [] };
+  mkdirSync(files.dir, { recursive: true, mode: 0o700 });
+  writeRecord(files.record, record);
+  let vm: HostVm | undefined;
+  try {
+    const [claim, network] = await bothOrNeither(
+      claimVm(parts, pod, files, disks, { network: pod.spec.network.name !== 'none', signal }),
+      reserve(parts, pod),
+      (orphan) => orphan.vm.kill(),
+    );
+    vm = claim.vm;
+    signal.throwIfAborted();
+    return await boot(parts, request, { claim, network, disks, record, begunAtMs });
+  } catch (error) {
+    await vm?.kill();
+    await releaseHolds(parts, pod.meta.uid);
+    removeRecord(files.record);
+    throw error;
+  }
+}
+
+interface Timed<T> {
+  readonly value: T;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+async function reserve(parts: HostParts, pod: Pod): Promise<Timed<Reservation> | undefined> {
+  const { network, ports, dns, extraHosts, hostname, domainname } = pod.spec;
+  if (network.name === 'none') return undefined;
+  const { tenant, uid, name } = pod.meta;
+  const spec = parts.networkSpec(tenant, network.name);
+  if (!spec) throw new KraudError('not-found', `network ${network.name} not found`);
+  const fromMs = parts.clock.monotonic();
+  await parts.network.ensureNetwork(spec);
+  const value = await parts.network.reserve({
+    tenant,
+    name: network.name,
+    podId: uid,
+    podName: name,
+    hostname,
+    domainname,
+    ipv4: network.ipv4,
+    mac: network.mac,
+    ports,
+    dns,
+    extraHosts,
+  });
+  return { value, fromMs, toMs: parts.clock.monotonic() };
+}
+
+async function boot(
+  parts: HostParts,
+  { pod, files, logs, seen }: StartRequest,
+  made: {
+    claim: Claim;
+    network: Timed<Reservation> | undefined;
+    disks: PodDisks;
+    record: RunRecord;
+    begunAtMs: number;
+  },
+): Promise<Run> {
+  const { clock, limits, random } = parts;
+  const { disks, network } = made;
+  const { vm, imageFormat, askedAtMs } = made.claim;
+  const { guest } = vm;
+  const claimedAtMs = clock.monotonic();
+  const reservation = network?.value;
+
+  const attached: RunRecord = {
+    ...made.record,
+    ...(reservation ? { attachment: reservation.attachment, network: networkStatus(reservation) } : {}),
+  };
+  if (reservation) writeRecord(files.record, attached);
+  const plugged = reservation && vm.tap ? parts.network.plug(pod.meta.uid, tapOf(vm.tap)) : Promise.resolve();
+
+  const body = { disks, imageFormat, reservation, nowMs: clock.now(), random };
+  const steps: Promise<unknown>[] = [plugged, guest.setPod(podBody(pod, body))];
+  for (const container of pod.spec.containers) {
+    const wanted = containerBody(container, disks, limits.guestLogBufferBytes);
+    steps.push(guest.putContainer(container.name, wanted));
+  }
+  const sockets = Promise.all(
+    disks.sockets.map(async ({ container, source, target }) => ({
+      id: await guest.listen(container, { path: target, mode: 0o660, uid: 0, gid: 0 }),
+      source,
+    })),
+  );
+  steps.push(sockets);
+  quiet(steps);
+  // A program must not send its first packet into a tap that nobody has plugged in yet.
+  await plugged;
+  const pluggedAtMs = clock.monotonic();
+
+  let record = attached;
+  if (disks.sockets.length > 0) {
+    await Promise.all(steps);
+    record = { ...attached, sockets: await sockets };
+    writeRecord(files.record, record);
+  }
+  const run = new Run({ parts, pod, vm, record, logs });
+  const starts = pod.spec.containers.map(async ({ name, args }) => {
+    run.follow(name);
+    try {
+      const { startedAtNs } = await guest.start(name);
+      run.startedAtNs.set(name, startedAtNs);
+    } catch (error) {
+      throw execFailure(args[0] ?? '', error);
+    }
+  });
+  quiet(starts);
+  const lost = vm.exited.then(({ reason, detail }) => {
+    throw new KraudError('unavailable', `the VM ended while it started (${reason}): ${detail}`);
+  });
+  quiet([lost]);
+  try {
+    // The first fault is the one to tell: a container that could not be set up can't be started either.
+    await Promise.race([Promise.all(steps), lost]);
+    await Promise.race([Promise.all(starts), lost]);
+  } catch (error) {
+    run.abandon();
+    throw error;
+  }
+  const runsAtMs = clock.monotonic();
+  run.ledger = ledgerOf(
+    pod,
+    {
+      seenAtMs: seen.atMs,
+      seenAtWallMs: seen.atWallMs,
+      begunAtMs: made.begunAtMs,
+      askedAtMs,
+      claimedAtMs,
+      ...(network ? { networkFromMs: network.fromMs, networkToMs: vm.tap ? pluggedAtMs : network.toMs } : {}),
+      runsAtMs,
+    },
+    vm.phases,
+  );
+  for (const { id, source } of record.sockets) run.relay(id, source);
+  run.watch();
+  return run;
+}
+
+const tapOf = (tap: NonNullable<HostVm['tap']>): { netns: { pid: number }; name: string } => ({
+  netns: { pid: tap.netnsPid },
+  name: tap.name,
+});
+
+/** Their rejections are looked at later, or made pointless by an earlier one. */
+function quiet(promises: readonly Promise<unknown>[]): void {
+  for (const promise of promises) promise.catch(() => {});
+}
+
+/** Both values; when one of them fails, the first is undone if it comes after all. */
+async function bothOrNeither<A, B>(
+  first: Promise<A>,
+  second: Promise<B>,
+  undo: (first: A) => Promise<void>,
+): Promise<[A, B]> {
+  const [a, b] = await Promise.allSettled([first, second]);
+  if (a.status === 'rejected') throw a.reason;
+  if (b.status === 'rejected') {
+    await undo(a.value);
+    throw b.reason;
+  }
+  return [a.value, b.value];
+}
+
+/** What the status says when a start failed. */
+export function startFailure(
+  serial: number,
+  error: unknown,
+): { serial: number; exitCode: number; error: string } {
+  const exitCode = error instanceof KraudError && 'exitCode' in error ? Number(error.exitCode) : 128;
+  return { serial, exitCode, error: messageOf(error) };
+}
