@@ -257,11 +257,11 @@ int main(int argc, char **argv)
 	struct options o = {0};
 	parse(argc, argv, &o);
 	umask(022);
+	if (fcntl(STATE_FD, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != STATE_FD) die("open /dev/null");
 	for (int i = 0; i < o.cgroup_count; i++) write_file(join(o.cgroups[i], "cgroup.procs"), 0, "0");
 	int log = open(join(o.dir, "log"), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (log < 0) die("open the log");
 	if (dup2(log, STDERR_FILENO) < 0) die("dup2");
-	if (fcntl(STATE_FD, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != STATE_FD) die("open /dev/null");
 	if (syscall(SYS_close_range, TAP_FD, log - 1, 0) < 0 && log > TAP_FD) die("close_range");
 	if (o.hostpaths) {
 		const char *share = join(o.dir, "hostpaths");

@@ -1,7 +1,8 @@
 import { chown, link, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno, KraudError, messageOf } from '@kraud/base';
-import { allDisks, emptyNode, jailPaths, slotNode } from '../vmm/arguments.ts';
+import type { SizeClass } from '../contract.ts';
+import { allDisks, type DiskSlot, emptyNode, jailPaths, slotNode } from '../vmm/arguments.ts';
 import type { Vmm } from '../vmm/vmm.ts';
 
 export interface DiskFile {
@@ -18,10 +19,12 @@ export interface DiskFile {
 export class DiskSlots {
   readonly #vmm: Vmm;
   readonly #uid: number;
+  readonly #slots: readonly DiskSlot[];
   readonly #attached = new Map<string, string>();
   #serial = 0;
 
-  constructor(vmm: Vmm, uid: number) {
+  constructor(vmm: Vmm, uid: number, size: SizeClass) {
+    this.#slots = allDisks(size);
     this.#vmm = vmm;
     this.#uid = uid;
   }
@@ -30,7 +33,7 @@ export class DiskSlots {
   async attach(files: readonly DiskFile[]): Promise<void> {
     const nodes: { node: string; file: Record<string, unknown>; name: string }[] = [];
     for (const { node, path } of files) {
-      const disk = diskOf(node);
+      const disk = this.#slot(node);
       this.#serial += 1;
       const name = `${node}-${this.#serial}`;
       await this.#admit(path, name, disk);
@@ -47,7 +50,7 @@ export class DiskSlots {
       });
     }
     const added = nodes.map(({ file }) => this.#vmm.execute('blockdev-add', file));
-    const options = nodes.map(({ node, name }) => slotNode(diskOf(node), name));
+    const options = nodes.map(({ node, name }) => slotNode(this.#slot(node), name));
     const swapped = this.#vmm.execute('blockdev-reopen', { options });
     const outcomes = await Promise.allSettled([...added, swapped]);
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
@@ -65,7 +68,7 @@ export class DiskSlots {
 
   /** The slots show zeroes again, and the files are closed. */
   async detachAll(): Promise<void> {
-    const disks = allDisks().filter((disk) => this.#attached.has(disk.node));
+    const disks = this.#slots.filter((disk) => this.#attached.has(disk.node));
     if (disks.length === 0) return;
     await Promise.all([
       ...disks.map((disk) => this.#vmm.execute('blockdev-add', emptyNode(disk))),
@@ -104,10 +107,10 @@ export class DiskSlots {
       throw error;
     }
   }
-}
 
-function diskOf(node: string): { node: string; sizeBytes: number; readOnly: boolean } {
-  const disk = allDisks().find((d) => d.node === node);
-  if (!disk) throw new KraudError('invalid', `there is no disk slot ${node}`);
-  return disk;
+  #slot(node: string): DiskSlot {
+    const slot = this.#slots.find((disk) => disk.node === node);
+    if (!slot) throw new KraudError('invalid', `there is no disk slot ${node}`);
+    return slot;
+  }
 }

@@ -111,7 +111,7 @@ export class Yard {
       await writeRecord(dir, record);
       const vmm = await Vmm.connect({ name, dir, mark }, { clock, cgroups, signal });
       if (plan.mode === 'clone') await sealRun(dir);
-      return { record, dir, vmm, disks: new DiskSlots(vmm, uid) };
+      return { record, dir, vmm, disks: new DiskSlots(vmm, uid, plan.size) };
     } catch (error) {
       await this.#remove(name, uid);
       throw error;
@@ -136,7 +136,7 @@ export class Yard {
       if (record?.state === 'claimed' && record.mark && (await isAlive(record.mark))) {
         try {
           const vmm = await Vmm.connect({ name, dir, mark: record.mark }, { clock, cgroups });
-          kept.push({ record, dir, vmm, disks: new DiskSlots(vmm, record.uid) });
+          kept.push({ record, dir, vmm, disks: new DiskSlots(vmm, record.uid, record.size) });
           continue;
         } catch (error) {
           logger.warn(

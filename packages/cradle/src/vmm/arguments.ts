@@ -1,5 +1,12 @@
 import { MiB } from '@kraud/base';
-import { dataDiskBytes, diskSlots, hostPathsTag, imageDiskBytes, type SizeClass } from '../contract.ts';
+import {
+  dataDiskBytes,
+  diskSlots,
+  hostPathsTag,
+  imageDiskBytes,
+  type SizeClass,
+  volumesMax,
+} from '../contract.ts';
 
 /** Version of the command line and device layout below: change it whenever a snapshot would no longer fit. */
 export const layoutVersion = 1;
@@ -30,10 +37,16 @@ export function cpuModel(accelerator: 'kvm' | 'tcg'): string {
   return accelerator === 'kvm' ? 'host' : 'max,la57=off';
 }
 
-/** Every disk slot with its apparent size. */
-export function allDisks(): { node: string; sizeBytes: number; readOnly: boolean }[] {
+export interface DiskSlot {
+  readonly node: string;
+  readonly sizeBytes: number;
+  readonly readOnly: boolean;
+}
+
+/** Every disk slot of the class with its apparent size. */
+export function allDisks(size: SizeClass): DiskSlot[] {
   const images = diskSlots.images.map((node) => ({ node, sizeBytes: imageDiskBytes, readOnly: true }));
-  const data = [diskSlots.writable, ...diskSlots.volumes].map((node) => ({
+  const data = [diskSlots.writable, ...diskSlots.volumes.slice(0, volumesMax(size))].map((node) => ({
     node,
     sizeBytes: dataDiskBytes,
     readOnly: false,
@@ -77,7 +90,7 @@ export function vmmArguments(settings: VmmSettings): string[] {
     '-nodefaults',
     '-no-user-config',
     ...['-display', 'none'],
-    ...['-M', `microvm,pit=on,pic=on,rtc=on,acpi=off,ioapic2=on,memory-backend=ram,x-option-roms=off`],
+    ...['-M', `microvm,pit=on,pic=on,rtc=on,acpi=off,memory-backend=ram,x-option-roms=off`],
     ...['-accel', accelerator === 'kvm' ? 'kvm' : 'tcg,tb-size=32'],
     ...['-cpu', cpuModel(accelerator)],
     ...['-smp', String(size.vcpus)],
@@ -96,7 +109,7 @@ export function vmmArguments(settings: VmmSettings): string[] {
     ...['-device', 'virtserialport,bus=serial.0,nr=1,chardev=agent,name=kraud.agent'],
     ...['-netdev', 'tap,id=net,fd=4', '-device', 'virtio-net-device,netdev=net,mac=02:00:00:00:00:01'],
   ];
-  for (const disk of allDisks()) {
+  for (const disk of allDisks(size)) {
     args.push('-blockdev', JSON.stringify(emptyNode(disk)));
     args.push('-blockdev', JSON.stringify(slotNode(disk, `${disk.node}-empty`)));
     const device = `virtio-blk-device,drive=${disk.node},serial=${disk.node},rerror=report,werror=report`;

@@ -58,7 +58,10 @@ export class Vmm {
       return vmm;
     } catch (error) {
       if (world.signal?.aborted) throw error;
-      const words = await logOf(identity.dir);
+      // Its words are all there once its keeper has seen it end.
+      await killProcess(identity.mark);
+      const status = await exitStatus(identity.dir, world.clock);
+      const words = [status, await logOf(identity.dir)].filter((text) => text !== '').join(': ');
       throw new KraudError('unavailable', `the VMM did not start: ${words || messageOf(error)}`, {
         cause: error,
       });
@@ -120,7 +123,7 @@ export class Vmm {
   }
 
   async #whyGone(): Promise<VmExit> {
-    const status = await this.#exitStatus();
+    const status = await exitStatus(this.identity.dir, this.#clock);
     if ((await this.#cgroups.oomKills(this.identity.name)) > 0) {
       return { reason: 'oom', detail: 'the VM hit its memory limit on the host and was killed' };
     }
@@ -129,15 +132,15 @@ export class Vmm {
     if (status.startsWith('signal')) return { reason: 'killed', detail: `the VMM was killed (${status})` };
     return { reason: 'crashed', detail };
   }
+}
 
-  /** What the keeper left: `exit 1`, `signal 9`. */
-  async #exitStatus(): Promise<string> {
-    const deadline = this.#clock.monotonic() + exitFileTimeoutMs;
-    while (this.#clock.monotonic() < deadline) {
-      const text = await readFile(join(this.identity.dir, 'exit'), 'utf8').catch(() => '');
-      if (text !== '') return text.trim();
-      await this.#clock.sleep(exitPollMs);
-    }
-    return 'unknown';
+/** What the keeper left: `exit 1`, `signal 9`. */
+async function exitStatus(dir: string, clock: Clock): Promise<string> {
+  const deadline = clock.monotonic() + exitFileTimeoutMs;
+  while (clock.monotonic() < deadline) {
+    const text = await readFile(join(dir, 'exit'), 'utf8').catch(() => '');
+    if (text !== '') return text.trim();
+    await clock.sleep(exitPollMs);
   }
+  return 'unknown';
 }
