@@ -83,10 +83,17 @@ function refuseUsed(parts: CloudParts, caller: Caller, image: Image, ref: string
   }
 }
 
-/** The tenant loses the image; the host frees its layers once no tenant has it and no pod runs from it. */
+/**
+ * The tenant loses the image. Its content goes with it, unless another tenant has it or a pod still needs it to start
+ * again; then the sweep at the daemon's next start takes it, once it may.
+ */
 export async function deleteImage(parts: CloudParts, finder: ImageFinder, image: Image): Promise<Removed[]> {
   await parts.images.delete(image.meta);
   finder.forget(image.spec.id);
-  const layers = await parts.hostOf(undefined).images.remove(image.spec.id);
-  return [{ deleted: image.spec.id }, ...layers.map((layer) => ({ deleted: layer }))];
+  const { id } = image.spec;
+  const needed =
+    parts.images.everywhere().some((other) => other.spec.id === id) ||
+    parts.pods.everywhere().some((pod) => pod.spec.containers.some((container) => container.image.id === id));
+  const layers = needed ? [] : await parts.hostOf(undefined).images.remove(id);
+  return [{ deleted: id }, ...layers.map((layer) => ({ deleted: layer }))];
 }

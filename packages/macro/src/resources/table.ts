@@ -33,6 +33,11 @@ export class Table<K extends Kind> {
     return this.#cache.list(tenant);
   }
 
+  /** Of all tenants. */
+  everywhere(): Kinds[K][] {
+    return this.#cache.list();
+  }
+
   /** `exists` when the name is taken. */
   create(resource: Kinds[K]): Promise<Kinds[K]> {
     return this.#shown(this.#client.create(resource));

@@ -1,0 +1,113 @@
+import { readFileSync } from 'node:fs';
+import { isAbsolute, join, resolve } from 'node:path';
+import { KraudError, messageOf } from '@kraud/base';
+import { type CloudLimits, cloudLimits } from '@kraud/cloud';
+import { type CradleLimits, cradleLimits } from '@kraud/cradle';
+import { type DockerApiLimits, dockerApiLimits } from '@kraud/docker-api';
+import { type HostLimits, hostLimits } from '@kraud/host';
+import { type ImageLimits, imageLimits, type RegistrySettings, registrySettings } from '@kraud/images';
+import { defaultNetworkLimits, type NetworkLimits } from '@kraud/network';
+import { parse } from 'yaml';
+import type { Flags } from './flags.ts';
+import { overlay } from './settings.ts';
+
+/** Everything that the daemon was told, checked. */
+export interface Config {
+  readonly dataDir: string;
+  /** Path of the Docker API's unix socket. */
+  readonly dockerSocket: string;
+  readonly logLevel: string;
+  /** Where set-up put the guest's kernel and agent. */
+  readonly cacheDir: string;
+  readonly cradle: CradleLimits;
+  readonly docker: DockerApiLimits;
+  readonly host: HostLimits;
+  readonly images: ImageLimits;
+  readonly network: NetworkLimits;
+  readonly pods: CloudLimits;
+  readonly registries: RegistrySettings;
+}
+
+const logLevels = ['debug', 'info', 'warn', 'error'];
+const unixPathBytesMax = 107;
+
+/** Flags win over the file, the file over the defaults. */
+export function readConfig(flags: Flags, env: NodeJS.ProcessEnv): Config {
+  const file = flags.config === undefined ? {} : readTable(flags.config);
+  const { cradle, docker, host, images, network, pods, registries, ...rest } = file;
+  const [unknown] = Object.keys(rest);
+  if (unknown !== undefined) {
+    throw new KraudError(
+      'invalid',
+      `config: unknown table '${unknown}' (known: cradle, docker, host, images, network, pods, registries)`,
+    );
+  }
+  const dataDir = resolve(flags.dataDir ?? '/var/lib/kraud');
+  const logLevel = flags.logLevel ?? 'info';
+  if (!logLevels.includes(logLevel)) {
+    throw new KraudError('invalid', `--log-level must be one of ${logLevels.join(', ')}, not '${logLevel}'`);
+  }
+  return {
+    dataDir,
+    dockerSocket: socketPath(flags.docker ?? `unix://${join(dataDir, 'docker.sock')}`),
+    logLevel,
+    cacheDir: env.KRAUD_CACHE ?? '/var/cache/kraud',
+    cradle: overlay('cradle', cradleLimits, cradle),
+    docker: overlay('docker', dockerApiLimits, docker),
+    host: overlay('host', hostLimits, host),
+    images: overlay('images', imageLimits, images),
+    network: overlay('network', defaultNetworkLimits, network),
+    pods: overlay('pods', cloudLimits, pods),
+    registries: registryTable(registries),
+  };
+}
+
+function readTable(path: string): Record<string, unknown> {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new KraudError('invalid', `config file ${path} can't be read: ${messageOf(error)}`);
+  }
+  try {
+    const value: unknown = parse(text) ?? {};
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error('not a table');
+    return value as Record<string, unknown>;
+  } catch (error) {
+    throw new KraudError('invalid', `config file ${path}: ${messageOf(error)}`);
+  }
+}
+
+function socketPath(address: string): string {
+  const path = address.startsWith('unix://') ? address.slice('unix://'.length) : '';
+  if (!isAbsolute(path)) {
+    throw new KraudError('invalid', `--docker must be unix:///absolute/path.sock, not '${address}'`);
+  }
+  if (Buffer.byteLength(path) > unixPathBytesMax) {
+    throw new KraudError(
+      'invalid',
+      `--docker: ${path} is longer than ${unixPathBytesMax} bytes, the most that a unix socket's path may have`,
+    );
+  }
+  return path;
+}
+
+/** Mirrors have the registries' names as keys, so they can't be checked against defaults. */
+function registryTable(given: unknown): RegistrySettings {
+  if (typeof given !== 'object' || given === null || !('mirrors' in given)) {
+    return overlay('registries', registrySettings, given);
+  }
+  const { mirrors, ...rest } = given;
+  const settings = overlay('registries', registrySettings, rest);
+  const table: Record<string, string[]> = {};
+  if (typeof mirrors !== 'object' || mirrors === null) {
+    throw new KraudError('invalid', `config: 'registries.mirrors' must be a table of lists of URLs`);
+  }
+  for (const [domain, urls] of Object.entries(mirrors as Record<string, unknown>)) {
+    if (!Array.isArray(urls) || !urls.every((url) => typeof url === 'string' && URL.canParse(url))) {
+      throw new KraudError('invalid', `config: 'registries.mirrors.${domain}' must be a list of URLs`);
+    }
+    table[domain] = urls as string[];
+  }
+  return { ...settings, mirrors: table };
+}

@@ -1,0 +1,202 @@
+import { mkdir } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { KraudError, type Logger, messageOf, systemClock, systemRandom } from '@kraud/base';
+import { type Cloud, createCloud } from '@kraud/cloud';
+import { openCradle } from '@kraud/cradle';
+import { createDockerApi, type DockerApi } from '@kraud/docker-api';
+import { Heartbeat, HostAgent, hostCradle, podTableOf } from '@kraud/host';
+import { ImageStore } from '@kraud/images';
+import {
+  Controllers,
+  defaultTenant,
+  EventLog,
+  LeaseLeader,
+  openLmdbStore,
+  type Store,
+  Tables,
+} from '@kraud/macro';
+import { LocalNetwork } from '@kraud/network';
+import { LocalBlockVolumes } from '@kraud/volumes';
+import { ensureBasics, realizeNetworks } from './basics.ts';
+import type { Config } from './config.ts';
+import { guestFiles } from './guest-files.ts';
+import { claimDataDir, instanceId } from './instance.ts';
+import { sweepImages } from './sweep-images.ts';
+import { version } from './version.ts';
+
+/**
+ * The whole of it, wired: the only place that knows every part. Parts start from the lowest up and stop in the
+ * opposite order; what was started is stopped again when a later one fails.
+ */
+export class Daemon {
+  readonly #stopping: (() => Promise<void> | void)[] = [];
+  readonly #logger: Logger;
+
+  private constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  static async start(config: Config, logger: Logger): Promise<Daemon> {
+    const daemon = new Daemon(logger);
+    try {
+      await daemon.#start(config);
+      return daemon;
+    } catch (error) {
+      await daemon.stop();
+      throw error;
+    }
+  }
+
+  /** Pods go on. */
+  async stop(): Promise<void> {
+    for (const stop of this.#stopping.reverse()) {
+      try {
+        await stop();
+      } catch (error) {
+        this.#logger.error({ error: messageOf(error) }, 'a part did not stop cleanly');
+      }
+    }
+    this.#stopping.length = 0;
+  }
+
+  async #start(config: Config): Promise<void> {
+    if (process.getuid?.() !== 0) throw new KraudError('forbidden', 'kraudd needs root, as dockerd does');
+    const { dataDir } = config;
+    const [clock, random, logger] = [systemClock, systemRandom, this.#logger];
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    const id = instanceId(dataDir);
+    this.#stopping.push(await claimDataDir(dataDir, id));
+
+    const store = openLmdbStore(join(dataDir, 'store'));
+    this.#stopping.push(() => store.close());
+    const tables = new Tables({ store, clock, logger });
+    this.#background((signal) => tables.run(signal));
+    await tables.ready();
+    await ensureBasics(tables, { clock, random });
+
+    const name = hostname();
+    const guest = await guestFiles(config.cacheDir);
+    const images = await ImageStore.open({
+      dir: join(dataDir, 'images'),
+      clock,
+      random,
+      logger,
+      limits: config.images,
+      registries: config.registries,
+    });
+    await sweepImages(tables, images);
+    const volumes = await LocalBlockVolumes.open({ dir: join(dataDir, 'volumes'), clock, random, logger });
+    const network = await LocalNetwork.open({ instanceId: id, logger, random, limits: config.network });
+    this.#stopping.push(() => network.close());
+    await realizeNetworks(tables, network);
+    const cradle = openCradle({
+      dataDir: join(dataDir, 'cradle'),
+      cacheDir: config.cacheDir,
+      guest,
+      defaultSize: {
+        vcpus: config.pods.vcpusDefault,
+        memoryMiB: config.pods.memoryMiBDefault,
+        hostPaths: false,
+      },
+      limits: config.cradle,
+      clock,
+      random,
+      logger,
+    });
+    const agent = new HostAgent({
+      name,
+      dataDir,
+      pods: podTableOf(tables.pods, name),
+      cradle: hostCradle(cradle),
+      images,
+      network,
+      networkSpec: (tenant, networkName) => ({ tenant, name: networkName }),
+      volumes,
+      clock,
+      random,
+      logger,
+      limits: config.host,
+    });
+    await agent.start();
+    this.#stopping.push(() => agent.stop({ keepVms: true }));
+    const heartbeat = new Heartbeat({
+      name,
+      tenant: defaultTenant,
+      hosts: tables.hosts,
+      facts: () => agent.facts(),
+      intervalMs: config.host.heartbeatMs,
+      clock,
+      random,
+      logger,
+    });
+    await heartbeat.start();
+    this.#stopping.push(() => heartbeat.stop());
+
+    const events = new EventLog({ store, clock, random });
+    const cloud = createCloud(
+      {
+        pods: tables.pods,
+        images: tables.images,
+        volumes: tables.volumes,
+        networks: tables.networks,
+        hostOf: (wanted) => {
+          if (wanted === undefined || wanted === name) return agent;
+          throw new KraudError('unavailable', `host ${wanted} can't be reached`);
+        },
+        clock,
+        random,
+        logger,
+        limits: config.pods,
+        instanceId: id,
+      },
+      events,
+    );
+    this.#control(store, tables, events, cloud);
+    await this.#serve(config, cloud);
+  }
+
+  #control(store: Store, tables: Tables, events: EventLog, cloud: Cloud): void {
+    const [clock, logger] = [systemClock, this.#logger];
+    const controllers = new Controllers({
+      store,
+      tables,
+      events,
+      // The data directory's lock vouches that an earlier daemon of this identity is dead.
+      leader: new LeaseLeader('macro', 'local', { store, clock, logger }),
+      dropVolume: async (volume) => {
+        await cloud.volumes.remove({ tenant: volume.meta.tenant, local: false }, volume.meta.name, {
+          force: true,
+        });
+      },
+      clock,
+      logger,
+    });
+    this.#background((signal) => controllers.run(signal));
+  }
+
+  async #serve(config: Config, cloud: Cloud): Promise<void> {
+    const api: DockerApi = createDockerApi({
+      cloud,
+      caller: { tenant: defaultTenant, local: true },
+      clock: systemClock,
+      logger: this.#logger,
+      limits: config.docker,
+      version,
+    });
+    await api.listen(config.dockerSocket);
+    this.#stopping.push(() => api.close());
+  }
+
+  /** Runs until `stop`, which waits for its end. A loop that ends by a failure is a bug; it is logged, not hidden. */
+  #background(run: (signal: AbortSignal) => Promise<void>): void {
+    const abort = new AbortController();
+    const done = run(abort.signal).catch((error: unknown) => {
+      this.#logger.error({ error: messageOf(error) }, 'a background loop ended');
+    });
+    this.#stopping.push(async () => {
+      abort.abort();
+      await done;
+    });
+  }
+}
