@@ -1,7 +1,9 @@
-import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, statfsSync } from 'node:fs';
 import { KraudError, messageOf } from '@kraud/base';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { Change, Engine, KeyRange, Table, Tables } from '../embedded/engine.ts';
+
+const roomBytesMin = 256 * 1024;
 
 type Dbs = { [T in Table]: Database<Tables[T], string> };
 
@@ -15,7 +17,16 @@ export class LmdbEngine implements Engine {
 
   constructor(path: string) {
     mkdirSync(path, { recursive: true, mode: 0o700 });
-    this.#root = open({ path, overlappingSync: false, cache: false, maxDbs: 8, noSubdir: false });
+    refuseFullDisk(path);
+    this.#root = open({
+      path,
+      overlappingSync: false,
+      // Its promise of a failed commit is one that nobody gets hold of; we batch ourselves.
+      eventTurnBatching: false,
+      cache: false,
+      maxDbs: 8,
+      noSubdir: false,
+    });
     this.#dbs = {
       index: this.#root.openDB({ name: 'index' }),
       log: this.#root.openDB({ name: 'log' }),
@@ -48,7 +59,7 @@ export class LmdbEngine implements Engine {
         for (const change of changes) this.#apply(change.table, change.key, change.value);
       });
     } catch (error) {
-      throw toFault(error);
+      throw await toFault(error);
     }
     this.#root.resetReadTxn();
   }
@@ -66,11 +77,27 @@ export class LmdbEngine implements Engine {
 }
 
 /** A full disk changed nothing; after anything else only the disk knows. */
-function toFault(error: unknown): KraudError {
-  const full = /ENOSPC|No space left|MDB_MAP_FULL|EDQUOT/.test(messageOf(error));
-  return full
-    ? new KraudError('exhausted', 'the disk of the store is full', { cause: error })
-    : new KraudError('unavailable', `the store could not write: ${messageOf(error)}`, { cause: error });
+async function toFault(error: unknown): Promise<KraudError> {
+  const cause = await causeOf(error);
+  return /ENOSPC|No space left|MDB_MAP_FULL|EDQUOT|quota/.test(messageOf(cause))
+    ? new KraudError('exhausted', 'the disk of the store is full', { cause })
+    : new KraudError('unavailable', `the store could not write: ${messageOf(cause)}`, { cause });
+}
+
+/** LMDB's binding hands out the reason of a failed commit as a promise that rejects with it. */
+async function causeOf(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error) || !('commitError' in error)) return error;
+  try {
+    return (await error.commitError) ?? error;
+  } catch (reason) {
+    return reason;
+  }
+}
+
+/** LMDB maps its lock file: with no room for it the process would die of a signal instead of an error. */
+function refuseFullDisk(path: string): void {
+  const { bavail, bsize } = statfsSync(path);
+  if (bavail * bsize < roomBytesMin) throw new KraudError('exhausted', `the disk of ${path} is full`);
 }
 
 /** Makes the files' names durable, not just their content. */
