@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * QEMU's microvm has a second I/O APIC for its virtio-mmio transports, and only ACPI or a device tree
+ * QEMU's microvm has a second I/O APIC for its virtio-mmio transports 0 to 23, and only ACPI or a device tree
  * would tell of it. This kernel has neither, so it is told on the command line:
  *
  *	kraud_ioapic2=0xfec10000
