@@ -8,11 +8,12 @@ import type { LayerIndex } from '../layer/layer-index.ts';
 import { type ImageLimits, imageDiskBytes } from '../limits.ts';
 import type { AtomicFiles } from '../store/files.ts';
 import { writeContents } from './contents.ts';
+import { erofs } from './erofs.ts';
 import { squashfs } from './squashfs.ts';
 import { MergedTree } from './tree.ts';
 import type { RootfsBuilder } from './writer.ts';
 
-const builders: Record<RootfsFormat, RootfsBuilder> = { squashfs, erofs: squashfs };
+const builders: Record<RootfsFormat, RootfsBuilder> = { squashfs, erofs };
 
 /** The layers of one image, lowest first: their indexes, and their unpacked tars when asked for. */
 export interface LayerSource {
