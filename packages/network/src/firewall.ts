@@ -31,13 +31,11 @@ export class Firewall {
     return this.#next;
   }
 
-  /** The same without waiting: published ports work in user space meanwhile. */
-  refresh(): void {
-    this.settled().catch((error: unknown) => {
-      this.#log.warn(
-        { error: messageOf(error) },
-        'the kernel refuses our firewall rules; ports are served in user space',
-      );
+  /** The same, but a refusal is only logged: published ports work in user space meanwhile. */
+  refreshed(): Promise<void> {
+    return this.settled().catch((error: unknown) => {
+      const message = 'the kernel refuses our firewall rules; ports are served in user space';
+      this.#log.warn({ error: messageOf(error) }, message);
     });
   }
 

@@ -22,12 +22,30 @@ export function ensureForwarding(logger: Logger): string[] {
  * True when another firewall, such as dockerd's, drops forwarded packets that it doesn't know. No rule of ours can
  * undo that, and its rules aren't ours to change.
  */
-export async function foreignForwardDrop(): Promise<boolean> {
-  const listings = await Promise.all([
-    run('nft', ['list', 'chain', 'ip', 'filter', 'FORWARD']).catch(() => ''),
+export async function foreignForwardDrop(ownTable: string): Promise<boolean> {
+  const [nft, legacy] = await Promise.all([
+    run('nft', ['-j', 'list', 'chains']),
     run('iptables-legacy', ['-S', 'FORWARD']).catch(() => ''),
   ]);
-  return listings.some((text) => /policy drop|^-P FORWARD DROP/m.test(text));
+  return dropsForwarded(JSON.parse(nft), ownTable) || /^-P FORWARD DROP$/m.test(legacy);
+}
+
+/** Reads `nft -j list chains`: `{"nftables":[{"chain":{"family":"ip","table":"filter","hook":"forward","policy":"drop"}}]}`. */
+export function dropsForwarded(listing: unknown, ownTable: string): boolean {
+  const items: unknown[] = isObject(listing) && Array.isArray(listing.nftables) ? listing.nftables : [];
+  return items.some((item) => {
+    const chain = isObject(item) && isObject(item.chain) ? item.chain : {};
+    return (
+      chain.hook === 'forward' &&
+      chain.policy === 'drop' &&
+      (chain.family === 'ip' || chain.family === 'inet') &&
+      chain.table !== ownTable
+    );
+  });
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
 }
 
 /** The smaller of ours and that of the link to the outside. */

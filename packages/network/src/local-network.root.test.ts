@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { codeOf, messageOf } from '@kraud/base';
 import type { LocalNetwork } from './local-network.ts';
@@ -198,6 +199,64 @@ if (insideOwnWorld(import.meta.filename)) {
     );
     assert.equal(attachment.ipv4, '172.17.0.2');
     await network.detach('e');
+  });
+
+  test('where pods cannot reach the name servers of the host, a forwarder at the gateway does', async () => {
+    const path = '/run/netns/resolv.conf';
+    writeFileSync(path, 'nameserver 127.0.0.53\nsearch example.test\n');
+    await start(undefined, udpServer(53, '\\x00\\x01\\x81', '127.0.0.53'));
+    const named = await openNetwork({ instanceId: 'names', resolvConfPath: path });
+    await named.ensureNetwork({ tenant: 'default', name: 'default' });
+    const tap = makeFakeVm('n');
+    const { guest, gateway } = await named.attach({ ...request('n'), tap });
+    assert.deepEqual(guest.resolv, { servers: [gateway], search: ['example.test'], options: [] });
+    configureGuest('n', guest.network);
+    const answer = await ask('guest-n', 'udp', gateway, 53, 5000, '\\x00\\x01\\x01234567890');
+    assert.match(answer, /234567890$/);
+    await named.close({ remove: true });
+    endFakeVm('n');
+  });
+
+  test('behind a firewall that drops forwarded packets, ports are served in user space, with a warning', async () => {
+    sh(
+      "nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }'",
+    );
+    const walled = await openNetwork({ instanceId: 'walled' });
+    assert.match(walled.warnings.join(), /another firewall drops forwarded packets/);
+    await walled.ensureNetwork({ tenant: 'default', name: 'default' });
+    const tap = makeFakeVm('w');
+    const ports = [{ protocol: 'tcp' as const, podPort: 80, hostIp: '', hostPort: 8090 }];
+    const { guest, gateway } = await walled.attach({ ...request('w', { ports }), tap });
+    configureGuest('w', guest.network);
+    await walled.settled();
+    await start('guest-w', tcpServer(80, 'w'));
+    assert.equal(await ask('outside', 'tcp', '192.0.2.1', 8090), `w HELLO ${gateway}`);
+    await walled.close({ remove: true });
+    endFakeVm('w');
+    sh('nft delete table ip filter');
+  });
+
+  test('a subnet in use is a conflict, a network with pods stays, and one without goes', async () => {
+    const other = { tenant: 'default', name: 'other' };
+    await assert.rejects(
+      network.ensureNetwork({ ...other, subnet: '192.0.2.0/25' }),
+      (e) => codeOf(e) === 'conflict',
+    );
+    const state = await network.ensureNetwork({ ...other, subnet: '10.200.0.0/24', internal: true });
+    assert.deepEqual(state, { ...other, subnet: '10.200.0.0/24', gateway: '10.200.0.1', internal: true });
+    const tap = await network.stage('default', makeFakeVm('i'));
+    const { guest } = await network.attach({ ...request('i'), ...other, tap });
+    configureGuest('i', guest.network);
+    assert.match(await ask('guest-i', 'tcp', '192.0.2.9', 80), /^failed/);
+    assert.match(await ask('guest-i', 'tcp', '172.17.0.3', 80), /^failed/);
+    assert.match(await ask('guest-b', 'tcp', '10.200.0.2', 80), /^failed/);
+    assert.equal(await ask('guest-i', 'tcp', '10.200.0.1', 7000), 'host HELLO 10.200.0.2');
+    await assert.rejects(network.removeNetwork(other), (e) => codeOf(e) === 'conflict');
+    await network.detach('i');
+    await network.removeNetwork(other);
+    assert.doesNotMatch(sh('ip addr'), /10\.200\./);
+    assert.equal(await ask('guest-b', 'tcp', '192.0.2.9', 80), 'outside HELLO 192.0.2.1');
+    endFakeVm('i');
   });
 
   test('nothing stays after remove', async () => {

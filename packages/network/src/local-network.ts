@@ -102,9 +102,9 @@ export class LocalNetwork implements HostNetwork {
   static async open(options: LocalNetworkOptions): Promise<LocalNetwork> {
     const limits = { ...defaultNetworkLimits, ...options.limits };
     const warnings = ensureForwarding(options.logger);
-    const [mtu, dropped] = await Promise.all([uplinkMtu(limits.mtuMax), foreignForwardDrop()]);
+    const { table, linkPrefix: prefix } = new Names(options.instanceId);
+    const [mtu, dropped] = await Promise.all([uplinkMtu(limits.mtuMax), foreignForwardDrop(table)]);
     if (dropped) {
-      const prefix = new Names(options.instanceId).linkPrefix;
       warnings.push(
         `another firewall drops forwarded packets: containers can't reach the outside until it lets them (for dockerd: iptables -I DOCKER-USER -i ${prefix}+ -j ACCEPT; iptables -I DOCKER-USER -o ${prefix}+ -j ACCEPT); published ports are served in user space`,
       );
@@ -200,7 +200,7 @@ export class LocalNetwork implements HostNetwork {
         throw error;
       }
       joined.plugged = true;
-      if (attachment.ports.length > 0) this.#firewall.refresh();
+      if (attachment.ports.length > 0) void this.#firewall.refreshed();
     });
   }
 
@@ -222,13 +222,17 @@ export class LocalNetwork implements HostNetwork {
       this.#pods.delete(podId);
       const { attachment } = joined;
       const vpc = this.#vpcs.get(attachment.tenant);
-      if (attachment.ports.length > 0) {
-        await this.#ports.release(podId);
-        if (joined.plugged) await this.#firewall.settled();
+      try {
+        if (attachment.ports.length > 0) {
+          await this.#ports.release(podId);
+          if (joined.plugged) await this.#firewall.refreshed();
+        }
+        const device = await vpc?.disconnect(podId, attachment.ipv4);
+        if (vpc && device !== undefined) this.#inBackground(vpc.discard(device));
+      } finally {
+        // Last, so that nobody gets the address while a packet for it may still find the old tap.
+        this.#networks.get(keyOf(attachment))?.pool.release(podId);
       }
-      const device = await vpc?.disconnect(podId, attachment.ipv4);
-      this.#networks.get(keyOf(attachment))?.pool.release(podId);
-      if (vpc && device !== undefined) this.#inBackground(vpc.discard(device));
     });
   }
 

@@ -69,7 +69,7 @@ test('what a crash has left half made or half removed is swept', async () => {
   assert.deepEqual(await readdir(join(dir, '.removing')), []);
 });
 
-test('a volume whose record is broken is named, and the others are listed', async () => {
+test('a volume whose record is broken is named and can be removed, and the others are listed', async () => {
   const dir = await folder();
   const volumes = await open(dir);
   await volumes.create({ tenant: 'default', name: 'good' });
@@ -80,4 +80,6 @@ test('a volume whose record is broken is named, and the others are listed', asyn
     (await volumes.list()).map((v) => v.name),
     ['good'],
   );
+  await volumes.remove({ tenant: 'default', name: 'bad' });
+  assert.deepEqual(await readdir(join(dir, 'default')), ['good']);
 });

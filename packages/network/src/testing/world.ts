@@ -91,11 +91,11 @@ net.createServer({ allowHalfOpen: true }, (s) => {
   s.on('data', (d) => { t += d; }); s.on('end', () => s.end('${tag} ' + t.toUpperCase() + ' ' + s.remoteAddress));
 }).listen(${port}, '0.0.0.0', () => console.log('ready'));`;
 
-export const udpServer = (port: number, tag: string): string => `
+export const udpServer = (port: number, tag: string, address = '0.0.0.0'): string => `
 import dgram from 'node:dgram';
 const s = dgram.createSocket('udp4');
-s.on('message', (d, from) => s.send('${tag} ' + String(d).toUpperCase(), from.port, from.address));
-s.bind(${port}, '0.0.0.0', () => console.log('ready'));`;
+s.on('message', (d, from) => s.send(Buffer.from('${tag} ' + d.toString('latin1').toUpperCase(), 'latin1'), from.port, from.address));
+s.bind(${port}, '${address}', () => console.log('ready'));`;
 
 /** Sends a text over TCP or UDP from a namespace; answers what came back, or `failed: CODE`. */
 export async function ask(
@@ -104,6 +104,7 @@ export async function ask(
   host: string,
   port: number,
   timeoutMs = 1500,
+  text = 'hello',
 ): Promise<string> {
   const code =
     protocol === 'tcp'
@@ -115,14 +116,14 @@ s.on('data', (d) => { t += d; }); s.on('end', () => { console.log(t); process.ex
       : `import dgram from 'node:dgram';
 const s = dgram.createSocket('${host.includes(':') ? 'udp6' : 'udp4'}');
 s.on('message', (d) => { console.log(String(d)); process.exit(0); });
-s.send('hello', ${port}, '${host}'); setTimeout(() => { console.log('failed: timeout'); process.exit(0); }, ${timeoutMs});`;
+s.send(Buffer.from('${text}', 'latin1'), ${port}, '${host}'); setTimeout(() => { console.log('failed: timeout'); process.exit(0); }, ${timeoutMs});`;
   const child = spawnIn(netns, code);
-  let text = '';
+  let answer = '';
   must(child.stdout, 'piped').on('data', (data) => {
-    text += data;
+    answer += data;
   });
   await once(child, 'close');
-  return text.trim();
+  return answer.trim();
 }
 
 function spawnIn(netns: string | undefined, code: string): ChildProcess {

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { after, test } from 'node:test';
+import { defaultNetworkLimits } from '../defaults.ts';
+import { Forwarder } from './forwarder.ts';
+
+const open: { close(): unknown }[] = [];
+after(async () => {
+  for (const thing of open) await thing.close();
+});
+
+const limits = { ...defaultNetworkLimits, dnsTimeoutMs: 200 };
+const question = (id: number): Buffer =>
+  Buffer.from([id >> 8, id & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 97, 0, 0, 1, 0, 1]);
+
+async function udp(address: string, port: number, onMessage: (s: Socket, m: Buffer, port: number) => void) {
+  const socket = createSocket('udp4');
+  socket.on('message', (message, from) => onMessage(socket, message, from.port));
+  socket.bind(port, address);
+  await once(socket, 'listening');
+  open.push(socket);
+  return socket;
+}
+
+/** A name server on 127.0.0.1 that answers each question with itself, marked as an answer. */
+async function upstream(onMessage = echo) {
+  return (await udp('127.0.0.1', 0, onMessage)).address().port;
+}
+
+function echo(socket: Socket, message: Buffer, port: number): void {
+  const answer = Buffer.from(message);
+  answer.writeUInt8(answer.readUInt8(2) | 0x80, 2);
+  socket.send(answer, port, '127.0.0.1');
+}
+
+async function forwarder(servers: string[], upstreamPort: number): Promise<Forwarder> {
+  const made = await Forwarder.listen(
+    { address: '127.0.0.1', port: 0 },
+    { servers: () => servers, limits, upstreamPort },
+  );
+  open.push(made);
+  return made;
+}
+
+test('questions and answers pass unchanged, many at once', async () => {
+  const made = await forwarder(['127.0.0.1'], await upstream());
+  const got = new Set<number>();
+  const client = await udp('127.0.0.1', 0, (_, message) => {
+    assert.deepEqual(message.subarray(12), question(0).subarray(12));
+    got.add(message.readUInt16BE(0));
+    if (got.size === 100) client.emit('all');
+  });
+  const all = once(client, 'all');
+  for (let id = 0; id < 100; id += 1) client.send(question(id), made.port, '127.0.0.1');
+  await all;
+});
+
+test('a server that is silent, or answers another question, is passed over', async () => {
+  const wrong = (socket: Socket, message: Buffer, port: number): void => {
+    const other = Buffer.from(message);
+    other.writeUInt16BE(message.readUInt16BE(0) ^ 1, 0);
+    echo(socket, other, port);
+    socket.send(message, port, '127.0.0.1');
+  };
+  const port = await upstream(wrong);
+  await udp('127.0.0.2', port, echo);
+  const made = await forwarder(['127.0.0.1', '127.0.0.2'], port);
+  const client = await udp('127.0.0.1', 0, () => {});
+  const answered = once(client, 'message');
+  client.send(question(7), made.port, '127.0.0.1');
+  // 127.0.0.2 answers to 127.0.0.1, where the question came from.
+  const [message] = await answered;
+  assert.equal(message.readUInt16BE(0), 7);
+  assert.equal(message.readUInt8(2) & 0x80, 0x80);
+});
+
+test('junk is dropped, and what follows is served', async () => {
+  const made = await forwarder(['127.0.0.1'], await upstream());
+  const client = await udp('127.0.0.1', 0, () => {});
+  const answered = once(client, 'message');
+  client.send(Buffer.alloc(3), made.port, '127.0.0.1');
+  const answer = question(1);
+  answer.writeUInt8(0x81, 2);
+  client.send(answer, made.port, '127.0.0.1');
+  client.send(question(2), made.port, '127.0.0.1');
+  const [message] = await answered;
+  assert.equal(message.readUInt16BE(0), 2);
+});
+
+test('TCP is carried through', async () => {
+  const server = createServer({ allowHalfOpen: true }, (s) => s.pipe(s)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  open.push(server);
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  const made = await forwarder(['127.0.0.1'], address.port);
+  const client = connect({ port: made.port, host: '127.0.0.1', allowHalfOpen: true });
+  client.end('hello');
+  let text = '';
+  for await (const data of client) text += data;
+  assert.equal(text, 'hello');
+});
