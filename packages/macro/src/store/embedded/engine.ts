@@ -32,7 +32,7 @@ export interface Tables {
   leases: { readonly ttlMs: number };
   /** `<lease id> <key>` for each key that a lease holds. */
   leased: true;
-  /** `revision` and `compactRevision`. */
+  /** `revision`, `compactRevision`, and what the engine itself keeps. */
   meta: number;
 }
 export type Table = keyof Tables;

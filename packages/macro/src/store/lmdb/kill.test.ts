@@ -102,3 +102,20 @@ test('revision, history and leases outlive a restart; a lease has its full time 
     await rm(path, { recursive: true });
   }
 });
+
+test('who opens it last owns it; the one before is refused and changes nothing', async () => {
+  const path = await mkdtemp(join(tmpdir(), 'kraud-lmdb-'));
+  try {
+    const first = openLmdbStore(path);
+    await first.txn({ success: [{ op: 'put', key: '/a', value: '1' }] });
+    await using second = openLmdbStore(path);
+    const { revision } = await second.txn({ success: [{ op: 'put', key: '/a', value: '2' }] });
+    const late = first.txn({ success: [{ op: 'put', key: '/a', value: '3' }] });
+    await assert.rejects(late, { code: 'conflict' });
+    assert.equal((await second.get('/a')).entry?.value, '2');
+    assert.equal(await second.revision(), revision);
+    await first.close();
+  } finally {
+    await rm(path, { recursive: true });
+  }
+});

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync, statfsSync } from 'node:fs';
 import { KraudError, messageOf } from '@kraud/base';
 import { type Database, open, type RootDatabase } from 'lmdb';
@@ -9,11 +10,13 @@ type Dbs = { [T in Table]: Database<Tables[T], string> };
 
 /**
  * Tables in LMDB. `overlappingSync` must stay off: only then is a commit on disk before it is acknowledged and
- * before any reader can see it.
+ * before any reader can see it. One process at a time: who opens it last owns it, and the one before is refused
+ * from then on.
  */
 export class LmdbEngine implements Engine {
   readonly #root: RootDatabase;
   readonly #dbs: Dbs;
+  readonly #owner: number;
 
   constructor(path: string) {
     mkdirSync(path, { recursive: true, mode: 0o700 });
@@ -34,6 +37,8 @@ export class LmdbEngine implements Engine {
       leased: this.#root.openDB({ name: 'leased' }),
       meta: this.#root.openDB({ name: 'meta' }),
     };
+    this.#owner = randomInt(2 ** 47);
+    this.#dbs.meta.putSync('owner', this.#owner);
     syncDirectory(path);
   }
 
@@ -54,6 +59,9 @@ export class LmdbEngine implements Engine {
   }
 
   async commit(changes: readonly Change[]): Promise<void> {
+    if (this.#dbs.meta.get('owner') !== this.#owner) {
+      throw new KraudError('conflict', 'another process has opened this store since');
+    }
     try {
       await this.#root.batch(() => {
         for (const change of changes) this.#apply(change.table, change.key, change.value);

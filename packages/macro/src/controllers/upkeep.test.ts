@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { FakeClock, SeededRandom, silentLogger } from '@kraud/base';
+import { EventLog } from '../events/event-log.ts';
+import type { Network, Pod } from '../model/index.ts';
+import { exitedPod, sampleMeta, samplePod } from '../model/samples.ts';
+import { ResourceClient } from '../resources/client.ts';
+import { CompactedError } from '../store/contract.ts';
+import { openMemoryStore } from '../store/memory/open.ts';
+import { Compactor } from './compactor.ts';
+import { happenings, PodEvents } from './pod-events.ts';
+import { SmallWorld } from './small-world.ts';
+
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('compactor', () => {
+  test('keeps what came since the call before, and what is still needed', async () => {
+    const store = openMemoryStore();
+    const put = async () => (await store.txn({ success: [{ op: 'put', key: '/a', value: 'x' }] })).revision;
+    let needed = Number.POSITIVE_INFINITY;
+    const compactor = new Compactor(store, () => needed);
+    const first = await put();
+    await compactor.compact();
+    const second = await put();
+    assert.ok((await store.get('/a', { revision: first })).entry);
+    await compactor.compact();
+    await put();
+    await assert.rejects(store.get('/a', { revision: first - 1 }), CompactedError);
+    assert.ok((await store.get('/a', { revision: second })).entry);
+    needed = second;
+    await compactor.compact();
+    await compactor.compact();
+    assert.ok((await store.get('/a', { revision: second })).entry);
+    needed = 0;
+    await compactor.compact();
+  });
+});
+
+describe('pod events', () => {
+  const exit = { startedAt: '2026-01-01T00:00:00.000Z', finishedAt: '2026-01-01T00:00:07.900Z' };
+  const told = (before: Pod | undefined, after: Pod | undefined): string[] =>
+    happenings(before, after).map(({ action, attributes }) =>
+      action === 'die' ? `die ${attributes.exitCode} after ${attributes.execDuration} s` : action,
+    );
+
+  test('what a change of status means', () => {
+    const created = samplePod('a');
+    const exited = exitedPod('a', { ...exit, code: 137 });
+    const oom = structuredClone(exited);
+    for (const container of oom.status.containers) container.oomKilled = true;
+    const healthy = structuredClone(exited);
+    for (const container of healthy.status.containers) {
+      delete container.finishedAt;
+      container.health = { status: 'healthy', failingStreak: 0, log: [] };
+    }
+    assert.deepEqual(told(undefined, created), []);
+    assert.deepEqual(told(created, exited), ['start', 'die 137 after 7 s']);
+    assert.deepEqual(told(created, healthy), ['start', 'health_status: healthy']);
+    assert.deepEqual(told(healthy, oom), ['oom', 'die 137 after 7 s']);
+    assert.deepEqual(told(exited, exited), []);
+    assert.deepEqual(told(exited, undefined), ['destroy']);
+  });
+
+  test('when history was lost, it says so and goes on from there', async () => {
+    const clock = new FakeClock();
+    const store = openMemoryStore({ clock });
+    const log = new EventLog({ store, clock, random: new SeededRandom(1) });
+    const parts = { store, log, clock, logger: silentLogger };
+    const pods = new ResourceClient('Pod', parts);
+    const recordUntilIdle = async (): Promise<void> => {
+      const stop = new AbortController();
+      const running = new PodEvents(parts).run(stop.signal);
+      for (let i = 0; i < 5; i += 1) {
+        await settled();
+        await clock.advance(1000);
+      }
+      stop.abort();
+      await running;
+    };
+    await recordUntilIdle();
+    await pods.create(samplePod('lost'));
+    await pods.delete({ tenant: 'default', namespace: 'default', name: 'lost' });
+    await store.compact(await store.revision());
+    await pods.create(samplePod('kept'));
+    await pods.delete({ tenant: 'default', namespace: 'default', name: 'kept' });
+    await recordUntilIdle();
+    const { entries } = await store.list('/event/');
+    assert.deepEqual(
+      entries.map((entry) => JSON.parse(entry.value).spec.attributes.name),
+      ['kept'],
+    );
+  });
+});
+
+test('garbage: addresses of pods that are gone are given back, others stay', async () => {
+  const world = new SmallWorld();
+  await world.start();
+  const { pods, networks } = world.tables;
+  const { meta } = await pods.create(samplePod('here'));
+  const network: Network = {
+    kind: 'Network',
+    meta: sampleMeta('Network', 'default'),
+    spec: { driver: 'vpc', internal: false, options: {} },
+    status: { allocations: { [meta.uid]: '10.0.0.2', ['f'.repeat(64)]: '10.0.0.3' } },
+    given: {},
+  };
+  await networks.create(network);
+  world.runControllers();
+  const allocations = () => networks.list('default')[0]?.status.allocations;
+  await world.until(() => Object.keys(allocations() ?? {}).length === 1);
+  assert.deepEqual(allocations(), { [meta.uid]: '10.0.0.2' });
+  await world.stop();
+});
