@@ -1,1 +1,4 @@
-export {};
+export type { HostPaths } from './host-paths.ts';
+export { type DockerApiLimits, dockerApiLimits } from './limits.ts';
+export { createDockerApi, type DockerApi, type DockerApiOptions } from './server.ts';
+export { apiVersionMax, apiVersionMin } from './version.ts';

@@ -1,0 +1,38 @@
+import type { Support } from '../operation.ts';
+
+/** JSON types that a leaf of a body may have. `command` is a string or a list of strings, `any` isn't looked at. */
+export type LeafType = 'string' | 'int' | 'bool' | 'strings' | 'labels' | 'set' | 'command' | 'ints' | 'any';
+
+/**
+ * One option of a JSON body. `path` names it as users know it; `[]` goes into a list, `{}` into a map:
+ * `HostConfig.PortBindings{}[].HostPort`.
+ */
+export interface BodyRow {
+  readonly path: string;
+  readonly type: LeafType;
+  readonly support: Support;
+  readonly note?: string;
+  /** A value that asks for something; tests set it and look whether it is honoured or refused. */
+  readonly sample: unknown;
+  /** Values of a refused option that ask for nothing, besides the type's zero. */
+  readonly neutral?: readonly unknown[];
+  /** Kept and shown in inspect; there is nothing to do for it. */
+  readonly kept?: boolean;
+}
+
+type More = Pick<BodyRow, 'note' | 'neutral' | 'kept'>;
+
+export const row = (
+  support: Support,
+  path: string,
+  type: LeafType,
+  sample: unknown,
+  more: More = {},
+): BodyRow => ({ path, type, support, sample, ...more });
+
+/** True for what Go's decoder leaves out: null, zero, empty. */
+export function isZero(value: unknown): boolean {
+  if (value === null || value === undefined || value === '' || value === 0 || value === false) return true;
+  if (Array.isArray(value)) return value.length === 0;
+  return typeof value === 'object' && Object.keys(value).length === 0;
+}

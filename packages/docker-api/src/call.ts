@@ -1,0 +1,176 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
+import { type Clock, KraudError, type Logger, must } from '@kraud/base';
+import type { Caller } from '@kraud/cloud';
+import { type Checked, checkBody } from './body/check.ts';
+import type { Node } from './body/tree.ts';
+import { failureOf, HttpFault } from './errors.ts';
+import type { HostPaths } from './host-paths.ts';
+import type { DockerApiLimits } from './limits.ts';
+import type { Query } from './query.ts';
+import { patiently, readBody, readUpgradeBody } from './wire/body-reader.ts';
+import { Hijack } from './wire/hijack.ts';
+
+/** What every request of one server shares. */
+export interface Serving {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: DockerApiLimits;
+  readonly version: string;
+  readonly hostPaths: HostPaths;
+  /** Paths that this server listens on. */
+  readonly sockets: readonly string[];
+}
+
+/**
+ * One request and its reply. Exactly one of `json`, `empty`, `raw`, `hijack` or `fail` begins the reply; after
+ * that, faults can only be told inside the stream.
+ */
+export class Call {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly caller: Caller;
+  readonly serving: Serving;
+  /** Minor number of the API version that the client speaks. */
+  readonly minor: number;
+  readonly query: Query;
+  readonly #params: Readonly<Record<string, string | undefined>>;
+  readonly #tree: Node | undefined;
+  #upgrade: { socket: Socket; head: Buffer } | undefined;
+  #abort: AbortController | undefined;
+
+  constructor(parts: {
+    req: IncomingMessage;
+    res: ServerResponse;
+    caller: Caller;
+    serving: Serving;
+    minor: number;
+    query: Query;
+    params: Readonly<Record<string, string | undefined>>;
+    tree: Node | undefined;
+    upgrade: { socket: Socket; head: Buffer } | undefined;
+  }) {
+    this.req = parts.req;
+    this.res = parts.res;
+    this.caller = parts.caller;
+    this.serving = parts.serving;
+    this.minor = parts.minor;
+    this.query = parts.query;
+    this.#params = parts.params;
+    this.#tree = parts.tree;
+    this.#upgrade = parts.upgrade;
+  }
+
+  /** A part of the path that the route names. */
+  param(name: string): string {
+    return must(this.#params[name], `the route has no ${name}`);
+  }
+
+  /** Aborts when the client is gone, or has said that it will send nothing more. Ask for it before any await. */
+  get signal(): AbortSignal {
+    if (this.#abort) return this.#abort.signal;
+    const abort = new AbortController();
+    this.#abort = abort;
+    const gone = (): void => abort.abort(new KraudError('canceled', 'the client went away'));
+    this.res.once('close', gone);
+    if (!this.#upgrade) this.req.socket.once('end', gone);
+    this.res.once('close', () => this.req.socket.off('end', gone));
+    return abort.signal;
+  }
+
+  /** The JSON body, held against the operation's table. `absent` is what no body at all means. */
+  async body(absent: 'refuse' | 'empty' = 'empty'): Promise<Checked> {
+    const { limits, clock } = this.serving;
+    const options = { bytesMax: limits.bodyBytesMax, idleTimeoutMs: limits.bodyIdleTimeoutMs, clock };
+    let bytes: Buffer;
+    if (this.#upgrade) {
+      const { socket, head } = this.#upgrade;
+      const read = await readUpgradeBody(this.req, socket, head, options);
+      this.#upgrade = { socket, head: read.head };
+      bytes = read.body;
+    } else {
+      bytes = await readBody(this.req, options);
+    }
+    const tree = must(this.#tree, 'an operation that reads a body has rows for it');
+    if (bytes.length === 0) {
+      if (absent === 'refuse')
+        throw new KraudError('invalid', 'invalid JSON: got EOF while reading request body');
+      return { body: {}, unknown: [] };
+    }
+    this.#refuseOtherType();
+    return checkBody(tree, parse(bytes));
+  }
+
+  /** The archive in the request's body. */
+  archive(): Readable {
+    if (this.#upgrade) throw new HttpFault(400, 'this request takes no Upgrade');
+    const { limits, clock } = this.serving;
+    const parts = patiently(this.req, { idleTimeoutMs: limits.archiveIdleTimeoutMs, clock });
+    return Readable.from(parts, { objectMode: false });
+  }
+
+  json(status: number, body: unknown): void {
+    const text = Buffer.from(`${JSON.stringify(body)}\n`);
+    this.res.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': text.length });
+    this.res.end(this.req.method === 'HEAD' ? undefined : text);
+  }
+
+  empty(status: number): void {
+    this.res.writeHead(status, status === 200 ? { 'Content-Length': 0 } : {});
+    this.res.end();
+  }
+
+  /** Sends the headers of a stream at once. */
+  open(contentType: string): ServerResponse {
+    this.res.writeHead(200, { 'Content-Type': contentType });
+    this.res.flushHeaders();
+    return this.res;
+  }
+
+  /** Takes the connection out of HTTP, with 101 if the client asked for an upgrade, else with the old 200. */
+  hijack(contentTypeUpgraded: string): Promise<Hijack> {
+    const { clock, limits } = this.serving;
+    return Hijack.begin({
+      req: this.req,
+      res: this.res,
+      upgrade: this.#upgrade,
+      contentTypeUpgraded,
+      clock,
+      lingerTimeoutMs: limits.lingerTimeoutMs,
+    });
+  }
+
+  /** Ends the reply with an error, in the way that its state still allows. */
+  fail(error: unknown): void {
+    const { status, message } = failureOf(error);
+    if (status >= 500 && status !== 501 && status !== 503) {
+      this.serving.logger.error({ error, url: this.req.url, method: this.req.method }, 'request failed');
+    }
+    if (this.res.headersSent || this.res.destroyed || this.req.socket.destroyed) {
+      this.req.socket.destroy();
+      return;
+    }
+    if (status === 304) {
+      this.empty(304);
+      return;
+    }
+    if (error instanceof HttpFault) this.res.setHeader('Connection', 'close');
+    this.json(status, { message });
+  }
+
+  #refuseOtherType(): void {
+    const type = this.req.headers['content-type'] ?? '';
+    if (type === '' || /^\s*application\/json\s*(;|$)/i.test(type)) return;
+    throw new HttpFault(400, `Content-Type specified (${type}) must be 'application/json'`);
+  }
+}
+
+function parse(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new KraudError('invalid', `invalid JSON: ${reason}`);
+  }
+}

@@ -1,0 +1,62 @@
+import { KraudError } from '@kraud/base';
+import type { PathStat } from '@kraud/cloud';
+import type { Call } from '../call.ts';
+import { type Operation, yes } from '../operation.ts';
+import { decompress } from '../wire/decompress.ts';
+import { sendAll } from '../wire/flow.ts';
+
+const statHeader = 'X-Docker-Container-Path-Stat';
+const pathParam = yes('text');
+
+function pathOf(call: Call): string {
+  const path = call.query.text('path');
+  if (path === '') throw new KraudError('invalid', 'bad parameter: query parameter "path" cannot be empty');
+  return path;
+}
+
+function encodeStat(stat: PathStat): string {
+  const { name, sizeBytes, mode, mtime, linkTarget } = stat;
+  return Buffer.from(JSON.stringify({ name, size: sizeBytes, mode, mtime, linkTarget })).toString('base64');
+}
+
+export const statArchive: Operation = {
+  method: 'HEAD',
+  path: '/containers/:id/archive',
+  params: { path: pathParam },
+  async run({ pods }, call) {
+    const stat = await pods.archiveStat(call.caller, call.param('id'), pathOf(call));
+    call.res.setHeader(statHeader, encodeStat(stat));
+    call.empty(200);
+  },
+};
+
+export const getArchive: Operation = {
+  method: 'GET',
+  path: '/containers/:id/archive',
+  params: { path: pathParam },
+  async run({ pods }, call) {
+    const { signal } = call;
+    const { stat, tar } = await pods.archiveGet(call.caller, call.param('id'), pathOf(call), signal);
+    call.res.setHeader(statHeader, encodeStat(stat));
+    await sendAll(call.open('application/x-tar'), tar);
+  },
+};
+
+export const putArchive: Operation = {
+  method: 'PUT',
+  path: '/containers/:id/archive',
+  note: 'a tar, plain or compressed with gzip or zstd',
+  params: {
+    path: pathParam,
+    noOverwriteDirNonDir: yes('flag'),
+    copyUIDGID: yes('flag'),
+  },
+  async run({ pods }, call) {
+    const tar = await decompress(call.archive());
+    await pods.archivePut(call.caller, call.param('id'), pathOf(call), tar, {
+      noOverwriteDirNonDir: call.query.flag('noOverwriteDirNonDir'),
+      copyUidGid: call.query.flag('copyUIDGID'),
+    });
+    call.empty(200);
+  },
+};

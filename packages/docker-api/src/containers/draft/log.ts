@@ -1,0 +1,48 @@
+import { KraudError } from '@kraud/base';
+import type { ContainerDraft } from '@kraud/cloud';
+import type { HostBody } from './body.ts';
+
+const decimal: Record<string, number> = { '': 1, b: 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 };
+
+/** Docker's documented defaults of the `local` driver. */
+const local = { fileBytesMax: 20e6, filesMax: 5 };
+
+export function logOf(body: HostBody['LogConfig']): ContainerDraft['log'] {
+  const options = body?.Config ?? {};
+  const type = body?.Type || 'json-file';
+  if (type !== 'json-file' && type !== 'local' && type !== 'none') {
+    throw new KraudError(
+      'unsupported',
+      `HostConfig.LogConfig.Type=${type} is not supported: logging drivers are json-file, local and none`,
+    );
+  }
+  if (!body?.Type && Object.keys(options).length === 0) return undefined;
+  const log: NonNullable<ContainerDraft['log']> =
+    type === 'local' ? { driver: type, ...local } : { driver: type };
+  for (const [name, value] of Object.entries(options)) {
+    if (name === 'max-size') log.fileBytesMax = value === '-1' ? 0 : size(value);
+    else if (name === 'max-file') log.filesMax = count(value);
+    else if (!isDefault(type, name, value)) {
+      throw new KraudError('unsupported', `HostConfig.LogConfig.Config.${name}=${value} is not supported`);
+    }
+  }
+  return log;
+}
+
+function isDefault(driver: string, name: string, value: string): boolean {
+  if (name === 'mode') return value === 'blocking';
+  return name === 'compress' && (driver === 'local' || value === 'false');
+}
+
+/** Unlike sizes elsewhere, log sizes are powers of ten. */
+function size(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([bkmgt]?)b?$/i.exec(text);
+  const bytes = match ? Number(match[1]) * (decimal[(match[2] ?? '').toLowerCase()] ?? 1) : 0;
+  if (bytes < 1) throw new KraudError('invalid', `invalid value for max-size: '${text}'`);
+  return Math.round(bytes);
+}
+
+function count(text: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new KraudError('invalid', `invalid value for max-file: '${text}'`);
+  return Number(text);
+}

@@ -1,0 +1,158 @@
+import { posix } from 'node:path';
+import { KraudError } from '@kraud/base';
+import type { MountDraft } from '@kraud/cloud';
+import type { CreateBody, HostBody, MountBody } from './body.ts';
+import { tmpfsOptions } from './tmpfs.ts';
+
+/** A path of the host that is to be mounted: made if it is missing (`-v`), or then refused (`--mount`). */
+export interface HostSource {
+  readonly path: string;
+  readonly make: boolean;
+}
+
+const dockerSockets = ['/var/run/docker.sock', '/run/docker.sock'];
+
+/** Mounts from the four places where Docker's body has them. */
+export function mountsOf(
+  body: CreateBody,
+  host: HostBody,
+  sockets: readonly string[],
+): { mounts: MountDraft[]; hostSources: HostSource[] } {
+  const mounts: MountDraft[] = [];
+  const hostSources: HostSource[] = [];
+  const driver = host.VolumeDriver || undefined;
+
+  const addHost = (source: string, target: string, readOnly: boolean, make: boolean): void => {
+    const clean = posix.normalize(source).replace(/(.)\/+$/, '$1');
+    const own = sockets[0];
+    if (own !== undefined && (dockerSockets.includes(clean) || sockets.includes(clean))) {
+      mounts.push({ type: 'socket', source: own, target });
+      return;
+    }
+    hostSources.push({ path: clean, make });
+    mounts.push({ type: 'host', source: clean, target, readOnly });
+  };
+
+  for (const bind of host.Binds ?? []) {
+    const { source, target, options } = parseBind(bind);
+    const { readOnly, copyUp } = bindOptions(bind, options);
+    if (source.startsWith('/')) addHost(source, target, readOnly, true);
+    else
+      mounts.push({
+        type: 'volume',
+        volume: source,
+        target,
+        readOnly,
+        copyUp,
+        ...(driver ? { driver } : {}),
+      });
+  }
+  for (const mount of host.Mounts ?? []) {
+    if (mount.Type === 'bind') {
+      const source = mount.Source ?? '';
+      if (!source.startsWith('/')) {
+        throw invalid(mount, `invalid mount path: '${source}' mount path must be absolute`);
+      }
+      addHost(
+        source,
+        mount.Target ?? '',
+        mount.ReadOnly ?? false,
+        mount.BindOptions?.CreateMountpoint ?? false,
+      );
+    } else mounts.push(fromMount(mount));
+  }
+  for (const [target, options] of Object.entries(host.Tmpfs ?? {})) {
+    mounts.push({ type: 'tmpfs', target, options: tmpfsOptions(options.split(',')) });
+  }
+  for (const target of Object.keys(body.Volumes ?? {})) {
+    if (mounts.some((mount) => same(mount.target, target))) continue;
+    mounts.push({
+      type: 'volume',
+      volume: '',
+      target,
+      readOnly: false,
+      copyUp: true,
+      ...(driver ? { driver } : {}),
+    });
+  }
+  return { mounts, hostSources };
+}
+
+const same = (a: string, b: string): boolean => posix.normalize(`${a}/`) === posix.normalize(`${b}/`);
+
+function parseBind(bind: string): { source: string; target: string; options: string[] } {
+  const parts = bind.split(':');
+  if (bind === '' || parts.length > 3 || parts.some((part) => part === '')) {
+    throw new KraudError('invalid', `invalid volume specification: '${bind}'`);
+  }
+  const [first = '', second, options = ''] = parts;
+  const [source, target] = second === undefined ? ['', first] : [first, second];
+  if (!target.startsWith('/')) {
+    throw new KraudError(
+      'invalid',
+      `invalid volume specification: '${bind}': invalid mount config for type "${source.startsWith('/') ? 'bind' : 'volume'}": invalid mount path: '${target}' mount path must be absolute`,
+    );
+  }
+  return { source, target, options: options.split(',').filter((option) => option !== '') };
+}
+
+/** Labels of SELinux and the hints of macOS change nothing on a Linux host without them, here as with dockerd. */
+const harmless = new Set(['rw', 'z', 'Z', 'cached', 'delegated', 'consistent', 'private', 'rprivate']);
+
+function bindOptions(bind: string, options: readonly string[]): { readOnly: boolean; copyUp: boolean } {
+  for (const option of options) {
+    if (option === 'ro' || option === 'nocopy' || harmless.has(option)) continue;
+    if (/^r?(shared|slave)$/.test(option)) {
+      throw new KraudError(
+        'unsupported',
+        `HostConfig.Binds option ${option} is not supported: mounts made in the guest stay there`,
+      );
+    }
+    throw new KraudError('invalid', `invalid volume specification: '${bind}': invalid mode: ${option}`);
+  }
+  return { readOnly: options.includes('ro'), copyUp: !options.includes('nocopy') };
+}
+
+function fromMount(mount: MountBody): MountDraft {
+  const target = mount.Target ?? '';
+  const readOnly = mount.ReadOnly ?? false;
+  if (target === '') throw invalid(mount, 'field Target must not be empty');
+  if (mount.Type === 'volume') {
+    const options = mount.VolumeOptions ?? {};
+    const driver = options.DriverConfig?.Name;
+    return {
+      type: 'volume',
+      volume: mount.Source ?? '',
+      target,
+      readOnly,
+      copyUp: !options.NoCopy,
+      ...(options.Subpath ? { subpath: options.Subpath } : {}),
+      ...(options.Labels ? { labels: options.Labels } : {}),
+      ...(driver ? { driver } : {}),
+      ...(options.DriverConfig?.Options ? { driverOptions: options.DriverConfig.Options } : {}),
+    };
+  }
+  if (mount.Type === 'tmpfs') {
+    if (mount.Source) throw invalid(mount, 'field Source must not be specified');
+    return { type: 'tmpfs', target, options: tmpfsOptions(tmpfsGiven(mount)) };
+  }
+  if (mount.Type === 'npipe' || mount.Type === 'cluster' || mount.Type === 'image') {
+    throw new KraudError('unsupported', `HostConfig.Mounts of type ${mount.Type} are not supported`);
+  }
+  throw invalid(mount, `mount type unknown: "${mount.Type ?? ''}"`);
+}
+
+function tmpfsGiven(mount: MountBody): string[] {
+  const { SizeBytes: size, Mode: mode, Options: options } = mount.TmpfsOptions ?? {};
+  const flags = Array.isArray(options) ? options : [];
+  return [
+    ...(mount.ReadOnly ? ['ro'] : []),
+    ...(size ? [`size=${size}`] : []),
+    ...(mode ? [`mode=${mode.toString(8)}`] : []),
+    ...flags.map((flag) => (Array.isArray(flag) ? flag.join('=') : String(flag))),
+  ];
+}
+
+function invalid(mount: MountBody, why: string): KraudError {
+  return new KraudError('invalid', `invalid mount config for type "${mount.Type ?? ''}": ${why}`);
+}

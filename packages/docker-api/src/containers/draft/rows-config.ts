@@ -1,0 +1,38 @@
+import { type BodyRow, row } from '../../body/rows.ts';
+
+/** The container's own options, `Config` in Docker's terms. Samples ask for something other than the default. */
+export const configRows: readonly BodyRow[] = [
+  row('yes', 'Image', 'string', 'other:1'),
+  row('yes', 'Hostname', 'string', 'box'),
+  row('yes', 'Domainname', 'string', 'example.org'),
+  row('yes', 'User', 'string', '1000:1000'),
+  row('yes', 'AttachStdin', 'bool', true, { kept: true, note: 'a hint for the client, shown in inspect' }),
+  row('yes', 'AttachStdout', 'bool', true, { kept: true, note: 'a hint for the client, shown in inspect' }),
+  row('yes', 'AttachStderr', 'bool', true, { kept: true, note: 'a hint for the client, shown in inspect' }),
+  row('yes', 'Tty', 'bool', true),
+  row('yes', 'OpenStdin', 'bool', true),
+  row('yes', 'StdinOnce', 'bool', true),
+  row('yes', 'Env', 'strings', ['A=1']),
+  row('yes', 'Cmd', 'command', ['echo', 'hi']),
+  row('yes', 'Entrypoint', 'command', ['/bin/sh']),
+  row('partly', 'ArgsEscaped', 'bool', true, {
+    kept: true,
+    note: 'Windows only; no effect, as on any Linux daemon',
+  }),
+  row('yes', 'WorkingDir', 'string', '/srv'),
+  row('yes', 'Labels', 'labels', { a: 'b' }),
+  row('yes', 'Volumes', 'set', { '/data': {} }),
+  row('yes', 'ExposedPorts', 'set', { '80/tcp': {} }, { note: 'tcp and udp; sctp is refused' }),
+  row('yes', 'StopSignal', 'string', 'SIGINT'),
+  row('yes', 'StopTimeout', 'int', 3),
+  row('yes', 'MacAddress', 'string', '02:42:ac:11:00:05'),
+  row('refused', 'NetworkDisabled', 'bool', true, { note: 'use HostConfig.NetworkMode none' }),
+  row('yes', 'OnBuild', 'strings', ['RUN true'], { kept: true, note: 'only has a meaning for images' }),
+  row('yes', 'Shell', 'strings', ['/bin/sh', '-c'], { kept: true, note: 'only has a meaning for images' }),
+  row('yes', 'Healthcheck.Test', 'strings', ['CMD', 'true']),
+  row('yes', 'Healthcheck.Interval', 'int', 2_000_000_000),
+  row('yes', 'Healthcheck.Timeout', 'int', 2_000_000_000),
+  row('yes', 'Healthcheck.StartPeriod', 'int', 2_000_000_000),
+  row('yes', 'Healthcheck.StartInterval', 'int', 2_000_000_000),
+  row('yes', 'Healthcheck.Retries', 'int', 7),
+];

@@ -1,0 +1,88 @@
+import { KraudError } from '@kraud/base';
+import type { OutputEntry, OutputQuery } from '@kraud/cloud';
+import type { Call } from '../call.ts';
+import { type Operation, yes } from '../operation.ts';
+import { nsToIso, parseTimeNs } from '../times.ts';
+import { send } from '../wire/flow.ts';
+import { frame } from '../wire/frames.ts';
+import { outputType } from '../wire/output-type.ts';
+import { mainOf } from './show/given.ts';
+
+export const containerLogs: Operation = {
+  method: 'GET',
+  path: '/containers/:id/logs',
+  params: {
+    follow: yes('flag'),
+    stdout: yes('flag'),
+    stderr: yes('flag'),
+    since: yes('text'),
+    until: yes('text'),
+    timestamps: yes('flag'),
+    tail: yes('text', '`all` or a number'),
+    details: yes('flag', 'there are no log tags, so the details are empty'),
+  },
+  async run({ pods }, call) {
+    const { query, signal } = call;
+    const wanted = queryOf(call);
+    const pod = await pods.get(call.caller, call.param('id'));
+    const { spec } = mainOf(pod);
+    if (spec.log.driver === 'none') {
+      throw new KraudError('unsupported', 'configured logging driver does not support reading');
+    }
+    const entries = await pods.output(call.caller, pod.meta.uid, wanted, signal);
+    const res = call.open(outputType(call.minor, spec.tty));
+    const prefix = new Prefix({ timestamps: query.flag('timestamps'), details: query.flag('details') });
+    for await (const entry of entries) {
+      const data = prefix.put(entry);
+      const wait = send(res, spec.tty ? data : frame({ stream: entry.stream, data }));
+      if (wait) await wait;
+    }
+    res.end();
+  },
+};
+
+function queryOf(call: Call): OutputQuery {
+  const { query } = call;
+  const stdout = query.flag('stdout');
+  const stderr = query.flag('stderr');
+  if (!stdout && !stderr) {
+    throw new KraudError('invalid', 'Bad parameters: you must choose at least one stream');
+  }
+  const nowMs = call.serving.clock.now();
+  const since = query.text('since');
+  const until = query.text('until');
+  return {
+    stdout,
+    stderr,
+    from: tailOf(query.text('tail')),
+    ...(since === '' || since === '0' ? {} : { sinceNs: parseTimeNs(since, 'since', nowMs) }),
+    ...(until === '' || until === '0' ? {} : { untilNs: parseTimeNs(until, 'until', nowMs) }),
+    follow: query.flag('follow') ? 'run' : 'no',
+  };
+}
+
+/** Anything but a number means all of it, as with dockerd. */
+function tailOf(text: string): OutputQuery['from'] {
+  return /^\d{1,9}$/.test(text) ? Number(text) : 'start';
+}
+
+/** What stands before each line. A line that comes in pieces gets it once. */
+class Prefix {
+  readonly #wanted: { timestamps: boolean; details: boolean };
+  readonly #inLine = { stdout: false, stderr: false };
+
+  constructor(wanted: { timestamps: boolean; details: boolean }) {
+    this.#wanted = wanted;
+  }
+
+  put({ stream, timeNs, data }: OutputEntry): Buffer {
+    const begins = !this.#inLine[stream];
+    if (data.length > 0) this.#inLine[stream] = data[data.length - 1] !== 0x0a;
+    const { timestamps, details } = this.#wanted;
+    if (!begins || (!timestamps && !details)) return data;
+    return Buffer.concat([
+      Buffer.from(`${timestamps ? `${nsToIso(timeNs)} ` : ''}${details ? ' ' : ''}`),
+      data,
+    ]);
+  }
+}

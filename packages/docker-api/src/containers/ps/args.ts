@@ -1,0 +1,61 @@
+import { KraudError } from '@kraud/base';
+import { aliases, type Column, columns } from './columns.ts';
+
+const pick = (...names: string[]): Column[] => names.flatMap((name) => columns[name] ?? []);
+
+/** `-f`: its first column is titled UID and shows the user's name. */
+const full = (): Column[] => [
+  { title: 'UID', show: (process) => process.user || String(process.uid) },
+  ...pick('pid', 'ppid', 'c', 'stime', 'tty', 'time', 'cmd'),
+];
+
+/**
+ * The columns that arguments for `ps` ask for. There is no `ps` behind this: what isn't known is refused by name.
+ *
+ * | args              | columns                                     |
+ * | ----------------- | ------------------------------------------- |
+ * | `-ef`, `ef`       | UID PID PPID C STIME TTY TIME CMD           |
+ * | `aux`             | USER PID %CPU VSZ RSS TTY STAT START TIME COMMAND |
+ * | `-o pid,comm=NAME`| PID NAME                                    |
+ */
+export function columnsOf(text: string): readonly Column[] {
+  const words = text.split(/\s+/).filter((word) => word !== '');
+  let chosen: Column[] | undefined;
+  const own: Column[] = [];
+  for (let word = words.shift(); word !== undefined; word = words.shift()) {
+    const format = /^-{0,2}(?:[eaAx]*o|format)(?:=?(.*))?$/.exec(word);
+    if (word === 'o' || (format && word.startsWith('-'))) {
+      const list = format?.[1] ? format[1] : (words.shift() ?? '');
+      own.push(...formatOf(list));
+      continue;
+    }
+    chosen = lettersOf(word) ?? chosen;
+  }
+  if (own.length > 0) return own;
+  return chosen ?? pick('pid', 'tty', 'time', 'cmd');
+}
+
+function lettersOf(word: string): Column[] | undefined {
+  const unix = word.startsWith('-');
+  const letters = unix ? word.slice(1) : word;
+  if (letters === '' || !/^[eAafxluw]+$/.test(letters)) {
+    throw new KraudError('unsupported', `ps_args '${word.slice(0, 100)}' is not supported`);
+  }
+  if (letters.includes('u'))
+    return pick('user', 'pid', 'pcpu', 'vsz', 'rss', 'tty', 'stat', 'start', 'bsdtime', 'args');
+  if (letters.includes('f')) return full();
+  if (letters.includes('l')) return pick('s', 'uid', 'pid', 'ppid', 'c', 'vsz', 'tty', 'time', 'cmd');
+  return unix ? undefined : pick('pid', 'tty', 'stat', 'bsdtime', 'args');
+}
+
+function formatOf(list: string): Column[] {
+  if (list === '') throw new KraudError('invalid', 'ps_args: -o needs a list of columns');
+  return list.split(',').map((item) => {
+    const at = item.indexOf('=');
+    const name = (at < 0 ? item : item.slice(0, at)).toLowerCase();
+    const column = columns[aliases[name] ?? name];
+    if (!column)
+      throw new KraudError('unsupported', `ps_args column '${name.slice(0, 100)}' is not supported`);
+    return at < 0 ? column : { ...column, title: item.slice(at + 1) };
+  });
+}

@@ -1,0 +1,22 @@
+import { type Operation, partly } from '../operation.ts';
+import { recordPodEvent } from '../record.ts';
+import { columnsOf } from './ps/args.ts';
+import { renderProcesses } from './ps/render.ts';
+
+export const topContainer: Operation = {
+  method: 'GET',
+  path: '/containers/:id/top',
+  params: {
+    ps_args: partly(
+      'text',
+      'selections `-e -A a x`, formats `-f -l u -o …` of known columns; others are refused by name',
+    ),
+  },
+  async run(cloud, call) {
+    const columns = columnsOf(call.query.text('ps_args') || '-ef');
+    const pod = await cloud.pods.get(call.caller, call.param('id'));
+    const processes = await cloud.pods.top(call.caller, pod.meta.uid);
+    recordPodEvent(cloud, call, 'top', pod);
+    call.json(200, renderProcesses(columns, processes, call.serving.clock.now()));
+  },
+};

@@ -1,0 +1,77 @@
+import type { Readable } from 'node:stream';
+import { KraudError } from '@kraud/base';
+import type { Cloud } from '@kraud/cloud';
+import type { Call } from '../call.ts';
+import { changesOf } from '../containers/commit.ts';
+import { parsePlatform } from '../containers/platform.ts';
+import { joinName } from '../image-names.ts';
+import { type Operation, partly, yes } from '../operation.ts';
+import { decompress } from '../wire/decompress.ts';
+import { ProgressStream } from '../wire/progress.ts';
+import { registryAuth } from './auth.ts';
+
+/** One address with two meanings: `fromImage` pulls, `fromSrc` imports. */
+export const createImage: Operation = {
+  method: 'POST',
+  path: '/images/create',
+  params: {
+    fromImage: yes('text'),
+    fromSrc: partly('text', 'only `-`, the request’s body'),
+    tag: yes('text', 'a tag or a digest'),
+    repo: yes('text'),
+    message: yes('text'),
+    changes: yes('list', 'Dockerfile instructions'),
+    platform: yes('text'),
+  },
+  async run({ images }, call) {
+    const fromImage = call.query.text('fromImage');
+    if (fromImage !== '') return await pull(images, call, fromImage);
+    if (call.query.text('fromSrc') !== '') return await importTar(images, call);
+    throw new KraudError('invalid', 'fromImage or fromSrc is required');
+  },
+};
+
+async function pull(images: Cloud['images'], call: Call, fromImage: string): Promise<void> {
+  const { query, signal } = call;
+  const platform = platformOf(call);
+  const auth = registryAuth(call);
+  const tag = query.text('tag');
+  const reference = joinName(fromImage, tag);
+  const allTags = tag === '' && !/@|:[^/]*$/.test(fromImage) && !query.has('tag');
+  await new ProgressStream(call).run(async (progress) => {
+    await images.pull(call.caller, reference, {
+      progress,
+      signal,
+      ...(platform ? { platform } : {}),
+      ...(auth ? { auth } : {}),
+      ...(allTags ? { allTags: true } : {}),
+    });
+  });
+}
+
+async function importTar(images: Cloud['images'], call: Call): Promise<void> {
+  const { query, signal } = call;
+  if (query.text('fromSrc') !== '-') {
+    throw new KraudError('unsupported', 'fromSrc is not supported but for `-`: send the archive in the body');
+  }
+  const platform = platformOf(call);
+  const reference = joinName(query.text('repo'), query.text('tag'));
+  await new ProgressStream(call).run(async (progress) => {
+    const tar: Readable = await decompress(call.archive());
+    const id = await images.import(call.caller, tar, {
+      ...(reference === '' ? {} : { reference }),
+      changes: changesOf(query.list('changes')),
+      message: query.text('message'),
+      signal,
+      ...(platform ? { platform } : {}),
+    });
+    progress({ status: id });
+  });
+}
+
+function platformOf(call: Call): string | undefined {
+  const text = call.query.text('platform');
+  if (text === '') return undefined;
+  parsePlatform(text);
+  return text;
+}

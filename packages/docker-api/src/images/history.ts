@@ -1,0 +1,24 @@
+import { type Operation, refused } from '../operation.ts';
+import { isoToUnix } from '../times.ts';
+import { tagsOf } from './show.ts';
+
+export const imageHistory: Operation = {
+  method: 'GET',
+  path: '/images/:name+/history',
+  params: { platform: refused('text', 'an image has one platform here') },
+  async run({ images }, call) {
+    const view = await images.get(call.caller, call.param('name'));
+    const newestFirst = [...view.facts.history].reverse();
+    call.json(
+      200,
+      newestFirst.map((entry, i) => ({
+        Comment: entry.comment,
+        Created: isoToUnix(entry.createdAt),
+        CreatedBy: entry.createdBy,
+        Id: i === 0 ? view.facts.id : '<missing>',
+        Size: entry.sizeBytes,
+        Tags: i === 0 && tagsOf(view).length > 0 ? tagsOf(view) : null,
+      })),
+    );
+  },
+};

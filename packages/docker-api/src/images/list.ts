@@ -1,0 +1,68 @@
+import type { Caller, Cloud, ImageView } from '@kraud/cloud';
+import type { Call } from '../call.ts';
+import { Filters } from '../filters.ts';
+import { referenceMatcher } from '../image-names.ts';
+import { filtersOf, type Operation, partly, refused, yes } from '../operation.ts';
+import { isoToNs, parseTimeNs } from '../times.ts';
+import { imageSummary } from './show.ts';
+
+const names = ['dangling', 'label', 'label!', 'before', 'since', 'reference', 'until'];
+
+export const listImages: Operation = {
+  method: 'GET',
+  path: '/images/json',
+  params: {
+    all: partly('flag', 'there are no intermediate images, so it changes nothing'),
+    filters: filtersOf(...names),
+    'shared-size': yes('flag'),
+    digests: partly('flag', 'digests are always there'),
+    manifests: refused('flag', 'an image has one platform here'),
+    filter: { kind: 'text', support: 'yes', note: 'a name, as before API 1.41' },
+  },
+  async run({ images, system }, call) {
+    const views = await images.list(call.caller);
+    const matches = await imageMatcher(images, call);
+    const shared = call.query.flag('shared-size') ? await sharedBytes(system, call.caller) : undefined;
+    const chosen = views
+      .filter(matches)
+      .sort((a, b) => Date.parse(b.facts.createdAt) - Date.parse(a.facts.createdAt));
+    call.json(
+      200,
+      chosen.map((view) =>
+        imageSummary(view, call.minor, { containers: -1, sharedBytes: shared?.get(view.facts.id) ?? -1 }),
+      ),
+    );
+  },
+};
+
+async function sharedBytes(system: Cloud['system'], caller: Caller): Promise<Map<string, number>> {
+  const usage = await system.usage(caller);
+  return new Map(usage.images.map(({ view, sharedBytes: bytes }) => [view.facts.id, bytes]));
+}
+
+async function imageMatcher(images: Cloud['images'], call: Call): Promise<(view: ImageView) => boolean> {
+  const { query, caller } = call;
+  const filters = Filters.parse(query.text('filters'), names);
+  const createdMs = async (name: 'before' | 'since'): Promise<number[]> =>
+    await Promise.all(
+      filters.get(name).map(async (ref) => Date.parse((await images.get(caller, ref)).facts.createdAt)),
+    );
+  const [before, since] = [await createdMs('before'), await createdMs('since')];
+  const nowMs = call.serving.clock.now();
+  const untils = filters.get('until').map((text) => parseTimeNs(text, 'until', nowMs));
+  const dangling = filters.flag('dangling');
+  const bare = query.text('filter');
+  const patterns = [...filters.get('reference'), ...(bare === '' ? [] : [bare])].map(referenceMatcher);
+  return ({ image, facts }) => {
+    const full = [...image.spec.tags, ...image.spec.digests];
+    const at = Date.parse(facts.createdAt);
+    return (
+      (dangling === undefined || dangling === (image.spec.tags.length === 0)) &&
+      filters.labels(facts.config.labels ?? {}) &&
+      before.every((ms) => at < ms) &&
+      since.every((ms) => at > ms) &&
+      untils.every((until) => isoToNs(facts.createdAt) < until) &&
+      (patterns.length === 0 || patterns.some((matches) => full.some(matches)))
+    );
+  };
+}

@@ -1,0 +1,69 @@
+import type { ImageFacts, ImageView } from '@kraud/cloud';
+import { keysOf } from '../containers/show/config.ts';
+import { familiar } from '../image-names.ts';
+import { isoToUnix } from '../times.ts';
+
+/** Names as Docker shows them. */
+export const tagsOf = ({ image }: ImageView): string[] => image.spec.tags.map(familiar);
+export const digestsOf = ({ image }: ImageView): string[] => image.spec.digests.map(familiar);
+
+export function imageConfigOf({ config }: ImageFacts): Record<string, unknown> {
+  const health = config.healthcheck;
+  return {
+    Hostname: '',
+    Domainname: '',
+    User: config.user ?? '',
+    AttachStdin: false,
+    AttachStdout: false,
+    AttachStderr: false,
+    ...(config.exposedPorts && config.exposedPorts.length > 0
+      ? { ExposedPorts: keysOf(config.exposedPorts) }
+      : {}),
+    Tty: false,
+    OpenStdin: false,
+    StdinOnce: false,
+    Env: config.env ?? null,
+    Cmd: config.cmd ?? null,
+    Image: '',
+    Volumes: config.volumes && config.volumes.length > 0 ? keysOf(config.volumes) : null,
+    WorkingDir: config.workingDir ?? '',
+    Entrypoint: config.entrypoint ?? null,
+    OnBuild: config.onBuild ?? null,
+    Labels: config.labels ?? null,
+    ...(config.stopSignal ? { StopSignal: config.stopSignal } : {}),
+    ...(config.shell ? { Shell: config.shell } : {}),
+    ...(health
+      ? {
+          Healthcheck: {
+            Test: health.test,
+            ...(health.intervalNs ? { Interval: health.intervalNs } : {}),
+            ...(health.timeoutNs ? { Timeout: health.timeoutNs } : {}),
+            ...(health.startPeriodNs ? { StartPeriod: health.startPeriodNs } : {}),
+            ...(health.startIntervalNs ? { StartInterval: health.startIntervalNs } : {}),
+            ...(health.retries ? { Retries: health.retries } : {}),
+          },
+        }
+      : {}),
+  };
+}
+
+/** A row of the list, as `images` and `system df` show it. Until API 1.43 the size had two names. */
+export function imageSummary(
+  view: ImageView,
+  minor: number,
+  counts: { containers: number; sharedBytes: number } = { containers: -1, sharedBytes: -1 },
+): Record<string, unknown> {
+  const { facts } = view;
+  return {
+    Containers: counts.containers,
+    Created: isoToUnix(facts.createdAt),
+    Id: facts.id,
+    Labels: facts.config.labels ?? null,
+    ParentId: facts.parentId,
+    RepoDigests: digestsOf(view),
+    RepoTags: tagsOf(view),
+    SharedSize: counts.sharedBytes,
+    Size: facts.sizeBytes,
+    ...(minor < 44 ? { VirtualSize: facts.sizeBytes } : {}),
+  };
+}

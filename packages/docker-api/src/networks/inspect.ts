@@ -1,0 +1,13 @@
+import { type Operation, yes } from '../operation.ts';
+import { networkOf } from './show.ts';
+
+export const inspectNetwork: Operation = {
+  method: 'GET',
+  path: '/networks/:id',
+  params: { verbose: yes('flag', 'there are no services to add'), scope: yes('text') },
+  async run({ networks }, call) {
+    const ref = call.param('id');
+    const network = await networks.get(call.caller, ref === 'bridge' ? 'default' : ref);
+    call.json(200, networkOf(network, await networks.members(call.caller, network)));
+  },
+};

@@ -1,0 +1,34 @@
+import { Filters } from '../filters.ts';
+import { filtersOf, type Operation } from '../operation.ts';
+import { networkDriver, networkName, networkOf, predefined } from './show.ts';
+
+const names = ['dangling', 'driver', 'id', 'label', 'label!', 'name', 'scope', 'type'];
+
+export const listNetworks: Operation = {
+  method: 'GET',
+  path: '/networks',
+  params: { filters: filtersOf(...names) },
+  async run({ networks }, call) {
+    const filters = Filters.parse(call.query.text('filters'), names);
+    const dangling = filters.flag('dangling');
+    const chosen = [];
+    for (const network of await networks.list(call.caller)) {
+      const name = networkName(network);
+      const custom = !predefined.includes(name);
+      const fits =
+        filters.exact('driver', networkDriver(network)) &&
+        filters.some('id', (id) => network.meta.uid.startsWith(id)) &&
+        filters.some('name', (part) => name.includes(part)) &&
+        filters.exact('scope', 'local') &&
+        filters.exact('type', custom ? 'custom' : 'builtin') &&
+        filters.labels(network.meta.labels);
+      if (!fits) continue;
+      if (dangling !== undefined) {
+        const unused = custom && (await networks.members(call.caller, network)).length === 0;
+        if (unused !== dangling) continue;
+      }
+      chosen.push(networkOf(network, undefined));
+    }
+    call.json(200, chosen);
+  },
+};

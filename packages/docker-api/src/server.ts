@@ -1,0 +1,152 @@
+import { mkdir, unlink } from 'node:fs/promises';
+import { createServer, ServerResponse } from 'node:http';
+import { connect, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
+import { type Clock, isErrno, KraudError, type Logger, messageOf } from '@kraud/base';
+import type { Caller, Cloud } from '@kraud/cloud';
+import type { Serving } from './call.ts';
+import { Dispatch } from './dispatch.ts';
+import { type HostPaths, systemHostPaths } from './host-paths.ts';
+import { type DockerApiLimits, dockerApiLimits } from './limits.ts';
+import { keepLeftover } from './wire/hijack.ts';
+
+export interface DockerApiOptions {
+  readonly cloud: Cloud;
+  /** Who everyone is that reaches this server. */
+  readonly caller: Caller;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Shown by `version` and `info`. */
+  readonly version: string;
+  readonly limits?: Partial<DockerApiLimits>;
+  readonly hostPaths?: HostPaths;
+}
+
+/** The Docker Engine API on sockets. `close` stops accepting, lets requests end, and then cuts them off. */
+export interface DockerApi {
+  /** Listens on a unix socket that only its owner and group may use. A stale file is replaced, a live one refused. */
+  listen(path: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function createDockerApi(options: DockerApiOptions): DockerApi {
+  const limits: DockerApiLimits = { ...dockerApiLimits, ...options.limits };
+  const { clock, logger, version } = options;
+  const paths: string[] = [];
+  const sockets = new Set<Socket>();
+  const servers: Server[] = [];
+  const serving: Serving = {
+    clock,
+    logger,
+    limits,
+    version,
+    hostPaths: options.hostPaths ?? systemHostPaths,
+    sockets: paths,
+  };
+  const dispatch = new Dispatch(options.cloud, options.caller, serving);
+
+  const open = (): ReturnType<typeof createServer> => {
+    const server = createServer({
+      maxHeaderSize: limits.headerBytesMax,
+      headersTimeout: limits.headersTimeoutMs,
+      requestTimeout: 0,
+      keepAliveTimeout: limits.keepAliveTimeoutMs,
+      connectionsCheckingInterval: Math.max(100, Math.min(30_000, limits.headersTimeoutMs / 2)),
+    });
+    // A client that has sent all it wants to send still waits for the reply.
+    Reflect.set(server, 'httpAllowHalfOpen', true);
+    server.on('connection', (socket: Socket) => {
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+    });
+    server.on('request', (req, res) => void dispatch.handle(req, res, undefined));
+    server.on('upgrade', (req, stream, head) => {
+      const socket = stream as Socket;
+      const res = new ServerResponse(req);
+      res.shouldKeepAlive = false;
+      res.assignSocket(socket);
+      res.once('finish', () => {
+        socket.end();
+        socket.resume();
+      });
+      socket.on('error', () => socket.destroy());
+      void dispatch.handle(req, res, { socket, head });
+    });
+    server.on('clientError', (error: Error & { code?: string }, stream) => {
+      const socket = stream as Socket;
+      if (keepLeftover(socket, error)) return;
+      if (socket.writable && error.code !== 'ECONNRESET') {
+        const status = refusals[error.code ?? ''] ?? '400 Bad Request';
+        const text = `${JSON.stringify({ message: messageOf(error) })}\n`;
+        socket.write(
+          `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`,
+        );
+      }
+      socket.destroySoon();
+    });
+    servers.push(server);
+    return server;
+  };
+
+  return {
+    async listen(path) {
+      await mkdir(dirname(path), { recursive: true });
+      await removeStale(path);
+      const server = open();
+      const mask = process.umask(0o117);
+      try {
+        await new Promise<void>((resolve, reject) => {
+          server.once('error', reject);
+          server.listen({ path, backlog: 511 }, () => resolve());
+        });
+      } finally {
+        process.umask(mask);
+      }
+      server.on('error', (error) => logger.error({ error }, 'docker API server'));
+      paths.push(path);
+      logger.info({ path }, 'docker API listens');
+    },
+
+    async close() {
+      const closed = Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+      for (const server of servers) if ('closeIdleConnections' in server) callIdle(server);
+      const over = new AbortController();
+      const late = clock.sleep(limits.drainTimeoutMs, over.signal).then(
+        () => {
+          for (const socket of sockets) socket.destroy();
+        },
+        () => {},
+      );
+      await Promise.race([closed, late]);
+      over.abort();
+      await closed;
+    },
+  };
+}
+
+const refusals: Record<string, string> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
+
+function callIdle(server: Server): void {
+  const close: unknown = Reflect.get(server, 'closeIdleConnections');
+  if (typeof close === 'function') close.call(server);
+}
+
+async function removeStale(path: string): Promise<void> {
+  const alive = await new Promise<boolean>((resolve) => {
+    const probe = connect(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', (error) => resolve(!isErrno(error, 'ENOENT', 'ECONNREFUSED')));
+  });
+  if (alive) throw new KraudError('conflict', `${path} is in use by another process`);
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+  }
+}

@@ -1,0 +1,93 @@
+import type { Writable } from 'node:stream';
+import { codeOf } from '@kraud/base';
+import { DetachWatch } from './detach-keys.ts';
+import { send } from './flow.ts';
+import { frame, type Piece } from './frames.ts';
+import type { Hijack } from './hijack.ts';
+
+export interface SessionParts {
+  readonly hijack: Hijack;
+  /** Pulled only as fast as the client reads. */
+  readonly output: AsyncIterable<Piece>;
+  readonly multiplexed: boolean;
+  /** Where the client's bytes go; absent: they are thrown away. */
+  readonly stdin?: Writable | undefined;
+  /** When the client closes its half: `end` closes the process's stdin, `leave` only lets go of it. */
+  readonly atEof: 'end' | 'leave';
+  /** Absent: no detaching by keys. */
+  readonly detachKeys?: Buffer | undefined;
+}
+
+/**
+ * Carries bytes between a client and a process until the output ends (`ended`), the client types the detach keys
+ * (`detached`), or its connection closes (`gone`). Input that ends does not end the session.
+ */
+export async function runSession(parts: SessionParts): Promise<'ended' | 'detached' | 'gone'> {
+  const { hijack, stdin } = parts;
+  stdin?.on('error', () => {});
+  const output = parts.output[Symbol.asyncIterator]();
+  const pumped = pumpOutput(hijack, output, parts.multiplexed);
+  const typed = pumpInput(parts);
+  const gone = new Promise<'gone'>((resolve) => {
+    if (hijack.gone.aborted) resolve('gone');
+    else hijack.gone.addEventListener('abort', () => resolve('gone'), { once: true });
+  });
+  const never = new Promise<never>(() => {});
+  const detached = typed.then((how) => (how === 'detached' ? how : never));
+  try {
+    return await Promise.race([pumped, detached, gone]);
+  } finally {
+    void pumped.catch(() => {});
+    void Promise.resolve(output.return?.()).catch(() => {});
+    stdin?.destroy();
+    hijack.end();
+  }
+}
+
+async function pumpOutput(
+  hijack: Hijack,
+  output: AsyncIterator<Piece>,
+  multiplexed: boolean,
+): Promise<'ended' | 'gone'> {
+  try {
+    for (;;) {
+      const next = await output.next();
+      if (next.done) return 'ended';
+      const wait = hijack.send(multiplexed ? frame(next.value) : next.value.data);
+      if (wait) await wait;
+    }
+  } catch (error) {
+    if (codeOf(error) === 'canceled') return 'gone';
+    throw error;
+  }
+}
+
+async function pumpInput(parts: SessionParts): Promise<'detached' | 'over'> {
+  const { hijack, stdin } = parts;
+  const watch = parts.detachKeys && stdin ? new DetachWatch(parts.detachKeys) : undefined;
+  const pass = async (data: Uint8Array): Promise<void> => {
+    if (!stdin || stdin.destroyed || stdin.writableEnded || data.length === 0) return;
+    try {
+      await send(stdin, data);
+    } catch {
+      // The process is gone or has closed its stdin: like a pipe that nobody reads.
+    }
+  };
+  try {
+    for await (const chunk of hijack.input.iterator({ destroyOnReturn: false })) {
+      if (!watch) {
+        await pass(chunk);
+        continue;
+      }
+      const { pass: through, detached } = watch.feed(chunk);
+      await pass(through);
+      if (detached) return 'detached';
+    }
+  } catch {
+    return 'over';
+  }
+  if (watch) await pass(watch.flush());
+  if (hijack.gone.aborted || parts.atEof === 'leave') stdin?.destroy();
+  else stdin?.end();
+  return 'over';
+}
