@@ -13,6 +13,11 @@
  *                      ownership needs (CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, FSETID)
  *   --preload NAME     LD_PRELOAD=/NAME for the VMM
  *
+ *   kraud-jail --tsc-khz
+ *
+ * prints how fast this host's time stamp counter runs: a guest under emulation sees that counter, and has no means
+ * of its own to find out.
+ *
  * The one that is started stays as the keeper: it prints the VMM's pid on stdout, copies a bounded amount of its
  * stderr to DIR/log, and leaves how it ended in DIR/exit ("exit 0", "signal 9"), so that a daemon which was not
  * there can still know. The VMM is pid 1 of its own pid namespace, and gets the tap of its own network namespace
@@ -38,6 +43,8 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <time.h>
+#include <x86intrin.h>
 #include <grp.h>
 #include <unistd.h>
 
@@ -252,8 +259,23 @@ static void copy_log(int from, int to)
 	}
 }
 
+/* Long enough that the error is a few parts in a million. */
+static int print_tsc_khz(void)
+{
+	struct timespec from, to, wait = {.tv_nsec = 50 * 1000 * 1000};
+	clock_gettime(CLOCK_MONOTONIC_RAW, &from);
+	unsigned long long first = __rdtsc();
+	nanosleep(&wait, NULL);
+	clock_gettime(CLOCK_MONOTONIC_RAW, &to);
+	unsigned long long ticks = __rdtsc() - first;
+	double ns = (double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec);
+	printf("%.0f\n", (double)ticks * 1e6 / ns);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 2 && !strcmp(argv[1], "--tsc-khz")) return print_tsc_khz();
 	struct options o = {0};
 	parse(argc, argv, &o);
 	umask(022);

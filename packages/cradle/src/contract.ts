@@ -10,20 +10,12 @@ export const imageDiskBytes = 64 * GiB;
 /** Apparent size of every writable disk and volume; the file system inside is smaller. The files are sparse. */
 export const dataDiskBytes = 256 * GiB;
 
-/**
- * The disk slots of a VM, by the serial that the guest knows them by. The machine has eight places for devices: two
- * are the agent's port and the network interface, and with host paths one more is the 9p share.
- */
+/** The disk slots of every VM, by the serial that the guest knows them by. */
 export const diskSlots = {
-  images: ['d0'],
+  images: ['d0', 'd1', 'd2', 'd3'],
   writable: 'd4',
-  volumes: ['d5', 'd6', 'd7', 'd8'],
+  volumes: ['d5', 'd6', 'd7', 'd8', 'd9', 'd10'],
 } as const;
-
-/** How many volumes a VM of this class can have. */
-export function volumesMax(size: SizeClass): number {
-  return size.hostPaths ? diskSlots.volumes.length - 1 : diskSlots.volumes.length;
-}
 
 /** Tag of the 9p share that a VM with `hostPaths` has. */
 export const hostPathsTag = 'hostpaths';
@@ -44,11 +36,11 @@ export interface VmSpec {
   /** Pod uid: `[0-9a-f-]{1,64}`. One live VM per id. */
   readonly id: string;
   readonly size: SizeClass;
-  /** Read-only disks of `imageDiskBytes`, at most one by now: d0. */
+  /** Read-only disks of `imageDiskBytes`: d0, d1, … */
   readonly images: readonly string[];
   /** The ext4 disk d4, of `dataDiskBytes`. With `create`, made when it does not exist. */
   readonly writable: { readonly path: string; readonly create?: { readonly sizeBytes: number } };
-  /** ext4 disks of `dataDiskBytes`, at most `volumesMax`: d5, d6, … `readOnly` is kept by the guest's mount. */
+  /** ext4 disks of `dataDiskBytes`: d5, d6, … `readOnly` is kept by the guest's mount. */
   readonly volumes: readonly { readonly path: string; readonly readOnly: boolean }[];
   /** Directories or files of the host, shown in the 9p share as `0`, `1`, … Read-only ones are mounted so. */
   readonly hostPaths: readonly { readonly source: string; readonly readOnly: boolean }[];

@@ -22,6 +22,7 @@ import { checkSpec, filesOf } from './vm/spec.ts';
 import { tapOf } from './vm/tap.ts';
 import { type Machine, Yard } from './vm/yard.ts';
 import { chooseAccelerator } from './vmm/accelerator.ts';
+import { tscKhz } from './vmm/tsc.ts';
 import { vmmVersion } from './vmm/version.ts';
 
 /** What runs inside: the kernel, and the agent as the one program of its initramfs. */
@@ -87,13 +88,16 @@ class QemuCradle implements Cradle {
     await mkdir(scratchDir, { mode: 0o700 });
     const instance = createHash('sha256').update(dataDir).digest();
     const cgroups = await Cgroups.open(instance.toString('hex').slice(0, 12));
+    const tools = await buildJailTools(join(this.#options.cacheDir, 'jail'));
+    const khz = await tscKhz(tools, join(dataDir, 'tsc-khz'));
     const yard = new Yard({
       dataDir,
       vmmPath: this.#vmmPath,
       readOnlyMemory: version.readOnlyMemory,
       kernel: guest.kernel,
       initramfs: guest.initramfs,
-      tools: await buildJailTools(join(this.#options.cacheDir, 'jail')),
+      tools,
+      tscKhz: khz,
       cgroups,
       uids: new Uids({ first: limits.uidFirst, count: limits.uidCount }),
       clock,
@@ -126,6 +130,7 @@ class QemuCradle implements Cradle {
         kernelHash: guest.kernelHash,
         agentHash: guest.agentHash,
         hostCpu: cpus()[0]?.model ?? '',
+        tscKhz: khz,
       }),
       snapshot: (size, files) => maker.snapshot(accelerator, size, files),
       logger,

@@ -10,6 +10,7 @@ export interface TemplateBasis {
   readonly agentHash: string;
   /** Under KVM guests see the host's CPU, so a snapshot is good for that model only. */
   readonly hostCpu: string;
+  readonly tscKhz: number;
 }
 
 /** Names all templates of one basis: those of any other are of no use any more. */
@@ -18,7 +19,7 @@ export function basisKey(basis: TemplateBasis): string {
     layoutVersion,
     basis.accelerator,
     cpuModel(basis.accelerator),
-    basis.accelerator === 'kvm' ? basis.hostCpu : '',
+    basis.accelerator === 'kvm' ? basis.hostCpu : basis.tscKhz,
     basis.vmmVersion,
     basis.kernelHash,
     basis.agentHash,

@@ -1,7 +1,6 @@
 import { chown, link, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno, KraudError, messageOf } from '@kraud/base';
-import type { SizeClass } from '../contract.ts';
 import { allDisks, type DiskSlot, emptyNode, jailPaths, slotNode } from '../vmm/arguments.ts';
 import type { Vmm } from '../vmm/vmm.ts';
 
@@ -19,12 +18,11 @@ export interface DiskFile {
 export class DiskSlots {
   readonly #vmm: Vmm;
   readonly #uid: number;
-  readonly #slots: readonly DiskSlot[];
+  readonly #slots = allDisks();
   readonly #attached = new Map<string, string>();
   #serial = 0;
 
-  constructor(vmm: Vmm, uid: number, size: SizeClass) {
-    this.#slots = allDisks(size);
+  constructor(vmm: Vmm, uid: number) {
     this.#vmm = vmm;
     this.#uid = uid;
   }

@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path';
 import { KraudError } from '@kraud/base';
-import { diskSlots, type VmSpec, volumesMax } from '../contract.ts';
+import { diskSlots, type VmSpec } from '../contract.ts';
 import type { DiskFile } from './disk-slots.ts';
 
 const memoryMiBMin = 64;
@@ -21,9 +21,9 @@ export function checkSpec(spec: VmSpec): void {
     refuse(`a VM has ${memoryMiBMin} to ${memoryMiBMax} MiB of memory, not ${memoryMiB}`);
   }
   if (spec.images.length > diskSlots.images.length)
-    refuse(`a VM has at most ${diskSlots.images.length} image`);
-  if (spec.volumes.length > volumesMax(spec.size)) {
-    refuse(`a VM of this class has at most ${volumesMax(spec.size)} volumes`);
+    refuse(`a VM has at most ${diskSlots.images.length} images`);
+  if (spec.volumes.length > diskSlots.volumes.length) {
+    refuse(`a VM has at most ${diskSlots.volumes.length} volumes`);
   }
   if (spec.hostPaths.length > hostPathsMax) refuse(`a VM has at most ${hostPathsMax} host paths`);
   if (spec.hostPaths.length > 0 && !spec.size.hostPaths) refuse('host paths need a size class that has them');

@@ -41,6 +41,7 @@ export interface YardOptions {
   readonly kernel: string;
   readonly initramfs: string;
   readonly tools: JailTools;
+  readonly tscKhz: number;
   readonly cgroups: Cgroups;
   readonly uids: Uids;
   readonly clock: Clock;
@@ -104,6 +105,7 @@ export class Yard {
             size: plan.size,
             mode: plan.mode,
             readOnlyMemory: this.#options.readOnlyMemory,
+            tscKhz: this.#options.tscKhz,
           }),
         ],
       });
@@ -111,7 +113,7 @@ export class Yard {
       await writeRecord(dir, record);
       const vmm = await Vmm.connect({ name, dir, mark }, { clock, cgroups, signal });
       if (plan.mode === 'clone') await sealRun(dir);
-      return { record, dir, vmm, disks: new DiskSlots(vmm, uid, plan.size) };
+      return { record, dir, vmm, disks: new DiskSlots(vmm, uid) };
     } catch (error) {
       await this.#remove(name, uid);
       throw error;
@@ -136,7 +138,7 @@ export class Yard {
       if (record?.state === 'claimed' && record.mark && (await isAlive(record.mark))) {
         try {
           const vmm = await Vmm.connect({ name, dir, mark: record.mark }, { clock, cgroups });
-          kept.push({ record, dir, vmm, disks: new DiskSlots(vmm, record.uid, record.size) });
+          kept.push({ record, dir, vmm, disks: new DiskSlots(vmm, record.uid) });
           continue;
         } catch (error) {
           logger.warn(

@@ -1,12 +1,5 @@
 import { MiB } from '@kraud/base';
-import {
-  dataDiskBytes,
-  diskSlots,
-  hostPathsTag,
-  imageDiskBytes,
-  type SizeClass,
-  volumesMax,
-} from '../contract.ts';
+import { dataDiskBytes, diskSlots, hostPathsTag, imageDiskBytes, type SizeClass } from '../contract.ts';
 
 /** Version of the command line and device layout below: change it whenever a snapshot would no longer fit. */
 export const layoutVersion = 1;
@@ -30,6 +23,8 @@ export interface VmmSettings {
   readonly mode: 'make' | 'clone';
   /** QEMU 8.2 and up map a read-only file as private memory; older ones need the preload. */
   readonly readOnlyMemory: boolean;
+  /** Of the host's time stamp counter; a guest under TCG sees that one. */
+  readonly tscKhz: number;
 }
 
 /** The CPU that guests see. TCG has no use for the host's. 5-level paging only costs. */
@@ -43,10 +38,10 @@ export interface DiskSlot {
   readonly readOnly: boolean;
 }
 
-/** Every disk slot of the class with its apparent size. */
-export function allDisks(size: SizeClass): DiskSlot[] {
+/** Every disk slot with its apparent size. */
+export function allDisks(): DiskSlot[] {
   const images = diskSlots.images.map((node) => ({ node, sizeBytes: imageDiskBytes, readOnly: true }));
-  const data = [diskSlots.writable, ...diskSlots.volumes.slice(0, volumesMax(size))].map((node) => ({
+  const data = [diskSlots.writable, ...diskSlots.volumes].map((node) => ({
     node,
     sizeBytes: dataDiskBytes,
     readOnly: false,
@@ -70,27 +65,54 @@ export function slotNode(disk: { node: string; readOnly: boolean }, file: string
   };
 }
 
-const kernelCommandLine = [
-  'console=ttyS0',
-  'loglevel=4',
-  'panic=-1',
-  'reboot=t',
-  'random.trust_cpu=off',
-  'tsc=reliable',
-  'no_timer_check',
-  'mitigations=off',
-].join(' ');
+/**
+ * The machine's places for devices. QEMU gives microvm more than eight only together with ACPI, which the guest's
+ * kernel has not: so each is named on the kernel's command line. Number 0 is left alone: its interrupt goes astray.
+ */
+const transports = { base: 0xfeb00000, stepBytes: 512, firstIrq: 24, ioapic2: '0xfec10000' };
+
+function kernelCommandLine(settings: VmmSettings, devices: number): string {
+  const words = [
+    'console=ttyS0',
+    'loglevel=4',
+    'panic=-1',
+    'reboot=t',
+    'random.trust_cpu=off',
+    'mitigations=off',
+  ];
+  if (settings.accelerator === 'tcg') words.push(`tsc_early_khz=${settings.tscKhz}`, 'tsc=reliable');
+  words.push(`kraud_ioapic2=${transports.ioapic2}`);
+  for (let place = 1; place <= devices; place += 1) {
+    const address = (transports.base + place * transports.stepBytes).toString(16);
+    words.push(`virtio_mmio.device=${transports.stepBytes}@0x${address}:${transports.firstIrq + place}`);
+  }
+  return words.join(' ');
+}
+
+const machine = [
+  'microvm',
+  'pit=on',
+  'pic=on',
+  'rtc=on',
+  'acpi=on',
+  'ioapic2=on',
+  'auto-kernel-cmdline=off',
+  'x-option-roms=off',
+  'memory-backend=ram',
+].join(',');
 
 /** The VMM's whole command line: the same devices, in the same order, for a template and its clones. */
 export function vmmArguments(settings: VmmSettings): string[] {
   const { size, accelerator, mode } = settings;
   const share = mode === 'make' ? 'share=on' : 'share=off';
   const readOnly = mode === 'clone' && settings.readOnlyMemory ? ',readonly=on,rom=off' : '';
+  let devices = 0;
+  const place = (): string => `bus=virtio-mmio-bus.${++devices}`;
   const args = [
     '-nodefaults',
     '-no-user-config',
     ...['-display', 'none'],
-    ...['-M', `microvm,pit=on,pic=on,rtc=on,acpi=off,memory-backend=ram,x-option-roms=off`],
+    ...['-M', machine],
     ...['-accel', accelerator === 'kvm' ? 'kvm' : 'tcg,tb-size=32'],
     ...['-cpu', cpuModel(accelerator)],
     ...['-smp', String(size.vcpus)],
@@ -99,26 +121,37 @@ export function vmmArguments(settings: VmmSettings): string[] {
       '-object',
       `memory-backend-file,id=ram,mem-path=${jailPaths.memory},size=${size.memoryMiB * MiB},${share}${readOnly}`,
     ],
-    ...['-kernel', jailPaths.kernel, '-initrd', jailPaths.initramfs, '-append', kernelCommandLine],
+    ...['-bios', 'qboot.rom', '-kernel', jailPaths.kernel, '-initrd', jailPaths.initramfs],
     ...['-action', 'reboot=shutdown,shutdown=pause,panic=pause'],
     ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
     ...['-qmp', `unix:${jailPaths.qmp},server=on,wait=off`],
     ...['-chardev', 'ringbuf,id=console,size=65536', '-serial', 'chardev:console'],
-    ...['-device', 'virtio-serial-device,id=serial,max_ports=2'],
+    ...['-device', `virtio-serial-device,id=serial,max_ports=2,${place()}`],
     ...['-chardev', `socket,id=agent,path=${jailPaths.agent},server=on,wait=off`],
     ...['-device', 'virtserialport,bus=serial.0,nr=1,chardev=agent,name=kraud.agent'],
-    ...['-netdev', 'tap,id=net,fd=4', '-device', 'virtio-net-device,netdev=net,mac=02:00:00:00:00:01'],
+    ...[
+      '-netdev',
+      'tap,id=net,fd=4',
+      '-device',
+      `virtio-net-device,netdev=net,mac=02:00:00:00:00:01,${place()}`,
+    ],
   ];
-  for (const disk of allDisks(size)) {
+  for (const disk of allDisks()) {
     args.push('-blockdev', JSON.stringify(emptyNode(disk)));
     args.push('-blockdev', JSON.stringify(slotNode(disk, `${disk.node}-empty`)));
-    const device = `virtio-blk-device,drive=${disk.node},serial=${disk.node},rerror=report,werror=report`;
-    args.push('-device', device);
+    const errors = 'rerror=report,werror=report';
+    args.push('-device', `virtio-blk-device,drive=${disk.node},serial=${disk.node},${errors},${place()}`);
   }
   if (size.hostPaths) {
     const share9p = `local,id=hostpaths,path=${jailPaths.hostPaths},security_model=passthrough,multidevs=remap`;
-    args.push('-fsdev', share9p, '-device', `virtio-9p-device,fsdev=hostpaths,mount_tag=${hostPathsTag}`);
+    args.push(
+      '-fsdev',
+      share9p,
+      '-device',
+      `virtio-9p-device,fsdev=hostpaths,mount_tag=${hostPathsTag},${place()}`,
+    );
   }
+  args.push('-append', kernelCommandLine(settings, devices));
   if (mode === 'clone') args.push('-incoming', 'defer');
   return args;
 }
