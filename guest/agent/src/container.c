@@ -8,6 +8,7 @@
 #include "pod.h"
 #include "router.h"
 #include "sockets.h"
+#include "worker.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -82,6 +83,7 @@ static void free_container(struct container *container) {
       stream_reply_fault(stream, &fault);
     }
   execs_free(container);
+  workers_cancel(container);
   sockets_free(container);
   container_io_free(container);
   if (container->root >= 0) assemble_undo(container);

@@ -13,6 +13,7 @@
 #include "pod.h"
 #include "port.h"
 #include "spawn.h"
+#include "worker.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -86,11 +87,12 @@ static void reap(struct watch *watch, uint32_t events) {
   while (read(watch->fd, info, sizeof info) > 0) {}
   int status;
   for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
-    if (!container_reaped(pid, status)) exec_reaped(pid, status);
+    if (!container_reaped(pid, status) && !exec_reaped(pid, status)) worker_reaped(pid, status);
 }
 
 static void before_wait(void) {
   containers_settle();
+  workers_settle();
   pod_settle();
   h2_pump();
 }
@@ -101,6 +103,7 @@ int main(int argc, char **argv) {
   bool test = argc > 1 && strncmp(argv[1], "kraud.port=", 11) == 0;
   pod_owns_machine(!test);
   umask(0);
+  close_range(3, UINT_MAX, 0);
   if (test) {
     option(argv[1], "kraud.port=", where, sizeof where);
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) die("private mounts: %s", errno_text(errno));

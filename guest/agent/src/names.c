@@ -23,7 +23,9 @@ int capability_number(const char *name) {
 
 uint64_t capabilities_all(void) {
   static uint64_t all;
-  for (int i = 0; !(all >> 63) && i < 63 && prctl(PR_CAPBSET_READ, i, 0, 0, 0) >= 0; i++) all |= UINT64_C(1) << i;
+  if (all) return all;
+  for (int i = 0, has; i < 63 && (has = prctl(PR_CAPBSET_READ, i, 0, 0, 0)) >= 0; i++)
+    if (has) all |= UINT64_C(1) << i;
   return all;
 }
 

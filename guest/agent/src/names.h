@@ -7,7 +7,7 @@
 
 /* "CHOWN" or "CAP_CHOWN", in any case; -1 if there is no such capability. */
 int capability_number(const char *name);
-/* All that this kernel knows. */
+/* All that the agent itself has: every one that the kernel knows, in a VM. */
 uint64_t capabilities_all(void);
 /* "nofile"; -1 if there is no such limit. */
 int rlimit_number(const char *name);

@@ -1,10 +1,12 @@
 #include "router.h"
 
+#include "archive.h"
 #include "container.h"
 #include "exec.h"
 #include "pod.h"
 #include "relay.h"
 #include "sockets.h"
+#include "stats.h"
 
 static const struct route routes[] = {
     {.method = "GET", .path = "/v1/info", .plain = pod_info},
@@ -27,6 +29,12 @@ static const struct route routes[] = {
     {.method = "GET", .path = "/v1/containers/*/exec/*", .contained = exec_get},
     {.method = "POST", .path = "/v1/containers/*/exec/*/resize", .contained = exec_resize},
     {.method = "POST", .path = "/v1/containers/*/exec/*/kill", .contained = exec_kill},
+    {.method = "GET", .path = "/v1/containers/*/stats", .contained = stats_get},
+    {.method = "GET", .path = "/v1/containers/*/top", .contained = top_get},
+    {.method = "GET", .path = "/v1/containers/*/changes", .streams = true, .contained = changes_get},
+    {.method = "GET", .path = "/v1/containers/*/archive", .streams = true, .contained = archive_get},
+    {.method = "HEAD", .path = "/v1/containers/*/archive", .streams = true, .contained = archive_get},
+    {.method = "PUT", .path = "/v1/containers/*/archive", .streams = true, .contained = archive_put},
     {.method = "POST", .path = "/v1/containers/*/sockets", .contained = socket_listen},
     {.method = "POST", .path = "/v1/sockets/*/accept", .streams = true, .plain = socket_accept},
     {.method = "POST", .path = "/v1/connect", .streams = true, .pod = true, .plain = relay_connect},

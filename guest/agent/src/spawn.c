@@ -192,9 +192,12 @@ _Noreturn static __attribute__((noinline)) void child(struct spawn *plan) {
   }
   become(plan);
   umask(plan->umask);
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
+  /* The agent's init keeps them blocked, so that none is lost before it can pass it on. */
+  if (!plan->init) {
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+  }
   execute(plan);
 }
 
