@@ -24,10 +24,10 @@ export interface HostNetwork {
   reserve(request: ReserveRequest): Promise<Reservation>;
   /**
    * Optional, for a VM that waits warm: moves its tap, switched off, to the VPC of the tenant that will probably
-   * claim it, and answers where it is now. The kernel takes some 20 ms for that move on some machines; `plug` of a
-   * staged tap takes under 1 ms. Should another tenant claim the VM, `plug` moves the tap once more.
+   * claim it. The kernel takes some 20 ms for that move on some machines; a `plug` of the same tap (named as its
+   * launcher made it) then takes under 1 ms. Should another tenant claim the VM, `plug` moves the tap once more.
    */
-  stage(tenant: string, tap: Tap): Promise<Tap>;
+  stage(tenant: string, tap: Tap): Promise<void>;
   /**
    * Connects the pod's tap. The tap disappears from where it was and lives in the VPC until its VMM closes it.
    * Can go on while the guest is being configured; the container must not start before it has resolved.
@@ -78,9 +78,9 @@ export interface PortMapping {
   readonly hostPort: number;
 }
 
-/** A tap device as the VMM's launcher made it. `netns` is where it is now; `tenant` means that it was staged. */
+/** A tap device as, and where, the VMM's launcher made it. */
 export interface Tap {
-  readonly netns: { readonly pid: number } | { readonly name: string } | { readonly tenant: string } | 'host';
+  readonly netns: { readonly pid: number } | { readonly name: string } | 'host';
   readonly name: string;
 }
 

@@ -236,6 +236,23 @@ if (insideOwnWorld(import.meta.filename)) {
     sh('nft delete table ip filter');
   });
 
+  test('a staged tap is connected for the tenant it was staged for, and for another', async () => {
+    for (const tenant of ['default', 'third']) {
+      await network.ensureNetwork({ tenant, name: 'default' });
+      const tap = makeFakeVm('s');
+      // The plug comes while the move is under way.
+      const staged = network.stage('default', tap);
+      const { guest, gateway } = await network.attach({ ...request('s', { tenant }), tap });
+      await staged;
+      configureGuest('s', guest.network);
+      assert.match(await ask('guest-s', 'tcp', gateway, 7000), /^host HELLO/);
+      await network.detach('s');
+      await network.settled();
+      endFakeVm('s');
+    }
+    await network.removeNetwork({ tenant: 'third', name: 'default' });
+  });
+
   test('a subnet in use is a conflict, a network with pods stays, and one without goes', async () => {
     const other = { tenant: 'default', name: 'other' };
     await assert.rejects(
@@ -244,7 +261,8 @@ if (insideOwnWorld(import.meta.filename)) {
     );
     const state = await network.ensureNetwork({ ...other, subnet: '10.200.0.0/24', internal: true });
     assert.deepEqual(state, { ...other, subnet: '10.200.0.0/24', gateway: '10.200.0.1', internal: true });
-    const tap = await network.stage('default', makeFakeVm('i'));
+    const tap = makeFakeVm('i');
+    await network.stage('default', tap);
     const { guest } = await network.attach({ ...request('i'), ...other, tap });
     configureGuest('i', guest.network);
     assert.match(await ask('guest-i', 'tcp', '192.0.2.9', 80), /^failed/);

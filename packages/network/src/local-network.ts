@@ -38,6 +38,7 @@ import { Nft } from './kernel/nft.ts';
 import { Names } from './names.ts';
 import { PortTable } from './ports/port-table.ts';
 import { NameService } from './resolver/name-service.ts';
+import { type StagedTap, StagedTaps } from './staged-taps.ts';
 import { removeVpc, Vpc } from './vpc.ts';
 
 export interface LocalNetworkOptions {
@@ -69,6 +70,7 @@ export class LocalNetwork implements HostNetwork {
   readonly #networks = new Map<string, { state: NetworkState; pool: AddressPool }>();
   readonly #vpcs = new Map<string, Vpc>();
   readonly #pods = new Map<string, Joined>();
+  readonly #staged = new StagedTaps();
   readonly #lock = new KeyedLock();
   readonly #ports: PortTable;
   readonly #firewall: Firewall;
@@ -180,9 +182,11 @@ export class LocalNetwork implements HostNetwork {
     });
   }
 
-  async stage(tenant: string, tap: Tap): Promise<Tap> {
-    const device = await this.#vpc(tenant).take(tap, this.#stagedIn(tap), newShortId(this.#random));
-    return { netns: { tenant }, name: device };
+  async stage(tenant: string, tap: Tap): Promise<void> {
+    const vpc = this.#vpc(tenant);
+    const moved = vpc.take(tap, newShortId(this.#random)).then((device) => ({ vpc, device }));
+    this.#staged.add(tap, moved);
+    await moved;
   }
 
   plug(podId: string, tap: Tap): Promise<void> {
@@ -191,13 +195,14 @@ export class LocalNetwork implements HostNetwork {
       if (!joined) throw new KraudError('not-found', `pod ${podId} has no place on the network`);
       const { attachment } = joined;
       const vpc = this.#vpc(attachment.tenant);
-      const staged = this.#stagedIn(tap);
-      const device = staged === vpc ? tap.name : await vpc.take(tap, staged, newShortId(this.#random));
+      const place = { ...attachment, mtu: this.#mtu };
+      const staged = await this.#staged.claim(tap);
       try {
-        await vpc.connect(podId, device, { ...attachment, mtu: this.#mtu });
+        await vpc.connect(podId, await this.#moveIn(vpc, tap, staged), place);
       } catch (error) {
-        await vpc.discard(device);
-        throw error;
+        if (!staged) throw error;
+        // What was staged was another process's tap, long gone: process ids come again.
+        await vpc.connect(podId, await this.#moveIn(vpc, tap, undefined), place);
       }
       joined.plugged = true;
       if (attachment.ports.length > 0) void this.#firewall.refreshed();
@@ -302,9 +307,9 @@ export class LocalNetwork implements HostNetwork {
     return vpc;
   }
 
-  #stagedIn(tap: Tap): Vpc | undefined {
-    if (tap.netns === 'host' || !('tenant' in tap.netns)) return undefined;
-    return this.#vpc(tap.netns.tenant);
+  async #moveIn(vpc: Vpc, tap: Tap, staged: StagedTap | undefined): Promise<string> {
+    if (!staged) return await vpc.take(tap, newShortId(this.#random));
+    return staged.vpc === vpc ? staged.device : await vpc.takeFrom(staged.vpc, staged.device);
   }
 
   async #choose(spec: NetworkSpec): Promise<NetworkState> {
@@ -374,9 +379,11 @@ export class LocalNetwork implements HostNetwork {
 
   /** Deletes taps of pods we don't know, and VPCs of tenants that have no network here. */
   async #sweep(): Promise<void> {
+    const staged = await this.#staged.devices();
     for (const vpc of this.#vpcs.values()) {
       for (const { device, podId } of await vpc.taps()) {
-        if (podId === undefined || !this.#pods.has(podId)) await vpc.discard(device);
+        const known = podId === undefined ? staged.has(device) : this.#pods.has(podId);
+        if (!known) await vpc.discard(device);
       }
     }
     const known = new Map([...this.#vpcs.values()].map((v) => [v.netns, v.hostLink]));

@@ -69,14 +69,20 @@ export class Vpc {
   }
 
   /** Takes a tap in, switched off and without an owner; answers its name in the VPC. */
-  async take(tap: Tap, from: Vpc | undefined, id: string): Promise<string> {
+  async take(tap: Tap, id: string): Promise<string> {
     const name = tapPrefix + id;
-    const line = `link set dev ${checkedDevice(tap.name)} netns ${this.netns} name ${checkedDevice(name)}`;
-    if (from) {
-      assert(from !== this, 'a VPC takes no tap from itself');
-      await from.#batch.run([{ line: `link set dev ${tap.name} down` }, { line }]);
-    } else await runIn(placeOf(tap), ['ip', ...line.split(' ')]);
+    await runIn(tap.netns, ['ip', ...this.#move(tap.name, name).split(' ')]);
     return name;
+  }
+
+  /** The same from another VPC, where it has been staged. */
+  async takeFrom(other: Vpc, device: string): Promise<string> {
+    await other.#batch.run([{ line: this.#move(device, device) }]);
+    return device;
+  }
+
+  #move(from: string, to: string): string {
+    return `link set dev ${checkedDevice(from)} netns ${this.netns} name ${checkedDevice(to)}`;
   }
 
   /** The tap is the pod's from now on, and the way to its address. */
@@ -153,12 +159,6 @@ export async function removeVpc(netns: string, hostLink: string): Promise<void> 
     });
   }
   if (existsSync(`/run/netns/${netns}`)) await runIn('host', ['ip', 'netns', 'del', netns]);
-}
-
-function placeOf(tap: Tap): Place {
-  if (tap.netns === 'host') return 'host';
-  assert(!('tenant' in tap.netns), 'a staged tap is moved by its VPC');
-  return tap.netns;
 }
 
 function isTap(link: Link): boolean {
