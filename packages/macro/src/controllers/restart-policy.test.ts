@@ -105,6 +105,16 @@ describe('restart policies', () => {
     assert.deepEqual(restartStep(waiting), { step: 'none' });
   });
 
+  test('stopped during the wait and started again by the user, the count begins anew', () => {
+    const pod = exitedPod('p', exit, always);
+    const waiting = applyRestart(pod, restartStep(pod));
+    assert.ok(waiting);
+    // The host may settle it first, and leaves the policy's memory alone.
+    waiting.status.phase = 'exited';
+    waiting.spec.run = { wanted: 'running', serial: 2, stoppedByUser: false };
+    assert.deepEqual(restartStep(waiting), { step: 'forget' });
+  });
+
   test('a policy taken away during the wait settles it', () => {
     const pod = exitedPod('p', exit, always);
     const waiting = applyRestart(pod, restartStep(pod));

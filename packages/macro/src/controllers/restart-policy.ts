@@ -37,7 +37,10 @@ export function restartStep(pod: Pod, limits: RestartLimits = restartDefaults): 
     return { step: 'start', dueAtMs: Date.parse(restart.dueAt), serial: restart.serial };
   }
   if (deleted) return none;
-  if (run.serial > serial && restart && restart.serial !== run.serial) return { step: 'forget' };
+  // What the policy asked for leaves the phase at `restarting`; any other start is the user's.
+  if (run.serial > serial && restart && (phase === 'exited' || restart.serial !== run.serial)) {
+    return { step: 'forget' };
+  }
   if (phase !== 'exited' || run.serial !== serial) return none;
   const last = lastRun(pod);
   // The runs that the policy asked for in a row; a run that the user asked for is the first of a new row.
