@@ -46,7 +46,7 @@ export const hostRows: readonly BodyRow[] = [
   row('yes', m('VolumeOptions.DriverConfig.Options'), 'labels', { size: '1g' }),
   row('yes', m('TmpfsOptions.SizeBytes'), 'int', 1_048_576),
   row('yes', m('TmpfsOptions.Mode'), 'int', 0o700),
-  row('partly', m('TmpfsOptions.Options'), 'any', [['noexec']], { note: 'flags that --tmpfs takes' }),
+  row('partly', m('TmpfsOptions.Options'), 'any', [['exec']], { note: 'flags that --tmpfs takes' }),
   row('refused', m('ImageOptions.Subpath'), 'string', 'sub', { note: 'mounts of type image' }),
   row('refused', m('ClusterOptions'), 'any', { a: 1 }, { note: 'there is no swarm' }),
   row('yes', h('Tmpfs'), 'labels', { '/run': 'size=1m' }),
