@@ -104,7 +104,7 @@ export interface Vm {
   readonly spec: VmSpec;
   /** The VMM's process on the host. */
   readonly pid: number;
-  /** Connected. Nothing was sent for this pod yet: `POST /v1/pod` is the caller's. */
+  /** Connected. After a claim nothing was sent for this pod yet: `POST /v1/pod` is the caller's. */
   readonly guest: GuestClient;
   readonly tap: Tap | undefined;
   readonly accelerator: Accelerator;
@@ -112,6 +112,8 @@ export interface Vm {
   readonly phases: ClaimPhases | undefined;
   readonly warm: boolean;
   readonly exited: Promise<VmExit>;
+  /** A new connection, when the old one was lost; `guest` is that one from then on. */
+  reconnect(): Promise<GuestClient>;
   /** No CPU is used until `resume`. */
   suspend(): Promise<void>;
   resume(): Promise<void>;

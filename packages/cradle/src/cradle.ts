@@ -2,7 +2,16 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, realpath, rm, stat } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { type Clock, isErrno, KraudError, type Logger, messageOf, must, type Random } from '@kraud/base';
+import {
+  type Clock,
+  codeOf,
+  isErrno,
+  KraudError,
+  type Logger,
+  messageOf,
+  must,
+  type Random,
+} from '@kraud/base';
 import type { Accelerator, Cradle, CradleStatus, SizeClass, Vm, VmSpec } from './contract.ts';
 import { DiskMaker } from './disk/ext4.ts';
 import { Cgroups } from './jail/cgroups.ts';
@@ -86,11 +95,12 @@ class QemuCradle implements Cradle {
     const scratchDir = join(dataDir, 'scratch');
     await rm(scratchDir, { recursive: true, force: true });
     await mkdir(scratchDir, { mode: 0o700 });
-    const instance = createHash('sha256').update(dataDir).digest();
-    const cgroups = await Cgroups.open(instance.toString('hex').slice(0, 12));
+    const cgroups = await Cgroups.open(instanceName(dataDir));
     const tools = await buildJailTools(join(this.#options.cacheDir, 'jail'));
     const khz = await tscKhz(tools, join(dataDir, 'tsc-khz'));
+    const boot = await bootId();
     const yard = new Yard({
+      bootId: boot,
       dataDir,
       vmmPath: this.#vmmPath,
       readOnlyMemory: version.readOnlyMemory,
@@ -118,7 +128,7 @@ class QemuCradle implements Cradle {
     const accelerator = await chooseAccelerator({
       wanted: this.#options.accelerator ?? 'auto',
       cachePath: join(dataDir, 'accelerator.json'),
-      basis: [await bootId(), version.text, guest.kernelHash],
+      basis: [boot, version.text, guest.kernelHash],
       probe: () => maker.probe({ kind: 'kvm', reason: 'probe' }, this.#options.defaultSize),
     });
     logger.info({ accelerator: accelerator.kind, reason: accelerator.reason }, 'accelerator chosen');
@@ -209,24 +219,41 @@ class QemuCradle implements Cradle {
   }
 
   async #claim(spec: VmSpec, signal?: AbortSignal): Promise<Vm> {
-    const { pool, maker, templates, accelerator, yard } = this.#started();
-    const { clock } = this.#options;
-    const startMs = clock.monotonic();
+    const { pool, maker, templates, accelerator } = this.#started();
+    const startMs = this.#options.clock.monotonic();
     const taken = pool.take(spec.size);
-    const slot = taken ?? (await maker.clone(templates, spec.size, accelerator, 'normal', signal));
-    const slotMs = clock.monotonic() - startMs;
+    if (taken) {
+      try {
+        return await this.#settle(taken, spec, startMs, signal);
+      } catch (error) {
+        // A slot may have died while it waited; then this pod starts cold.
+        if (codeOf(error) !== 'unavailable' || signal?.aborted) throw error;
+        this.#options.logger.warn({ pod: spec.id, error: messageOf(error) }, 'a warm slot was of no use');
+      }
+    }
+    const made = await maker.clone(templates, spec.size, accelerator, 'normal', signal);
+    return await this.#settle(made, spec, startMs, signal);
+  }
+
+  /** Makes a slot this pod's; a slot that can't be is ended. */
+  async #settle(slot: Slot, spec: VmSpec, startMs: number, signal?: AbortSignal): Promise<Vm> {
+    const { clock } = this.#options;
+    const slotAtMs = clock.monotonic();
     try {
       const machine = await this.#furnish(slot, spec);
-      const disksMs = clock.monotonic() - startMs - slotMs;
-      if (taken) await machine.vmm.execute('cont');
+      const disksAtMs = clock.monotonic();
+      await machine.vmm.execute('cont');
       signal?.throwIfAborted();
       const record = { ...machine.record, state: 'claimed' as const };
       await writeRecord(machine.dir, record);
-      const guestMs = clock.monotonic() - startMs - slotMs - disksMs;
-      return this.#own({ ...machine, record }, spec, slot, { slotMs, disksMs, guestMs });
+      return this.#own({ ...machine, record }, spec, slot, {
+        slotMs: slotAtMs - startMs,
+        disksMs: disksAtMs - slotAtMs,
+        guestMs: clock.monotonic() - disksAtMs,
+      });
     } catch (error) {
       slot.guest.close();
-      await yard.release(slot.machine);
+      await this.#started().yard.release(slot.machine);
       throw error;
     }
   }
@@ -261,6 +288,7 @@ class QemuCradle implements Cradle {
       yard: this.#started().yard,
       clock,
       logger,
+      connectTimeoutMs: limits.bootTimeoutMs,
       stopTimeoutMs: limits.stopTimeoutMs,
     });
     this.#vms.set(spec.id, vm);
@@ -286,6 +314,11 @@ class QemuCradle implements Cradle {
     }
     return vms;
   }
+}
+
+/** Tells the control groups of several daemons on one host apart. */
+export function instanceName(dataDir: string): string {
+  return createHash('sha256').update(dataDir).digest('hex').slice(0, 12);
 }
 
 async function bootId(): Promise<string> {

@@ -48,8 +48,7 @@ export class SlotPool {
     this.#stop.abort();
     this.#wake();
     await this.#loop;
-    const left = [...this.#slots.values()].flat();
-    this.#slots.clear();
+    const left = [...this.#slots.values()].flatMap((slots) => slots.splice(0));
     await Promise.all(left.map((slot) => this.#options.release(slot)));
   }
 

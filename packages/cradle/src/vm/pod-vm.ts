@@ -2,7 +2,7 @@ import { BoundedQueue, type Clock, KraudError, type Logger, messageOf } from '@k
 import type { Accelerator, ClaimPhases, Tap, Vm, VmExit, VmSpec, VmUsage } from '../contract.ts';
 import type { GuestClient } from '../guest/index.ts';
 import { cpuMsOf, memoryOf } from '../process.ts';
-import { endPod } from './guest.ts';
+import { connectAgent, endPod } from './guest.ts';
 import { judge, type VmRequest, type VmState } from './policy.ts';
 import type { Machine, Yard } from './yard.ts';
 
@@ -24,6 +24,7 @@ export interface PodVmOptions {
   readonly yard: Yard;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly connectTimeoutMs: number;
   readonly stopTimeoutMs: number;
 }
 
@@ -36,7 +37,6 @@ export class PodVm implements Vm {
   readonly id: string;
   readonly spec: VmSpec;
   readonly pid: number;
-  readonly guest: GuestClient;
   readonly tap: Tap | undefined;
   readonly accelerator: Accelerator;
   readonly phases: ClaimPhases | undefined;
@@ -46,6 +46,7 @@ export class PodVm implements Vm {
   readonly #jobs = new BoundedQueue<Job>(jobsMax);
   readonly #hurry = new AbortController();
   #state: VmState = 'running';
+  #guest: GuestClient;
 
   constructor(options: PodVmOptions) {
     const { machine, spec } = options;
@@ -53,13 +54,25 @@ export class PodVm implements Vm {
     this.id = spec.id;
     this.spec = spec;
     this.pid = machine.vmm.identity.mark.pid;
-    this.guest = options.guest;
+    this.#guest = options.guest;
     this.tap = options.tap;
     this.accelerator = machine.record.accelerator;
     this.phases = options.phases;
     this.warm = machine.record.warm;
     void machine.vmm.exited.then(() => this.#ask('ended'));
     this.exited = this.#run();
+  }
+
+  get guest(): GuestClient {
+    return this.#guest;
+  }
+
+  async reconnect(): Promise<GuestClient> {
+    const { machine, clock, connectTimeoutMs } = this.#options;
+    if (this.#state === 'gone') throw new KraudError('unavailable', 'the VM has ended');
+    this.#guest.close();
+    this.#guest = await connectAgent(machine.vmm, { clock, timeoutMs: connectTimeoutMs });
+    return this.#guest;
   }
 
   suspend(): Promise<void> {
@@ -86,7 +99,7 @@ export class PodVm implements Vm {
   /** Leaves the VM to a later daemon. */
   abandon(): void {
     this.#options.machine.vmm.abandon();
-    this.guest.close();
+    this.#guest.close();
   }
 
   #ask(request: Job['request']): Promise<void> {
@@ -154,7 +167,7 @@ export class PodVm implements Vm {
         if (this.#hurry.signal.aborted) resolve();
         else this.#hurry.signal.addEventListener('abort', () => resolve(), { once: true });
       });
-      await Promise.race([endPod(this.guest), timeout, hurried, machine.vmm.exited]);
+      await Promise.race([endPod(this.#guest), timeout, hurried, machine.vmm.exited]);
     } catch (error) {
       logger.warn({ pod: this.id, error: messageOf(error) }, 'a VM is ended without the guest');
     } finally {
@@ -164,7 +177,7 @@ export class PodVm implements Vm {
 
   async #release(): Promise<void> {
     this.#state = 'stopping';
-    this.guest.close();
+    this.#guest.close();
     await this.#options.yard.release(this.#options.machine);
     this.#state = 'gone';
   }

@@ -11,6 +11,8 @@ import type { ProcessMark } from '../process.ts';
 export interface VmRecord {
   readonly version: 1;
   readonly name: string;
+  /** Of the host, when its process was started: after a reboot a pid says nothing. */
+  readonly bootId: string;
   readonly uid: number;
   readonly state: 'making' | 'warm' | 'claiming' | 'claimed';
   readonly size: SizeClass;

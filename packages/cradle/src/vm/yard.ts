@@ -36,6 +36,7 @@ export interface LaunchPlan {
 
 export interface YardOptions {
   readonly dataDir: string;
+  readonly bootId: string;
   readonly vmmPath: string;
   readonly readOnlyMemory: boolean;
   readonly kernel: string;
@@ -72,6 +73,7 @@ export class Yard {
     const making: VmRecord = {
       version: 1,
       name,
+      bootId: this.#options.bootId,
       uid,
       state: 'making',
       size: plan.size,
@@ -135,7 +137,8 @@ export class Yard {
       const dir = join(this.#vmsDir, name);
       const record = await readRecord(dir);
       if (record) uids.reserve(record.uid);
-      if (record?.state === 'claimed' && record.mark && (await isAlive(record.mark))) {
+      const sameBoot = record?.bootId === this.#options.bootId;
+      if (sameBoot && record.state === 'claimed' && record.mark && (await isAlive(record.mark))) {
         try {
           const vmm = await Vmm.connect({ name, dir, mark: record.mark }, { clock, cgroups });
           kept.push({ record, dir, vmm, disks: new DiskSlots(vmm, record.uid) });
