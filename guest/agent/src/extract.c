@@ -58,13 +58,13 @@ static bool make_parents(const char *path) {
   return true;
 }
 
-static bool write_body(struct tar_reader *tar, const char *path) {
+static bool write_body(struct tar_reader *tar, const char *path, struct fault *fault) {
   static uint8_t bytes[128 * 1024];
   AUTO_CLOSE int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd < 0) return false;
   for (;;) {
     ssize_t got = tar_body(tar, bytes, sizeof bytes);
-    if (got < 0) return errno = EPIPE, false;
+    if (got < 0) return fail(fault, "corrupt", "the archive breaks off in %s", path);
     if (got == 0) return true;
     if (!write_all(fd, bytes, (size_t)got)) return false;
   }
@@ -107,7 +107,7 @@ static bool make_entry(struct tar_reader *tar, const char *path, struct fault *f
   const struct tar_entry *entry = &tar->entry;
   char link[PATH_MAX];
   switch (entry->type) {
-    case '0': return write_body(tar, path);
+    case '0': return write_body(tar, path, fault);
     case '1':
       if (!clean_path(entry->link, link, sizeof link)) return fail(fault, "invalid", "the archive links out of itself: %s", entry->link);
       return linkat(AT_FDCWD, link, AT_FDCWD, path, 0) == 0;

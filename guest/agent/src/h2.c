@@ -225,15 +225,19 @@ void stream_reset(struct stream *stream) {
 }
 
 void stream_reply(struct stream *stream, int status, json_t *body) {
-  AUTO_FREE char *text = json_dumps(body, JSON_COMPACT | JSON_ENCODE_ANY);
+  bool head = strcmp(stream->method, "HEAD") == 0;
+  AUTO_FREE char *text = json_dumps(body, JSON_COMPACT | JSON_ENCODE_ANY | (head ? JSON_ENSURE_ASCII : 0));
   json_decref(body);
   if (!text) text = must_strdup("{}");
-  stream_begin(stream, status, (const char *[]){"content-type", "application/json", NULL});
+  /* HEAD has no body to say why: the fault is a header. */
+  if (head) stream_begin(stream, status, (const char *[]){"x-kraud-error", text, NULL});
+  else stream_begin(stream, status, (const char *[]){"content-type", "application/json", NULL});
   /* What still comes of the request is of no interest. */
   if (!stream->in_end) {
     stream->in_ignored = true;
     stream_take(stream, stream->in.len);
   }
+  if (head) return;
   stream_write(stream, text, strlen(text));
   stream_end(stream);
 }

@@ -70,6 +70,10 @@ export class GuestSession {
       stream.once('response', (headers) => {
         const status = headers[':status'] ?? 500;
         if (status < 400) return resolve({ stream, headers });
+        if (call.method === 'HEAD') {
+          reject(guestError(status, String(headers['x-kraud-error'])));
+          return stream.close();
+        }
         readText(stream).then(
           (text) => reject(guestError(status, text)),
           (error) => reject(connectionLost(error)),
