@@ -1,6 +1,4 @@
-import { readdirSync } from 'node:fs';
 import {
-  isErrno,
   KeyedLock,
   KraudError,
   type Logger,
@@ -9,8 +7,8 @@ import {
   type Random,
   systemRandom,
 } from '@kraud/base';
-import { formatIpv4, macOf, parseIpv4, parseMac, Subnet } from './addresses/ipv4.ts';
-import { AddressPool } from './addresses/pool.ts';
+import { formatIpv4, macOf, parseIpv4, parseMac } from './addresses/ipv4.ts';
+import type { AddressPool } from './addresses/pool.ts';
 import type {
   AdoptReport,
   Attachment,
@@ -25,21 +23,14 @@ import type {
 import { defaultNetworkLimits, type NetworkLimits } from './defaults.ts';
 import { Firewall } from './firewall.ts';
 import { guestNetwork } from './guest.ts';
-import {
-  ensureForwarding,
-  foreignForwardDrop,
-  freeSubnet,
-  hostResolvConf,
-  takenSubnets,
-  uplinkMtu,
-} from './host-facts.ts';
-import { links, routes } from './kernel/facts.ts';
+import { ensureForwarding, foreignForwardDrop, uplinkMtu } from './host-facts.ts';
 import { Nft } from './kernel/nft.ts';
 import { Names } from './names.ts';
+import { Networks } from './networks.ts';
 import { PortTable } from './ports/port-table.ts';
 import { NameService } from './resolver/name-service.ts';
 import { type StagedTap, StagedTaps } from './staged-taps.ts';
-import { removeVpc, Vpc } from './vpc.ts';
+import type { Vpc } from './vpc.ts';
 
 export interface LocalNetworkOptions {
   /** Tells two daemons on one machine apart; stays the same over restarts. */
@@ -62,13 +53,11 @@ interface Joined {
  */
 export class LocalNetwork implements HostNetwork {
   readonly warnings: readonly string[];
-  readonly #names: Names;
   readonly #limits: NetworkLimits;
   readonly #log: Logger;
   readonly #random: Random;
   readonly #mtu: number;
-  readonly #networks = new Map<string, { state: NetworkState; pool: AddressPool }>();
-  readonly #vpcs = new Map<string, Vpc>();
+  readonly #networks: Networks;
   readonly #pods = new Map<string, Joined>();
   readonly #staged = new StagedTaps();
   readonly #lock = new KeyedLock();
@@ -81,7 +70,7 @@ export class LocalNetwork implements HostNetwork {
     options: LocalNetworkOptions,
     facts: { mtu: number; warnings: string[]; forwardPorts: boolean },
   ) {
-    this.#names = new Names(options.instanceId);
+    const names = new Names(options.instanceId);
     this.#limits = { ...defaultNetworkLimits, ...options.limits };
     this.#log = options.logger.child({ part: 'network' });
     this.#random = options.random ?? systemRandom;
@@ -90,14 +79,23 @@ export class LocalNetwork implements HostNetwork {
     this.#ports = new PortTable(this.#limits);
     this.#resolver = new NameService(options.resolvConfPath ?? '/etc/resolv.conf', this.#limits, this.#log);
     const rules = () => ({
-      table: this.#names.table,
-      linkPrefix: this.#names.linkPrefix,
-      networks: [...this.#networks.values()].map((n) => n.state),
+      table: names.table,
+      linkPrefix: names.linkPrefix,
+      networks: this.#networks.states(),
       ports: this.#kernelPorts(),
       forwardPorts: facts.forwardPorts,
     });
     const { helperIdleMs: idleMs, commandTimeoutMs: timeoutMs } = this.#limits;
-    this.#firewall = new Firewall(rules, new Nft({ idleMs, timeoutMs }), this.#log);
+    const firewall = new Firewall(rules, new Nft({ idleMs, timeoutMs }), this.#log);
+    this.#firewall = firewall;
+    this.#networks = new Networks({
+      names,
+      limits: this.#limits,
+      logger: this.#log,
+      mtu: facts.mtu,
+      changed: () => firewall.settled(),
+      gone: (gateway) => this.#resolver.forget(gateway),
+    });
   }
 
   /** Looks at the host and switches forwarding on. Networks and pods come with the calls that follow. */
@@ -115,48 +113,18 @@ export class LocalNetwork implements HostNetwork {
   }
 
   ensureNetwork(spec: NetworkSpec): Promise<NetworkState> {
-    return this.#lock.run('networks', async () => {
-      const key = keyOf(spec);
-      const present = this.#networks.get(key);
-      if (present) return unchanged(present.state, spec);
-      const state = await this.#choose(spec);
-      const pool = new AddressPool(Subnet.parse(state.subnet), parseIpv4(state.gateway));
-      this.#networks.set(key, { state, pool });
-      try {
-        await this.#realize(spec.tenant);
-      } catch (error) {
-        this.#networks.delete(key);
-        throw error;
-      }
-      this.#log.info({ ...state }, 'network is ready');
-      return state;
-    });
+    return this.#networks.ensure(spec);
   }
 
   removeNetwork(key: NetworkKey): Promise<void> {
-    return this.#lock.run('networks', async () => {
-      const network = this.#networks.get(keyOf(key));
-      if (!network) return;
-      if (network.pool.size > 0) {
-        throw new KraudError('conflict', `network ${key.name} has active endpoints`);
-      }
-      this.#networks.delete(keyOf(key));
-      await this.#resolver.forget(network.state.gateway);
-      const vpc = this.#vpcs.get(key.tenant);
-      if (this.#networksOf(key.tenant).length > 0) await vpc?.drop(network.state);
-      else {
-        this.#vpcs.delete(key.tenant);
-        await vpc?.remove();
-      }
-      await this.#realize(key.tenant);
-    });
+    return this.#networks.remove(key);
   }
 
   reserve(request: ReserveRequest): Promise<Reservation> {
     return this.#lock.run(request.podId, async () => {
       const present = this.#pods.get(request.podId);
       if (present) return present.reservation;
-      const network = this.#network(request);
+      const network = this.#networks.get(request);
       const mac = request.mac === undefined ? undefined : parseMac(request.mac);
       const wanted = request.ipv4 === undefined ? undefined : parseIpv4(request.ipv4);
       const address = network.pool.allocate(request.podId, wanted);
@@ -183,7 +151,7 @@ export class LocalNetwork implements HostNetwork {
   }
 
   async stage(tenant: string, tap: Tap): Promise<void> {
-    const vpc = this.#vpc(tenant);
+    const vpc = this.#networks.vpc(tenant);
     const moved = vpc.take(tap, newShortId(this.#random)).then((device) => ({ vpc, device }));
     this.#staged.add(tap, moved);
     await moved;
@@ -194,7 +162,7 @@ export class LocalNetwork implements HostNetwork {
       const joined = this.#pods.get(podId);
       if (!joined) throw new KraudError('not-found', `pod ${podId} has no place on the network`);
       const { attachment } = joined;
-      const vpc = this.#vpc(attachment.tenant);
+      const vpc = this.#networks.vpc(attachment.tenant);
       const place = { ...attachment, mtu: this.#mtu };
       const staged = await this.#staged.claim(tap);
       try {
@@ -226,7 +194,7 @@ export class LocalNetwork implements HostNetwork {
       if (!joined) return;
       this.#pods.delete(podId);
       const { attachment } = joined;
-      const vpc = this.#vpcs.get(attachment.tenant);
+      const vpc = this.#networks.find(attachment) && this.#networks.vpc(attachment.tenant);
       try {
         if (attachment.ports.length > 0) {
           await this.#ports.release(podId);
@@ -236,7 +204,7 @@ export class LocalNetwork implements HostNetwork {
         if (vpc && device !== undefined) this.#inBackground(vpc.discard(device));
       } finally {
         // Last, so that nobody gets the address while a packet for it may still find the old tap.
-        this.#networks.get(keyOf(attachment))?.pool.release(podId);
+        this.#networks.find(attachment)?.pool.release(podId);
       }
     });
   }
@@ -248,11 +216,11 @@ export class LocalNetwork implements HostNetwork {
   async adopt(attachments: readonly Attachment[]): Promise<AdoptReport> {
     const lost: string[] = [];
     const problems: string[] = [];
-    const taps = await this.#allTaps();
+    const taps = await this.#networks.taps();
     for (const attachment of attachments) {
       const { podId, tenant, ipv4 } = attachment;
       const tap = taps.get(podId);
-      const network = this.#networks.get(keyOf(attachment));
+      const network = this.#networks.find(attachment);
       if (!network || tap?.vpc.tenant !== tenant) {
         lost.push(podId);
         continue;
@@ -265,7 +233,10 @@ export class LocalNetwork implements HostNetwork {
       this.#pods.set(podId, this.#adopted(attachment, network.pool, network.state));
     }
     await this.#firewall.settled();
-    await this.#sweep();
+    const staged = await this.#staged.devices();
+    await this.#networks.sweep((device, podId) =>
+      podId === undefined ? staged.has(device) : this.#pods.has(podId),
+    );
     return { lost, problems };
   }
 
@@ -273,15 +244,10 @@ export class LocalNetwork implements HostNetwork {
     await Promise.all(this.#background);
     await this.#ports.close();
     await this.#resolver.close();
-    for (const vpc of this.#vpcs.values()) {
-      if (options.remove) await vpc.remove();
-      else vpc.close();
-    }
     if (options.remove) {
-      this.#vpcs.clear();
-      await this.#sweep();
+      await this.#networks.removeAll();
       await this.#firewall.remove();
-    }
+    } else this.#networks.close();
     await this.#firewall.close();
   }
 
@@ -291,53 +257,9 @@ export class LocalNetwork implements HostNetwork {
     await Promise.all(this.#background);
   }
 
-  #networksOf(tenant: string): NetworkState[] {
-    return [...this.#networks.values()].map((n) => n.state).filter((s) => s.tenant === tenant);
-  }
-
-  #network(key: NetworkKey): { state: NetworkState; pool: AddressPool } {
-    const network = this.#networks.get(keyOf(key));
-    if (!network) throw new KraudError('not-found', `network ${key.name} not found`);
-    return network;
-  }
-
-  #vpc(tenant: string): Vpc {
-    const vpc = this.#vpcs.get(tenant);
-    if (!vpc) throw new KraudError('not-found', 'the tenant has no network on this host');
-    return vpc;
-  }
-
   async #moveIn(vpc: Vpc, tap: Tap, staged: StagedTap | undefined): Promise<string> {
     if (!staged) return await vpc.take(tap, newShortId(this.#random));
     return staged.vpc === vpc ? staged.device : await vpc.takeFrom(staged.vpc, staged.device);
-  }
-
-  async #choose(spec: NetworkSpec): Promise<NetworkState> {
-    const ours = [...this.#networks.values()].map((n) => n.pool.subnet);
-    const taken = [...takenSubnets(await routes('host'), this.#names.link(spec.tenant)), ...ours];
-    const servers = hostResolvConf().servers.filter((s) => /^[\d.]+$/.test(s));
-    const avoid = [...taken, ...servers.map((s) => Subnet.parse(`${s}/32`))];
-    const subnet =
-      spec.subnet === undefined ? freeSubnet(this.#limits.subnetPool, avoid) : Subnet.parse(spec.subnet);
-    if (!subnet) throw new KraudError('exhausted', 'all predefined address pools have been fully subnetted');
-    if (taken.some((t) => t.overlaps(subnet))) {
-      throw new KraudError('conflict', 'Pool overlaps with other one on this address space');
-    }
-    const gateway = spec.gateway ?? formatIpv4(subnet.first + 1);
-    const { tenant, name } = spec;
-    return { tenant, name, subnet: subnet.toString(), gateway, internal: spec.internal ?? false };
-  }
-
-  /** Brings a tenant's VPC and the host's firewall in line with `#networks`. */
-  async #realize(tenant: string): Promise<void> {
-    const networks = this.#networksOf(tenant);
-    if (networks.length > 0) {
-      const options = { names: this.#names, limits: this.#limits, logger: this.#log };
-      const vpc = this.#vpcs.get(tenant) ?? new Vpc(tenant, options);
-      this.#vpcs.set(tenant, vpc);
-      await vpc.ensure(networks, this.#mtu);
-    }
-    await this.#firewall.settled();
   }
 
   #kernelPorts(): { mapping: Attachment['ports'][number]; podAddress: string }[] {
@@ -345,16 +267,6 @@ export class LocalNetwork implements HostNetwork {
       .all()
       .filter(({ owner, mapping }) => !mapping.hostIp.includes(':') && this.#pods.get(owner.podId)?.plugged)
       .map(({ owner, mapping }) => ({ mapping, podAddress: owner.address }));
-  }
-
-  async #allTaps(): Promise<Map<string, { vpc: Vpc; device: string }>> {
-    const found = new Map<string, { vpc: Vpc; device: string }>();
-    for (const vpc of this.#vpcs.values()) {
-      for (const { device, podId } of await vpc.taps()) {
-        if (podId !== undefined) found.set(podId, { vpc, device });
-      }
-    }
-    return found;
   }
 
   #adopted(attachment: Attachment, pool: AddressPool, state: NetworkState): Joined {
@@ -377,53 +289,10 @@ export class LocalNetwork implements HostNetwork {
     return { attachment, reservation: { attachment, ...place, guest }, plugged: true };
   }
 
-  /** Deletes taps of pods we don't know, and VPCs of tenants that have no network here. */
-  async #sweep(): Promise<void> {
-    const staged = await this.#staged.devices();
-    for (const vpc of this.#vpcs.values()) {
-      for (const { device, podId } of await vpc.taps()) {
-        const known = podId === undefined ? staged.has(device) : this.#pods.has(podId);
-        if (!known) await vpc.discard(device);
-      }
-    }
-    const known = new Map([...this.#vpcs.values()].map((v) => [v.netns, v.hostLink]));
-    for (const netns of netnsNames()) {
-      if (!netns.startsWith(this.#names.netnsPrefix) || known.has(netns)) continue;
-      await removeVpc(netns, this.#names.linkPrefix + netns.slice(this.#names.netnsPrefix.length));
-    }
-    const wanted = new Set(known.values());
-    for (const { name } of await links('host')) {
-      if (!name.startsWith(this.#names.linkPrefix) || wanted.has(name)) continue;
-      await removeVpc(this.#names.netnsPrefix + name.slice(this.#names.linkPrefix.length), name);
-    }
-  }
-
   #inBackground(work: Promise<void>): void {
     const done: Promise<void> = work
       .catch((error: unknown) => this.#log.warn({ error: messageOf(error) }, 'a tap could not be deleted'))
       .finally(() => this.#background.delete(done));
     this.#background.add(done);
-  }
-}
-
-function keyOf(key: NetworkKey): string {
-  return JSON.stringify([key.tenant, key.name]);
-}
-
-function unchanged(state: NetworkState, spec: NetworkSpec): NetworkState {
-  const same =
-    (spec.subnet === undefined || spec.subnet === state.subnet) &&
-    (spec.gateway === undefined || spec.gateway === state.gateway) &&
-    (spec.internal ?? false) === state.internal;
-  if (!same) throw new KraudError('conflict', `network ${spec.name} exists with other settings`);
-  return state;
-}
-
-function netnsNames(): string[] {
-  try {
-    return readdirSync('/run/netns');
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return [];
-    throw error;
   }
 }

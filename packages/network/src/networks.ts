@@ -1,0 +1,200 @@
+import { readdirSync } from 'node:fs';
+import { isErrno, KeyedLock, KraudError, type Logger } from '@kraud/base';
+import { formatIpv4, parseIpv4, Subnet } from './addresses/ipv4.ts';
+import { AddressPool } from './addresses/pool.ts';
+import type { NetworkKey, NetworkSpec, NetworkState } from './contract.ts';
+import type { NetworkLimits } from './defaults.ts';
+import { freeSubnet, hostResolvConf, takenSubnets } from './host-facts.ts';
+import { links, routes } from './kernel/facts.ts';
+import type { Names } from './names.ts';
+import { removeVpc, Vpc } from './vpc.ts';
+
+export interface LiveNetwork {
+  readonly state: NetworkState;
+  readonly pool: AddressPool;
+}
+
+export interface NetworksOptions {
+  readonly names: Names;
+  readonly limits: NetworkLimits;
+  readonly logger: Logger;
+  readonly mtu: number;
+  /** Brings the host's firewall in line; called after every change. */
+  readonly changed: () => Promise<void>;
+  /** Nobody is at this gateway any more. */
+  readonly gone: (gateway: string) => Promise<void>;
+}
+
+/**
+ * The networks of this host and the VPCs that hold them. Invariant: a tenant has a VPC exactly while it has a
+ * network, and no two networks overlap each other or another way out of the host.
+ */
+export class Networks {
+  readonly #options: NetworksOptions;
+  readonly #networks = new Map<string, LiveNetwork>();
+  readonly #vpcs = new Map<string, Vpc>();
+  readonly #lock = new KeyedLock();
+
+  constructor(options: NetworksOptions) {
+    this.#options = options;
+  }
+
+  states(): NetworkState[] {
+    return [...this.#networks.values()].map((n) => n.state);
+  }
+
+  find(key: NetworkKey): LiveNetwork | undefined {
+    return this.#networks.get(keyOf(key));
+  }
+
+  get(key: NetworkKey): LiveNetwork {
+    const network = this.find(key);
+    if (!network) throw new KraudError('not-found', `network ${key.name} not found`);
+    return network;
+  }
+
+  vpcs(): Vpc[] {
+    return [...this.#vpcs.values()];
+  }
+
+  vpc(tenant: string): Vpc {
+    const vpc = this.#vpcs.get(tenant);
+    if (!vpc) throw new KraudError('not-found', 'the tenant has no network on this host');
+    return vpc;
+  }
+
+  ensure(spec: NetworkSpec): Promise<NetworkState> {
+    return this.#lock.run('', async () => {
+      const key = keyOf(spec);
+      const present = this.#networks.get(key);
+      if (present) return unchanged(present.state, spec);
+      const state = await this.#choose(spec);
+      const pool = new AddressPool(Subnet.parse(state.subnet), parseIpv4(state.gateway));
+      this.#networks.set(key, { state, pool });
+      try {
+        await this.#realize(spec.tenant);
+      } catch (error) {
+        this.#networks.delete(key);
+        throw error;
+      }
+      this.#options.logger.info({ ...state }, 'network is ready');
+      return state;
+    });
+  }
+
+  remove(key: NetworkKey): Promise<void> {
+    return this.#lock.run('', async () => {
+      const network = this.#networks.get(keyOf(key));
+      if (!network) return;
+      if (network.pool.size > 0) {
+        throw new KraudError('conflict', `network ${key.name} has active endpoints`);
+      }
+      this.#networks.delete(keyOf(key));
+      await this.#options.gone(network.state.gateway);
+      const vpc = this.#vpcs.get(key.tenant);
+      if (this.#networksOf(key.tenant).length > 0) await vpc?.drop(network.state);
+      else {
+        this.#vpcs.delete(key.tenant);
+        await vpc?.remove();
+      }
+      await this.#realize(key.tenant);
+    });
+  }
+
+  /** Taps that belong to pods, by pod. */
+  async taps(): Promise<Map<string, { vpc: Vpc; device: string }>> {
+    const found = new Map<string, { vpc: Vpc; device: string }>();
+    for (const vpc of this.#vpcs.values()) {
+      for (const { device, podId } of await vpc.taps()) {
+        if (podId !== undefined) found.set(podId, { vpc, device });
+      }
+    }
+    return found;
+  }
+
+  /** Deletes taps that nobody knows, and VPCs of tenants that have no network here. */
+  async sweep(isKnown: (device: string, podId: string | undefined) => boolean): Promise<void> {
+    const { netnsPrefix, linkPrefix } = this.#options.names;
+    for (const vpc of this.vpcs()) {
+      for (const { device, podId } of await vpc.taps()) {
+        if (!isKnown(device, podId)) await vpc.discard(device);
+      }
+    }
+    const known = new Map(this.vpcs().map((v) => [v.netns, v.hostLink]));
+    for (const netns of netnsNames()) {
+      if (!netns.startsWith(netnsPrefix) || known.has(netns)) continue;
+      await removeVpc(netns, linkPrefix + netns.slice(netnsPrefix.length));
+    }
+    const wanted = new Set(known.values());
+    for (const { name } of await links('host')) {
+      if (!name.startsWith(linkPrefix) || wanted.has(name)) continue;
+      await removeVpc(netnsPrefix + name.slice(linkPrefix.length), name);
+    }
+  }
+
+  close(): void {
+    for (const vpc of this.vpcs()) vpc.close();
+  }
+
+  /** Everything, whatever is on it. */
+  async removeAll(): Promise<void> {
+    for (const vpc of this.vpcs()) await vpc.remove();
+    this.#vpcs.clear();
+    await this.sweep(() => false);
+  }
+
+  #networksOf(tenant: string): NetworkState[] {
+    return this.states().filter((s) => s.tenant === tenant);
+  }
+
+  async #choose(spec: NetworkSpec): Promise<NetworkState> {
+    const ours = [...this.#networks.values()].map((n) => n.pool.subnet);
+    const taken = [...takenSubnets(await routes('host'), this.#options.names.link(spec.tenant)), ...ours];
+    const servers = hostResolvConf().servers.filter((s) => /^[\d.]+$/.test(s));
+    const avoid = [...taken, ...servers.map((s) => Subnet.parse(`${s}/32`))];
+    const subnet =
+      spec.subnet === undefined
+        ? freeSubnet(this.#options.limits.subnetPool, avoid)
+        : Subnet.parse(spec.subnet);
+    if (!subnet) throw new KraudError('exhausted', 'all predefined address pools have been fully subnetted');
+    if (taken.some((t) => t.overlaps(subnet))) {
+      throw new KraudError('conflict', 'Pool overlaps with other one on this address space');
+    }
+    const gateway = spec.gateway ?? formatIpv4(subnet.first + 1);
+    const { tenant, name } = spec;
+    return { tenant, name, subnet: subnet.toString(), gateway, internal: spec.internal ?? false };
+  }
+
+  /** Brings a tenant's VPC and the host's firewall in line with `#networks`. */
+  async #realize(tenant: string): Promise<void> {
+    const networks = this.#networksOf(tenant);
+    if (networks.length > 0) {
+      const vpc = this.#vpcs.get(tenant) ?? new Vpc(tenant, this.#options);
+      this.#vpcs.set(tenant, vpc);
+      await vpc.ensure(networks, this.#options.mtu);
+    }
+    await this.#options.changed();
+  }
+}
+
+function keyOf(key: NetworkKey): string {
+  return JSON.stringify([key.tenant, key.name]);
+}
+
+function unchanged(state: NetworkState, spec: NetworkSpec): NetworkState {
+  const same =
+    (spec.subnet === undefined || spec.subnet === state.subnet) &&
+    (spec.gateway === undefined || spec.gateway === state.gateway) &&
+    (spec.internal ?? false) === state.internal;
+  if (!same) throw new KraudError('conflict', `network ${spec.name} exists with other settings`);
+  return state;
+}
+
+function netnsNames(): string[] {
+  try {
+    return readdirSync('/run/netns');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
