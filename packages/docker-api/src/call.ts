@@ -9,7 +9,7 @@ import { failureOf, HttpFault } from './errors.ts';
 import type { HostPaths } from './host-paths.ts';
 import type { DockerApiLimits } from './limits.ts';
 import type { Query } from './query.ts';
-import { patiently, readBody, readUpgradeBody } from './wire/body-reader.ts';
+import { bytesOf, patiently, readBody, readUpgradeBody } from './wire/body-reader.ts';
 import { Hijack } from './wire/hijack.ts';
 
 /** What every request of one server shares. */
@@ -37,6 +37,7 @@ export class Call {
   readonly query: Query;
   readonly #params: Readonly<Record<string, string | undefined>>;
   readonly #tree: Node | undefined;
+  readonly #socket: Socket;
   #upgrade: { socket: Socket; head: Buffer } | undefined;
   #abort: AbortController | undefined;
 
@@ -52,6 +53,7 @@ export class Call {
     upgrade: { socket: Socket; head: Buffer } | undefined;
   }) {
     this.req = parts.req;
+    this.#socket = parts.req.socket;
     this.res = parts.res;
     this.caller = parts.caller;
     this.serving = parts.serving;
@@ -74,8 +76,8 @@ export class Call {
     this.#abort = abort;
     const gone = (): void => abort.abort(new KraudError('canceled', 'the client went away'));
     this.res.once('close', gone);
-    if (!this.#upgrade) this.req.socket.once('end', gone);
-    this.res.once('close', () => this.req.socket.off('end', gone));
+    if (!this.#upgrade) this.#socket.once('end', gone);
+    this.res.once('close', () => this.#socket.off('end', gone));
     return abort.signal;
   }
 
@@ -106,7 +108,7 @@ export class Call {
   archive(): Readable {
     if (this.#upgrade) throw new HttpFault(400, 'this request takes no Upgrade');
     const { limits, clock } = this.serving;
-    const parts = patiently(this.req, { idleTimeoutMs: limits.archiveIdleTimeoutMs, clock });
+    const parts = patiently(bytesOf(this.req), { idleTimeoutMs: limits.archiveIdleTimeoutMs, clock });
     return Readable.from(parts, { objectMode: false });
   }
 
@@ -147,15 +149,19 @@ export class Call {
     if (status >= 500 && status !== 501 && status !== 503) {
       this.serving.logger.error({ error, url: this.req.url, method: this.req.method }, 'request failed');
     }
-    if (this.res.headersSent || this.res.destroyed || this.req.socket.destroyed) {
-      this.req.socket.destroy();
+    if (this.res.headersSent || this.res.destroyed || this.#socket.destroyed) {
+      this.#socket.destroy();
       return;
     }
     if (status === 304) {
       this.empty(304);
       return;
     }
-    if (error instanceof HttpFault) this.res.setHeader('Connection', 'close');
+    if (!this.req.complete) {
+      // What is left of its body is thrown away while the client reads why.
+      this.res.setHeader('Connection', 'close');
+      this.req.resume();
+    }
     this.json(status, { message });
   }
 

@@ -46,6 +46,7 @@ export const attachContainer: Operation = {
       if (how === 'detached') recordPodEvent(cloud, call, 'detach', pod);
     } finally {
       over.abort();
+      stdin?.destroy();
     }
   },
 };

@@ -200,7 +200,7 @@ export class FakeCloud {
           record.state = 'running';
           const streams: ExecStreams = {
             output: () => process.output('start'),
-            stdin: process.stdin,
+            stdin: detachable(process.stdin),
             exit: process.exited.then((code) => ({ code })),
             detach: () => note('detach', id),
           };

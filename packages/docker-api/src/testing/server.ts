@@ -112,7 +112,7 @@ export class TestServer {
 /** A socket with everything that came so far. */
 export class RawClient {
   readonly socket: Socket;
-  #bytes = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
   #ended = false;
   #wake: (() => void)[] = [];
 
@@ -122,7 +122,7 @@ export class RawClient {
       for (const resolve of this.#wake.splice(0)) resolve();
     };
     socket.on('data', (chunk) => {
-      this.#bytes = Buffer.concat([this.#bytes, chunk]);
+      this.#chunks.push(chunk);
       wake();
     });
     for (const event of ['end', 'close', 'error']) {
@@ -134,7 +134,8 @@ export class RawClient {
   }
 
   get text(): string {
-    return this.#bytes.toString('latin1');
+    this.#chunks = [Buffer.concat(this.#chunks)];
+    return this.#chunks.map((chunk) => chunk.toString('latin1')).join('');
   }
 
   get ended(): boolean {
@@ -151,6 +152,11 @@ export class RawClient {
 
   /** Everything up to the server's end. */
   all(): Promise<string> {
-    return this.until((_text, ended) => ended);
+    return this.#allOf();
+  }
+
+  async #allOf(): Promise<string> {
+    while (!this.#ended) await new Promise<void>((resolve) => this.#wake.push(resolve));
+    return this.text;
   }
 }

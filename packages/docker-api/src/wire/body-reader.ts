@@ -12,7 +12,7 @@ export async function readBody(
   if (req.headers['content-length'] === '0' || (!hasLength(req) && !isChunked(req))) return Buffer.alloc(0);
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of patiently(req, options)) {
+  for await (const chunk of patiently(bytesOf(req), options)) {
     bytes += chunk.length;
     if (bytes > options.bytesMax) throw tooLarge(options.bytesMax);
     chunks.push(chunk);
@@ -40,6 +40,11 @@ export async function readUpgradeBody(
     bytes = Buffer.concat([bytes, chunk]);
   }
   return { body: bytes.subarray(0, length), head: bytes.subarray(length) };
+}
+
+/** A request's bytes. To stop reading early leaves the connection usable for the reply. */
+export function bytesOf(req: IncomingMessage): AsyncIterable<Buffer> {
+  return req.iterator({ destroyOnReturn: false });
 }
 
 /** An archive as it comes in. Fails with `timeout` when it stops coming, with `canceled` when the client goes. */

@@ -12,7 +12,7 @@ export interface SessionParts {
   readonly multiplexed: boolean;
   /** Where the client's bytes go; absent: they are thrown away. */
   readonly stdin?: Writable | undefined;
-  /** When the client closes its half: `end` closes the process's stdin, `leave` only lets go of it. */
+  /** When the client closes its half: `end` closes the process's stdin, `leave` keeps it open for the next client. */
   readonly atEof: 'end' | 'leave';
   /** Absent: no detaching by keys. */
   readonly detachKeys?: Buffer | undefined;
@@ -20,7 +20,7 @@ export interface SessionParts {
 
 /**
  * Carries bytes between a client and a process until the output ends (`ended`), the client types the detach keys
- * (`detached`), or its connection closes (`gone`). Input that ends does not end the session.
+ * (`detached`), or its connection closes (`gone`). Input that ends does not end the session. The caller lets go of the process's streams afterwards.
  */
 export async function runSession(parts: SessionParts): Promise<'ended' | 'detached' | 'gone'> {
   const { hijack, stdin } = parts;
@@ -39,7 +39,6 @@ export async function runSession(parts: SessionParts): Promise<'ended' | 'detach
   } finally {
     void pumped.catch(() => {});
     void Promise.resolve(output.return?.()).catch(() => {});
-    stdin?.destroy();
     hijack.end();
   }
 }
@@ -84,10 +83,9 @@ async function pumpInput(parts: SessionParts): Promise<'detached' | 'over'> {
       if (detached) return 'detached';
     }
   } catch {
-    return 'over';
+    // The connection broke, which ends the input as well.
   }
   if (watch) await pass(watch.flush());
-  if (hijack.gone.aborted || parts.atEof === 'leave') stdin?.destroy();
-  else stdin?.end();
+  if (parts.atEof === 'end' && stdin && !stdin.destroyed) stdin.end();
   return 'over';
 }

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type RawClient, TestServer } from '../testing/server.ts';
+
+const upgrade = 'Connection: Upgrade\r\nUpgrade: tcp\r\n';
+
+async function execOf(server: TestServer, cmd: string[], more: object = {}): Promise<string> {
+  const pod = await server.create(['sleep']);
+  await server.ask('POST', `/containers/${pod}/start`);
+  const body = { AttachStdin: true, AttachStdout: true, AttachStderr: true, Cmd: cmd, ...more };
+  return (await server.ask('POST', `/containers/${pod}/exec`, body)).json.Id;
+}
+
+function start(server: TestServer, id: string, headers: string, behind = ''): RawClient {
+  const client = server.raw();
+  const body = '{"Detach":false,"Tty":false}';
+  client.socket.write(
+    `POST /v1.43/exec/${id}/start HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n${headers}\r\n${body}${behind}`,
+  );
+  return client;
+}
+
+const payload = (text: string): string => text.slice(text.indexOf('\r\n\r\n') + 4);
+
+for (const [form, headers, status, type] of [
+  ['the upgrade', upgrade, '101 UPGRADED', 'multiplexed-stream'],
+  ['the old form', '', '200 OK', 'raw-stream'],
+] as const) {
+  test(`${form}: stdin closes with the client's half, and the output goes on to its end`, async () => {
+    await using server = await TestServer.open();
+    const id = await execOf(server, ['cat']);
+    const client = start(server, id, headers);
+    const head = await client.until((text) => text.includes('\r\n\r\n'));
+    assert.ok(head.startsWith(`HTTP/1.1 ${status}\r\n`), head);
+    assert.ok(head.includes(`Content-Type: application/vnd.docker.${type}\r\n`), head);
+    client.socket.write('one');
+    await client.until((text) => payload(text).endsWith('one'));
+    client.socket.end('two');
+    const text = payload(await client.all());
+    assert.equal(text, '\x01\0\0\0\0\0\0\x03one\x01\0\0\0\0\0\0\x03two');
+    assert.equal((await server.ask('GET', `/exec/${id}/json`)).json.ExitCode, 0);
+  });
+
+  test(`${form}: what comes in one packet with the request is stdin`, async () => {
+    await using server = await TestServer.open();
+    const client = start(server, await execOf(server, ['cat']), headers, 'HELLO\n');
+    client.socket.end();
+    assert.equal(payload(await client.all()), '\x01\0\0\0\0\0\0\x06HELLO\n');
+  });
+}
+
+test('without a tty stderr has its own number', async () => {
+  await using server = await TestServer.open();
+  const client = start(server, await execOf(server, ['err', 'no']), upgrade);
+  client.socket.end();
+  assert.equal(payload(await client.all()), '\x02\0\0\0\0\0\0\x03no\n');
+});
+
+test('with a tty bytes are raw, and the keys detach', async () => {
+  await using server = await TestServer.open();
+  const id = await execOf(server, ['cat'], { Tty: true, DetachKeys: 'ctrl-x,y' });
+  const client = start(server, id, upgrade);
+  client.socket.write('a\x18b');
+  await client.until((text) => payload(text).endsWith('a\x18b'));
+  client.socket.write('\x18y');
+  await client.all();
+  assert.equal((await server.ask('GET', `/exec/${id}/json`)).json.Running, true);
+  assert.ok(server.fake.calls.some(({ name }) => name === 'detach'));
+});
+
+test('output that nobody attached to is not sent', async () => {
+  await using server = await TestServer.open();
+  const id = await execOf(server, ['err', 'no'], { AttachStderr: false });
+  const client = start(server, id, upgrade);
+  client.socket.end();
+  assert.equal(payload(await client.all()), '');
+});
+
+test('a detached start answers at once', async () => {
+  await using server = await TestServer.open();
+  const id = await execOf(server, ['sleep']);
+  const reply = await server.ask('POST', `/exec/${id}/start`, { Detach: true });
+  assert.deepEqual([reply.status, reply.text], [200, '']);
+});
+
+test('an unknown exec is an ordinary error, with an upgrade too', async () => {
+  await using server = await TestServer.open();
+  const client = start(server, 'nope', upgrade);
+  const text = await client.until((t) => t.includes('message'));
+  assert.match(text, /^HTTP\/1\.1 404 [\s\S]*No such exec instance: nope/);
+});
+
+test('a client that reads nothing stops the process, and nothing piles up', async () => {
+  await using server = await TestServer.open();
+  const id = await execOf(server, ['flood', '400']);
+  const client = start(server, id, upgrade);
+  client.socket.pause();
+  const flood = server.fake.execs.get(id)?.process;
+  assert.ok(flood);
+  let seen = -1;
+  while (seen !== flood.made) {
+    seen = flood.made;
+    for (let i = 0; i < 20; i += 1) await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.ok(flood.made < 100, `${flood.made} pieces were made`);
+  client.socket.resume();
+  await client.all();
+  assert.equal(flood.made, 400);
+});
+
+test('a client that disappears lets go of the process', async () => {
+  await using server = await TestServer.open();
+  const id = await execOf(server, ['flood', '1000000']);
+  const client = start(server, id, upgrade);
+  await client.until((text) => text.length > 100_000);
+  client.socket.destroy();
+  while (!server.fake.calls.some(({ name }) => name === 'detach')) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+});
