@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import fc from 'fast-check';
 import type { Pod, RestartPolicy } from '../model/index.ts';
+import { mayBecome, podPhases } from '../model/phases.ts';
 import { exitedPod, samplePod } from '../model/samples.ts';
 import { applyRestart, restartStep, startsWithDaemon } from './restart-policy.ts';
 
@@ -150,5 +152,52 @@ describe('restart policies', () => {
     const unless = { restart: { name: 'unless-stopped', retriesMax: 0 } } as const;
     assert.equal(startsWithDaemon(exitedPod('p', exit, { ...unless, run })), false);
     assert.equal(startsWithDaemon(samplePod('p', { spec: { ...always, run } })), false);
+  });
+
+  test('any pod: steps come to an end, no serial is asked for twice, and a stop by the user is never undone', () => {
+    const phases = fc.constantFrom(...podPhases);
+    const serials = fc.record({ asked: fc.nat(4), done: fc.nat(4), memory: fc.option(fc.nat(5)) });
+    const policy = fc.record({
+      name: fc.constantFrom(
+        'no' as const,
+        'always' as const,
+        'unless-stopped' as const,
+        'on-failure' as const,
+      ),
+      retriesMax: fc.nat(2),
+    });
+    const wants = fc.record({
+      wanted: fc.constantFrom('created' as const, 'running' as const, 'paused' as const, 'stopped' as const),
+      stoppedByUser: fc.boolean(),
+    });
+    const property = fc.property(
+      phases,
+      serials,
+      policy,
+      wants,
+      fc.nat(3),
+      (phase, serial, restart, run, code) => {
+        const pod = exitedPod('p', { ...exit, code, serial: serial.done });
+        pod.status.phase = phase;
+        pod.spec.restart = restart;
+        pod.spec.run = { ...run, serial: Math.max(serial.asked, serial.done) };
+        if (serial.memory !== null) {
+          pod.status.restart = { serial: serial.memory, delayMs: 100, dueAt: exit.finishedAt };
+        }
+        const asked: number[] = [];
+        let steps = 0;
+        for (let step = restartStep(pod); step.step !== 'none'; step = restartStep(pod)) {
+          steps += 1;
+          assert.ok(steps <= 4, 'it never settles');
+          const from = pod.status.phase;
+          if (step.step === 'start') asked.push(step.serial);
+          const after = applyRestart(pod, step);
+          assert.ok(after && mayBecome(from, after.status.phase));
+        }
+        assert.ok(asked.length <= 1);
+        if (run.stoppedByUser || run.wanted !== 'running') assert.deepEqual(asked, []);
+      },
+    );
+    fc.assert(property, { numRuns: 2000 });
   });
 });

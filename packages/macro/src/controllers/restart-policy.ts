@@ -34,7 +34,11 @@ export function restartStep(pod: Pod, limits: RestartLimits = restartDefaults): 
     if (deleted || run.serial > serial) return none;
     const exitCode = lastRun(pod)?.exitCode ?? 0;
     if (!restart || !wantsRestart(pod, exitCode, pod.status.restartCount - 1)) return { step: 'settle' };
-    return { step: 'start', dueAtMs: Date.parse(restart.dueAt), serial: restart.serial };
+    return {
+      step: 'start',
+      dueAtMs: Date.parse(restart.dueAt),
+      serial: Math.max(restart.serial, serial + 1),
+    };
   }
   if (deleted) return none;
   // What the policy asked for leaves the phase at `restarting`; any other start is the user's.

@@ -3,6 +3,8 @@ import { parseKey, prefixOf } from '../model/keys.ts';
 import { type Store, storeLimits } from '../store/contract.ts';
 import { timeOfName } from './event-log.ts';
 
+const pageEvents = 200;
+
 export const retentionDefaults = {
   eventsMaxPerTenant: 5000,
   eventAgeMaxMs: 7 * 24 * 3600 * 1000,
@@ -30,7 +32,12 @@ export async function trimEvents(
 async function keysByTenant(store: Store): Promise<Map<string, string[]>> {
   const byTenant = new Map<string, string[]>();
   for (let after: string | undefined = ''; after !== undefined; ) {
-    const page = await store.list(prefixOf('Event'), { limit: 1000, ...(after === '' ? {} : { after }) });
+    const page = await store.list(prefixOf('Event'), {
+      limit: pageEvents,
+      ...(after === '' ? {} : { after }),
+    });
+    // An embedded store answers without a pause, and others want a turn.
+    await new Promise((resolve) => setImmediate(resolve));
     for (const { key } of page.entries) {
       const tenant = parseKey(key)?.tenant ?? '';
       const keys = byTenant.get(tenant) ?? [];

@@ -1,7 +1,7 @@
 import { KraudError } from '@kraud/base';
 import { Compile, type Validator } from 'typebox/compile';
 import { checkName } from './keys.ts';
-import { type Kind, type Kinds, schemas } from './kinds.ts';
+import { type Kind, type Kinds, kindNames, schemas } from './kinds.ts';
 
 const validators = new Map<Kind, Validator>();
 
@@ -12,6 +12,14 @@ function validatorOf(kind: Kind): Validator {
   const made: Validator = Compile(schemas[kind]);
   validators.set(kind, made);
   return made;
+}
+
+/** Compiles every schema ahead of need, a turn for each, so that the first write of a kind doesn't wait for it. */
+export async function compileSchemas(): Promise<void> {
+  for (const kind of kindNames) {
+    validatorOf(kind);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 /** Refuses a resource that isn't what its kind's schema says, with the path to what is wrong. */

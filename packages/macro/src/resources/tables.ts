@@ -1,5 +1,6 @@
 import type { Clock, Logger } from '@kraud/base';
 import { Cache } from '../cache/cache.ts';
+import { compileSchemas } from '../model/encoding.ts';
 import type { Kind, Kinds } from '../model/kinds.ts';
 import type { Store } from '../store/contract.ts';
 import { ResourceClient } from './client.ts';
@@ -49,7 +50,10 @@ export class Tables {
 
   /** Feeds all caches until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#caches.map((cache) => cache.run(signal)));
+    const running = this.#caches.map((cache) => cache.run(signal));
+    // Stopped before it was ready: then nothing needs to be ahead.
+    await this.ready().then(compileSchemas, () => {});
+    await Promise.all(running);
   }
 
   /** Resolves once every cache has its first list. */

@@ -26,7 +26,7 @@ export const embeddedDefaults = {
   /** Events that a lagging watcher gets at a time. */
   watchPageEvents: 256,
   /** Log records that one step of a compaction looks at, so that it doesn't hold others up. */
-  compactStepRecords: 2000,
+  compactStepRecords: 250,
 };
 
 export interface EmbeddedOptions {
@@ -199,7 +199,7 @@ export class EmbeddedStore implements Store {
       for (const job of ran) job.failed(error);
       return;
     }
-    this.#watches.publish(batch.commits);
+    this.#watches.publish(batch.commits, compactRevision(batch.view));
     for (const job of ran) job.done();
   }
 }

@@ -14,6 +14,7 @@ export class Watches {
   readonly #pageEvents: number;
   readonly #waiting = new Set<() => void>();
   #revision: number;
+  #compacted: number;
   #closed = false;
 
   constructor(
@@ -24,10 +25,12 @@ export class Watches {
     this.#recent = new Recent({ eventsMax: limits.recentEventsMax, charsMax: limits.recentCharsMax });
     this.#pageEvents = limits.pageEvents;
     this.#revision = presentRevision(reader);
+    this.#compacted = compactRevision(reader);
   }
 
-  /** Called with every durable commit, in order. */
-  publish(commits: readonly Commit[]): void {
+  /** Called with every durable commit, in order, and how far history is compacted. */
+  publish(commits: readonly Commit[], compacted: number): void {
+    this.#compacted = compacted;
     for (const commit of commits) {
       this.#recent.push(commit);
       this.#revision = commit.revision;
@@ -64,8 +67,7 @@ export class Watches {
   }
 
   #page(from: number): { events: WatchEvent[]; through: number } {
-    const compacted = compactRevision(this.#reader);
-    if (from <= compacted) throw new CompactedError(compacted);
+    if (from <= this.#compacted) throw new CompactedError(this.#compacted);
     return this.#recent.from(from) ?? eventsFrom(this.#reader, from, this.#pageEvents);
   }
 
