@@ -25,7 +25,7 @@ const sigkill = 9;
 
 type OwnerEvent =
   | { readonly on: 'pod' }
-  | { readonly on: 'done'; readonly then: () => void }
+  | { readonly on: 'done' }
   | { readonly on: 'stop-step'; readonly run: Run; readonly stop: 'overdue' | 'given-up' }
   | { readonly on: 'call'; readonly call: Call }
   | { readonly on: 'close'; readonly how: 'stop' | 'leave' };
@@ -155,7 +155,6 @@ export class PodOwner {
         break;
       case 'done':
         this.#busy = undefined;
-        event.then();
         break;
       case 'stop-step':
         if (event.run === this.#run && !(event.stop === 'overdue' && event.run.stop !== 'signalled')) {
@@ -255,16 +254,16 @@ export class PodOwner {
   /** Does one thing and tells the queue. A fault that it doesn't handle itself is tried again, ever more slowly. */
   #work(busy: NonNullable<Observed['busy']>, work: () => Promise<unknown>): void {
     this.#busy = busy;
-    const done = (then: () => void): void => this.#queue.push({ on: 'done', then });
+    const done = (): void => this.#queue.push({ on: 'done' });
     work().then(
       () => {
         this.#backoff.reset();
-        done(() => {});
+        done();
       },
       async (error: unknown) => {
         this.#logger.error({ doing: busy, error: messageOf(error) }, 'a step failed; it is tried again');
         await this.#parts.clock.sleep(this.#backoff.next());
-        done(() => {});
+        done();
       },
     );
   }

@@ -1,0 +1,401 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { type FakePrograms, HostWorld } from '@kraud/testkit';
+
+const programs: FakePrograms = {
+  echo: ({ args, write }) => {
+    write(`${args.slice(1).join(' ')}\n`);
+    return 0;
+  },
+  fail: () => 3,
+  sleep: ({ killed }) => killed,
+  stubborn: ({ onSignal, killed }) => {
+    onSignal(15, () => {});
+    return killed;
+  },
+  polite: ({ onSignal, write }) =>
+    new Promise((resolve) => {
+      write('ready\n');
+      onSignal(15, () => {
+        write('bye\n');
+        resolve(0);
+      });
+    }),
+  cat: async ({ stdin, write }) => {
+    for await (const chunk of stdin) write(chunk.toString());
+    return 0;
+  },
+};
+
+const exited = (pod: { status: { phase: string } } | undefined): boolean => pod?.status.phase === 'exited';
+const running = (pod: { status: { phase: string } } | undefined): boolean => pod?.status.phase === 'running';
+const podsLeft = (world: HostWorld): string[] => readdirSync(join(world.dataDir, 'pods'));
+
+test('a pod runs, its output is kept, its exit is told, and nothing of it runs any more', async () => {
+  await using world = new HostWorld({ programs });
+  await world.boot();
+  await world.create('a', ['echo', 'hi']);
+  await world.start('a');
+  const pod = await world.until('a', exited);
+  const [status] = pod?.status.containers ?? [];
+  assert.equal(status?.exitCode, 0);
+  assert.match(status?.finishedAt ?? '', /^\d{4}-.*\.\d{9}Z$/);
+  assert.match(status?.startedAt ?? '', /^\d{4}-.*\.\d{9}Z$/);
+  assert.equal(await world.output('a'), 'hi\n');
+  await world.remove('a');
+  await world.until('a', (gone) => gone === undefined);
+  assert.deepEqual(world.cradle.running, []);
+  assert.equal(world.network.held.size, 0);
+  assert.deepEqual(podsLeft(world), []);
+});
+
+test('a running pod shows its address, its VM and a ledger', async () => {
+  await using world = new HostWorld({ programs });
+  await world.boot();
+  await world.create('a', ['sleep']);
+  await world.start('a');
+  const pod = await world.until('a', running);
+  assert.equal(pod?.status.network?.ipv4, '172.17.0.2');
+  assert.equal(pod?.status.vm?.accelerator, 'tcg');
+  assert.deepEqual(
+    pod?.status.ledger?.map(({ phase }) => phase),
+    ['api', 'place', 'slot', 'network', 'disks', 'guest', 'exec'],
+  );
+  for (const { startMs, endMs } of pod?.status.ledger ?? []) assert.ok(endMs >= startMs);
+});
+
+test('the guest is told all at once: pod, container, logs and start', async () => {
+  await using world = new HostWorld({ programs });
+  await world.boot();
+  await world.create('a', ['sleep']);
+  await world.start('a');
+  const pod = await world.until('a', running);
+  const { calls } = world.cradle.machine(pod?.meta.uid ?? '');
+  assert.deepEqual(calls, ['setPod', 'put main', 'logs main 0', 'start main']);
+});
+
+test('a program that is not there leaves the pod created, with 127 and the words that the CLI looks for', async () => {
+  await using world = new HostWorld({ programs });
+  await world.boot();
+  await world.create('a', ['nope']);
+  const serial = await world.start('a');
+  const pod = await world.until('a', (now) => now?.status.serial === serial);
+  assert.equal(pod?.status.phase, 'created');
+  assert.equal(pod?.status.containers[0]?.exitCode, 127);
+  assert.match(pod?.status.containers[0]?.error ?? '', /exec: "nope": executable file not found in \$PATH/);
+  assert.deepEqual(world.cradle.running, []);
+  assert.equal(world.network.held.size, 0);
+});
+
+test('a start that fails outside the guest leaves nothing behind, and can be tried again', async () => {
+  await using world = new HostWorld({ programs });
+  await world.boot();
+  world.cradle.claimFailure = new Error('no memory');
+  await world.create('a', ['sleep']);
+  const serial = await world.start('a');
+  const pod = await world.until('a', (now) => now?.status.serial === serial);
+  assert.equal(pod?.status.containers[0]?.exitCode, 128);
+  assert.match(pod?.status.containers[0]?.error ?? '', /no memory/);
+  assert.equal(world.network.held.size, 0);
+  world.cradle.claimFailure = undefined;
+  await world.start('a');
+  await world.until('a', running);
+});
+
+test('a taken port is a failed start', async () => {
+  await using world = new HostWorld({ programs });
+  await world.boot();
+  const ports = [{ protocol: 'tcp' as const, podPort: 80, hostIp: '', hostPort: 8080 }];
+  await world.create('a', ['sleep'], { spec: { ports } });
+  await world.create('b', ['sleep'], { spec: { ports } });
+  await world.start('a');
+  await world.until('a', running);
+  const serial = await world.start('b');
+  const pod = await world.until('b', (now) => now?.status.serial === serial);
+  assert.match(pod?.status.containers[0]?.error ?? '', /8080/);
+  assert.equal(world.cradle.running.length, 1);
+});
+
+test('stop lets the program end itself', async () => {
+  await using world = new HostWorld({ programs });
+  await world.boot();
+  await world.create('a', ['polite']);
+  await world.start('a');
+  await world.until('a', running);
+  await world.want('a', 'stopped');
+  const pod = await world.until('a', exited);
+  assert.equal(pod?.status.containers[0]?.exitCode, 0);
+  assert.equal(await world.output('a'), 'ready\nbye\n');
+});
+
+test('a program that ignores the signal is killed when its time is over', async () => {
+  await using world = new HostWorld({ programs });
+  await world.boot();
+  await world.create('a', ['stubborn']);
+  await world.start('a');
+  const { meta } = (await world.until('a', running)) ?? {};
+  const machine = world.cradle.machine(meta?.uid ?? '');
+  await world.want('a', 'stopped', 0, { timeoutMs: 1 });
+  const pod = await world.until('a', exited);
+  assert.equal(pod?.status.containers[0]?.exitCode, 137);
+  assert.deepEqual(machine.containers.get('main')?.signals, [15, 9]);
+});
+
+test('a guest that does not answer the kill loses its VM', async () => {
+  await using world = new HostWorld({ programs, limits: { killGraceMs: 10 } });
+  await world.boot();
+  await world.create('a', ['stubborn']);
+  await world.start('a');
+  const { meta } = (await world.until('a', running)) ?? {};
+  const uid = meta?.uid ?? '';
+  world.cradle.machine(uid).containers.get('main')?.signal(19);
+  await world.until('a', exited);
+});
+
+test('pause and resume', async () => {
+  await using world = new HostWorld({ programs });
+  await world.boot();
+  await world.create('a', ['sleep']);
+  await world.start('a');
+  await world.until('a', running);
+  await world.want('a', 'paused');
+  await world.until('a', (pod) => pod?.status.phase === 'paused');
+  await world.want('a', 'running');
+  await world.until('a', running);
+  await world.want('a', 'paused');
+  await world.until('a', (pod) => pod?.status.phase === 'paused');
+  await world.want('a', 'stopped');
+  const pod = await world.until('a', exited);
+  assert.equal(pod?.status.containers[0]?.exitCode, 143);
+});
+
+test('a VMM that is killed is an exit with a reason', async () => {
+  await using world = new HostWorld({ programs });
+  await world.boot();
+  const { meta } = await world.create('a', ['sleep']);
+  await world.start('a');
+  await world.until('a', running);
+  world.cradle.crash(meta.uid);
+  const pod = await world.until('a', exited);
+  assert.equal(pod?.status.containers[0]?.exitCode, 137);
+  assert.match(pod?.status.message ?? '', /the VMM was killed/);
+  await world.start('a');
+  await world.until('a', running);
+});
+
+test('removal of what runs ends it and leaves nothing', async () => {
+  await using world = new HostWorld({ programs });
+  await world.boot();
+  await world.create('a', ['sleep']);
+  await world.start('a');
+  await world.until('a', running);
+  await world.remove('a');
+  await world.until('a', (pod) => pod === undefined);
+  assert.deepEqual(world.cradle.running, []);
+  assert.deepEqual(podsLeft(world), []);
+});
+
+test('a stop during a start, a removal during a start, and two starts at once', async () => {
+  await using world = new HostWorld({ programs });
+  await world.boot();
+  const gate = Promise.withResolvers<void>();
+  world.cradle.claimGate = gate.promise;
+  for (const name of ['stop', 'remove', 'twice']) {
+    await world.create(name, ['sleep']);
+    await world.start(name);
+  }
+  await world.want('stop', 'stopped');
+  await world.remove('remove');
+  await world.start('twice');
+  gate.resolve();
+  const stopped = await world.until('stop', exited);
+  assert.equal(stopped?.status.serial, 1);
+  await world.until('remove', (pod) => pod === undefined);
+  const twice = await world.until('twice', (pod) => pod?.status.serial === 2);
+  assert.equal(twice?.status.phase, 'running');
+  assert.equal(world.cradle.machines.filter(({ id }) => id === twice?.meta.uid).length, 1);
+  assert.deepEqual(world.cradle.running, [twice?.meta.uid]);
+});
+
+test('a start during a stop runs it again afterwards', async () => {
+  await using world = new HostWorld({ programs });
+  await world.boot();
+  const { meta } = await world.create('a', ['polite']);
+  await world.start('a');
+  await world.until('a', running);
+  const container = world.cradle.machine(meta.uid).container('main');
+  await world.want('a', 'stopped');
+  await world.start('a');
+  await world.until('a', (pod) => running(pod) && pod?.status.serial === 2);
+  assert.ok(container.signals.length <= 1);
+});
+
+test('attach before the start sees everything, and stdin written before it arrives', async () => {
+  await using world = new HostWorld({ programs });
+  const agent = await world.boot();
+  const { meta } = await world.create('a', ['cat'], { container: { stdin: true } });
+  const query = { stdout: true, stderr: true, from: 'end', follow: 'run', chunks: true } as const;
+  const entries = agent.output(meta.uid, 'main', query, new AbortController().signal);
+  const stdin = await agent.stdin(meta.uid, 'main');
+  stdin.end('hello');
+  await world.start('a');
+  let text = '';
+  for await (const { data } of entries) text += data.toString();
+  assert.equal(text, 'hello');
+  await world.until('a', exited);
+});
+
+test('file calls on a pod that does not run get a VM for their time', async () => {
+  await using world = new HostWorld({ programs });
+  const agent = await world.boot();
+  const { meta } = await world.create('a', ['sleep']);
+  const [changes, { tar }] = await Promise.all([
+    agent.changes(meta.uid, 'main'),
+    agent.archiveGet(meta.uid, 'main', '/x', new AbortController().signal),
+  ]);
+  assert.deepEqual(changes, [{ path: '/made', kind: 'added' }]);
+  assert.equal(world.cradle.machines.length, 1);
+  for await (const _ of tar);
+  await world.start('a');
+  await world.until('a', running);
+  assert.equal(world.cradle.machines.length, 2);
+  assert.deepEqual(await agent.changes(meta.uid, 'main'), changes);
+  assert.equal(world.cradle.machines.length, 2);
+  await agent.commit(meta.uid, 'main', { pause: true, author: '', message: '', changes: [] });
+  assert.deepEqual(world.images.committed, ['upper']);
+  assert.equal(world.cradle.machine(meta.uid).container('main').state, 'running');
+});
+
+test('a pod is started again though its image is gone', async () => {
+  await using world = new HostWorld({ programs });
+  await world.boot();
+  await world.create('a', ['echo', 'one']);
+  await world.start('a');
+  await world.until('a', exited);
+  world.images.rootfsFailure = new Error('no such image');
+  await world.start('a');
+  await world.until('a', (pod) => exited(pod) && pod?.status.serial === 2);
+  assert.equal(await world.output('a'), 'one\none\n');
+});
+
+test('SIGTERM leaves what runs, and the next daemon takes it up', async () => {
+  await using world = new HostWorld({ programs });
+  const agent = await world.boot();
+  const { meta } = await world.create('a', ['polite']);
+  await world.start('a');
+  await world.until('a', running);
+  await agent.stop({ keepVms: true });
+  assert.deepEqual(world.cradle.running, [meta.uid]);
+  await world.boot();
+  await world.want('a', 'stopped');
+  const pod = await world.until('a', exited);
+  assert.equal(pod?.status.containers[0]?.exitCode, 0);
+  assert.equal(await world.output('a'), 'ready\nbye\n');
+  assert.equal(world.cradle.machines.length, 1);
+});
+
+test('a full stop ends what runs and tells its exit', async () => {
+  await using world = new HostWorld({ programs });
+  const agent = await world.boot();
+  await world.create('a', ['polite']);
+  await world.start('a');
+  await world.until('a', running);
+  await agent.stop({ keepVms: false });
+  assert.equal(world.pod('a')?.status.phase, 'exited');
+  assert.deepEqual(world.cradle.running, []);
+});
+
+test('what ended while no daemon was there is told with its own time and code', async () => {
+  await using world = new HostWorld({ programs });
+  const agent = await world.boot();
+  const { meta } = await world.create('a', ['polite']);
+  await world.start('a');
+  await world.until('a', running);
+  await agent.stop({ keepVms: true });
+  const container = world.cradle.machine(meta.uid).container('main');
+  container.signal(9);
+  await container.next(1000);
+  await world.boot();
+  const pod = await world.until('a', exited);
+  assert.equal(pod?.status.containers[0]?.exitCode, 137);
+  assert.equal(await world.output('a'), 'ready\n');
+});
+
+test('after a restart of the host, what ran is told to be lost; VMs and folders without a pod go', async () => {
+  await using world = new HostWorld({ programs });
+  const agent = await world.boot();
+  const { meta } = await world.create('a', ['sleep']);
+  await world.create('b', ['sleep']);
+  for (const name of ['a', 'b']) {
+    await world.start(name);
+    await world.until(name, running);
+  }
+  await agent.stop({ keepVms: true });
+  world.cradle.crash(meta.uid);
+  await world.tables.pods.mutate({ tenant: 'default', namespace: 'default', name: 'b' }, (pod) => ({
+    ...pod,
+    meta: { ...pod.meta, finalizers: [], deletedAt: new Date().toISOString() },
+  }));
+  await world.boot();
+  const pod = await world.until('a', exited);
+  assert.equal(pod?.status.containers[0]?.exitCode, 255);
+  assert.deepEqual(world.cradle.running, []);
+  assert.deepEqual(podsLeft(world), [meta.uid]);
+  assert.equal(existsSync(join(world.dataDir, 'pods', meta.uid)), true);
+});
+
+test('a guest that hangs is given up at adoption', async () => {
+  await using world = new HostWorld({ programs, limits: { adoptTimeoutMs: 20 } });
+  const agent = await world.boot();
+  const { meta } = await world.create('a', ['sleep']);
+  await world.start('a');
+  await world.until('a', running);
+  await agent.stop({ keepVms: true });
+  world.cradle.machine(meta.uid).hung = true;
+  await world.boot();
+  const pod = await world.until('a', exited);
+  assert.equal(pod?.status.containers[0]?.exitCode, 255);
+});
+
+test('health is asked for, and told', async () => {
+  await using world = new HostWorld({ programs });
+  await world.boot();
+  const times = { intervalMs: 2, timeoutMs: 1000, startPeriodMs: 0, startIntervalMs: 1, retries: 2 };
+  const health = (code: number) => ({ test: ['CMD', 'probe', `${code}`], ...times });
+  await world.create('good', ['sleep'], { container: { health: health(0) } });
+  await world.create('bad', ['sleep'], { container: { health: health(1) } });
+  const statusOf = (name: string) => world.pod(name)?.status.containers[0]?.health?.status;
+  await world.start('good');
+  await world.start('bad');
+  await world.until('good', () => statusOf('good') === 'healthy');
+  await world.until('bad', () => statusOf('bad') === 'unhealthy');
+});
+
+test('two pods cannot write one volume, and the first gives it back', async () => {
+  await using world = new HostWorld({ programs });
+  await world.boot();
+  await world.volumes.create({ tenant: 'default', name: 'data' });
+  const mounts = [
+    {
+      type: 'volume' as const,
+      volume: 'data',
+      target: '/d',
+      readOnly: false,
+      copyUp: true,
+      anonymous: false,
+    },
+  ];
+  await world.create('a', ['sleep'], { container: { mounts } });
+  await world.create('b', ['sleep'], { container: { mounts } });
+  await world.start('a');
+  await world.until('a', running);
+  await world.start('b');
+  const refused = await world.until('b', (pod) => pod?.status.serial === 1);
+  assert.match(refused?.status.containers[0]?.error ?? '', /in use/);
+  await world.want('a', 'stopped');
+  await world.until('a', exited);
+  await world.start('b');
+  await world.until('b', running);
+});

@@ -1,0 +1,111 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { KraudError } from '@kraud/base';
+import type { VmExit, VmSpec } from '@kraud/cradle';
+import type { HostCradle, HostVm } from '@kraud/host';
+import { FakeMachine, type FakePrograms } from './fake-machine.ts';
+import { live } from './live.ts';
+
+interface Slot {
+  readonly machine: FakeMachine;
+  readonly spec: VmSpec;
+  readonly exited: Promise<VmExit>;
+  readonly end: (exit: VmExit) => void;
+}
+
+/** All VMs of a make-believe host. They outlive the daemons that made them. */
+export class FakeCradle implements HostCradle {
+  readonly [live] = true;
+  readonly #programs: FakePrograms;
+  readonly #slots = new Map<string, Slot>();
+  /** Every machine that there ever was, oldest first. */
+  readonly machines: FakeMachine[] = [];
+  /** What the next claims wait for. */
+  claimGate: Promise<void> = Promise.resolve();
+  claimFailure: unknown;
+
+  constructor(programs: FakePrograms) {
+    this.#programs = programs;
+  }
+
+  get running(): readonly string[] {
+    return [...this.#slots.keys()];
+  }
+
+  machine(id: string): FakeMachine {
+    const slot = this.#slots.get(id);
+    if (!slot) throw new KraudError('not-found', `no VM ${id}`);
+    return slot.machine;
+  }
+
+  /** The VMM is killed from outside. */
+  crash(id: string, reason: VmExit['reason'] = 'killed'): void {
+    this.#end(id, { reason, detail: 'by the test' });
+  }
+
+  async start(): Promise<HostVm[]> {
+    return [...this.#slots.values()].map((slot) => this.#handle(slot));
+  }
+
+  async claim(spec: VmSpec, signal?: AbortSignal): Promise<HostVm> {
+    if (this.#slots.has(spec.id)) throw new KraudError('conflict', `there is a VM ${spec.id} already`);
+    await this.claimGate;
+    signal?.throwIfAborted();
+    if (this.claimFailure !== undefined) throw this.claimFailure;
+    if (this.#slots.has(spec.id)) throw new KraudError('conflict', `there is a VM ${spec.id} already`);
+    const machine = new FakeMachine(spec.id, this.#programs);
+    const { promise, resolve } = Promise.withResolvers<VmExit>();
+    const slot: Slot = { machine, spec, exited: promise, end: resolve };
+    this.machines.push(machine);
+    this.#slots.set(spec.id, slot);
+    return this.#handle(slot);
+  }
+
+  accelerator() {
+    return { kind: 'tcg' as const, reason: 'it is a fake' };
+  }
+
+  status() {
+    const { length } = this.running;
+    return { warm: [], warmMax: 0, running: length, templates: [], vmm: 'fake', guestKernel: 'fake' };
+  }
+
+  async close({ keepRunning }: { readonly keepRunning: boolean }): Promise<void> {
+    if (!keepRunning) for (const id of this.running) this.crash(id, 'stopped');
+  }
+
+  async createDisk(path: string): Promise<void> {
+    if (existsSync(path)) throw new KraudError('exists', `${path} exists`);
+    writeFileSync(path, '');
+  }
+
+  #end(id: string, exit: VmExit, expected?: Slot): void {
+    const slot = this.#slots.get(id);
+    if (!slot || (expected && slot !== expected)) return;
+    this.#slots.delete(id);
+    slot.machine.end();
+    slot.end(exit);
+  }
+
+  #handle(slot: Slot): HostVm {
+    const { machine, spec, exited } = slot;
+    const end = async (): Promise<void> => {
+      await Promise.resolve();
+      this.#end(spec.id, { reason: 'stopped', detail: '' }, slot);
+    };
+    const vm = {
+      [live]: true,
+      id: spec.id,
+      spec,
+      pid: 4242,
+      guest: machine.connect(),
+      tap: spec.network ? { netnsPid: 1, name: 'tap0', mac: '02:00:00:00:00:01' } : undefined,
+      accelerator: this.accelerator(),
+      phases: { slotMs: 1, disksMs: 1, guestMs: 1 },
+      warm: false,
+      exited,
+      stop: end,
+      kill: end,
+    };
+    return vm;
+  }
+}

@@ -1,0 +1,44 @@
+import { KraudError } from '@kraud/base';
+import type { Guest } from '@kraud/host';
+import type { FakeContainer, FakeProgram } from './fake-container.ts';
+import { FakeGuest } from './fake-guest.ts';
+
+export type FakePrograms = Readonly<Record<string, FakeProgram>>;
+
+/**
+ * The inside of a VM without a VM: containers whose programs are functions, chosen by their first argument. It lives on
+ * when the daemon that made it is gone, and keeps the output that nobody has acknowledged.
+ */
+export class FakeMachine {
+  readonly id: string;
+  readonly containers = new Map<string, FakeContainer>();
+  readonly programs: FakePrograms;
+  pod: unknown;
+  /** Calls in the order in which they came. */
+  readonly calls: string[] = [];
+  /** The VMM is gone: every call fails. */
+  dead = false;
+  /** The guest hangs: no call comes back. */
+  hung = false;
+
+  constructor(id: string, programs: FakePrograms) {
+    this.id = id;
+    this.programs = programs;
+  }
+
+  /** A new connection, as each daemon has its own. */
+  connect(): Guest {
+    return new FakeGuest(this);
+  }
+
+  container(name: string): FakeContainer {
+    const container = this.containers.get(name);
+    if (!container) throw new KraudError('not-found', `no such container in the guest: ${name}`);
+    return container;
+  }
+
+  end(): void {
+    this.dead = true;
+    for (const container of this.containers.values()) container.abandon();
+  }
+}
