@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { KraudError } from '@kraud/base';
+import { KraudError, must } from '@kraud/base';
 import type { ByteStream, Digest } from '../contract.ts';
 import { finish } from '../digest.ts';
 import type { ImageLimits } from '../limits.ts';
@@ -51,16 +51,17 @@ const aufsPrefix = '.wh..wh.';
  */
 export async function indexLayer(
   tar: ByteStream,
-  options: { limits: ImageLimits; packedBytes: number },
+  options: { limits: ImageLimits; packedBytes: number; diffId?: Digest | undefined },
 ): Promise<LayerIndex> {
-  const { limits, packedBytes } = options;
-  const hash = createHash('sha256');
+  const { limits, packedBytes, diffId } = options;
+  // A blob that isn't packed has been hashed already.
+  const hash = diffId === undefined ? createHash('sha256') : undefined;
   let tarBytes = 0;
   async function* counted(): AsyncGenerator<Uint8Array> {
     for await (const chunk of tar) {
       tarBytes += chunk.length;
       checkBomb(tarBytes, packedBytes, limits);
-      hash.update(chunk);
+      hash?.update(chunk);
       yield chunk;
     }
   }
@@ -85,7 +86,7 @@ export async function indexLayer(
   } finally {
     await reader.close();
   }
-  return { diffId: finish(hash), tarBytes, contentBytes, entries };
+  return { diffId: diffId ?? finish(must(hash, 'one of the two')), tarBytes, contentBytes, entries };
 }
 
 function checkBomb(tarBytes: number, packedBytes: number, limits: ImageLimits): void {

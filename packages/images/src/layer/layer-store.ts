@@ -7,7 +7,7 @@ import { hexOf, shortOf } from '../digest.ts';
 import type { ImageLimits } from '../limits.ts';
 import type { BlobStore } from '../store/blobs.ts';
 import type { AtomicFiles } from '../store/files.ts';
-import { unpack } from '../store/unpack.ts';
+import { compressionOf, unpack } from '../store/unpack.ts';
 import { decodeIndex, encodeIndex } from './index-codec.ts';
 import { indexLayer, type LayerIndex } from './layer-index.ts';
 
@@ -50,7 +50,9 @@ export class LayerStore {
       let index: LayerIndex;
       try {
         const raw = watched(this.#blobs.read(blob), onBytes);
-        index = await indexLayer(unpack(raw), { limits: this.#limits, packedBytes });
+        const isPlain = compressionOf(await this.#blobs.head(blob)) === 'none';
+        const known = isPlain ? { diffId: blob } : {};
+        index = await indexLayer(unpack(raw), { limits: this.#limits, packedBytes, ...known });
       } catch (error) {
         throw error instanceof KraudError ? withContext(error, `layer ${shortOf(blob)}`) : error;
       }

@@ -166,22 +166,14 @@ class Loading {
       layers.push({
         digest: blob.digest,
         diffId: index.diffId,
-        mediaType: manifest?.layers[i]?.mediaType ?? ociLayerType(await this.#compression(blob)),
+        mediaType:
+          manifest?.layers[i]?.mediaType ??
+          ociLayerType(compressionOf(await this.#parts.blobs.head(blob.digest))),
         blobBytes: blob.sizeBytes,
         contentBytes: index.contentBytes,
       });
     }
     return layers;
-  }
-
-  async #compression(blob: Blob): Promise<ReturnType<typeof compressionOf>> {
-    if (blob.sizeBytes === 0) return 'none';
-    for await (const head of this.#parts.blobs.read(blob.digest, {
-      start: 0,
-      end: Math.min(6, blob.sizeBytes),
-    }))
-      return compressionOf(head);
-    return 'none';
   }
 
   async #indexEntries(): Promise<readonly IndexEntry[] | undefined> {

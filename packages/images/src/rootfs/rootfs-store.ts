@@ -112,6 +112,8 @@ export class RootfsStore {
         await writer.abort();
         throw error;
       }
+      if ((await file.stat()).size > imageDiskBytes)
+        throw new KraudError('exhausted', `the image needs more than ${imageDiskBytes} bytes`);
       await file.truncate(imageDiskBytes);
       await chmod(path, 0o444);
       await this.#files.place(file, path, this.#path(key));

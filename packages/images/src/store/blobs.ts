@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, readdirSync, statSync, unlinkSync } from 'node:fs';
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno, KraudError } from '@kraud/base';
 import type { ByteStream, Digest } from '../contract.ts';
@@ -103,6 +103,17 @@ export class BlobStore {
   read(digest: Digest, range?: { start: number; end: number }): ByteStream {
     const part = range && { start: range.start, end: range.end - 1 };
     return createReadStream(this.path(digest), { highWaterMark: readChunkBytes, ...part });
+  }
+
+  /** The first bytes, enough to tell how it is packed. */
+  async head(digest: Digest): Promise<Uint8Array> {
+    const file = await open(this.path(digest), 'r');
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(8), 0, 8, 0);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
   }
 
   /** A document, checked against its digest again: disks rot, and its text decides what runs. */
