@@ -27,7 +27,7 @@ import { TemplateStore } from './template/store.ts';
 import { connectAgent } from './vm/guest.ts';
 import { PodVm } from './vm/pod-vm.ts';
 import { writeRecord } from './vm/record.ts';
-import { checkSpec, filesOf } from './vm/spec.ts';
+import { checkSpec, dataPathsOf, filesOf } from './vm/spec.ts';
 import { tapOf } from './vm/tap.ts';
 import { type Machine, Yard } from './vm/yard.ts';
 import { chooseAccelerator } from './vmm/accelerator.ts';
@@ -78,7 +78,7 @@ class QemuCradle implements Cradle {
   readonly #options: CradleOptions;
   readonly #diskMaker: DiskMaker;
   readonly #vms = new Map<string, PodVm>();
-  readonly #claiming = new Set<string>();
+  readonly #claiming = new Map<string, VmSpec>();
   #parts: Parts | undefined;
   #closed = false;
 
@@ -172,7 +172,8 @@ class QemuCradle implements Cradle {
     if (this.#vms.has(spec.id) || this.#claiming.has(spec.id)) {
       throw new KraudError('conflict', `pod ${spec.id} has a VM already`);
     }
-    this.#claiming.add(spec.id);
+    this.#checkDisksFree(spec);
+    this.#claiming.set(spec.id, spec);
     try {
       return await pool.quietly(() => this.#claim(spec, signal));
     } finally {
@@ -212,6 +213,16 @@ class QemuCradle implements Cradle {
 
   get #vmmPath(): string {
     return this.#options.vmmPath ?? '/usr/bin/qemu-system-x86_64';
+  }
+
+  /** A file system that two kernels write is lost: a data disk is one VM's at a time. */
+  #checkDisksFree(spec: VmSpec): void {
+    const wanted = new Set(dataPathsOf(spec));
+    const others = [...this.#claiming.values(), ...[...this.#vms.values()].map((vm) => vm.spec)];
+    for (const other of others) {
+      const shared = dataPathsOf(other).find((path) => wanted.has(path));
+      if (shared !== undefined) throw new KraudError('conflict', `${shared} is in use by pod ${other.id}`);
+    }
   }
 
   #started(): Parts {
@@ -290,9 +301,9 @@ class QemuCradle implements Cradle {
       logger,
       connectTimeoutMs: limits.bootTimeoutMs,
       stopTimeoutMs: limits.stopTimeoutMs,
+      onGone: () => this.#vms.delete(spec.id),
     });
     this.#vms.set(spec.id, vm);
-    void vm.exited.then(() => this.#vms.delete(spec.id));
     return vm;
   }
 

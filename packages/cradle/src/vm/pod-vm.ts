@@ -26,6 +26,8 @@ export interface PodVmOptions {
   readonly logger: Logger;
   readonly connectTimeoutMs: number;
   readonly stopTimeoutMs: number;
+  /** Called once, when everything is released. */
+  readonly onGone: () => void;
 }
 
 /**
@@ -180,5 +182,6 @@ export class PodVm implements Vm {
     this.#guest.close();
     await this.#options.yard.release(this.#options.machine);
     this.#state = 'gone';
+    this.#options.onGone();
   }
 }

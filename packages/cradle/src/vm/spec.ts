@@ -30,8 +30,8 @@ export function checkSpec(spec: VmSpec): void {
   const paths = [...filesOf(spec), ...spec.hostPaths.map(({ source }) => ({ path: source }))];
   for (const { path } of paths)
     if (!isAbsolute(path) || path.includes('\0')) refuse(`'${path}' is no absolute path`);
-  const data = filesOf(spec).filter(({ node }) => !(diskSlots.images as readonly string[]).includes(node));
-  if (new Set(data.map(({ path }) => path)).size !== data.length) refuse('a disk is named twice');
+  const data = dataPathsOf(spec);
+  if (new Set(data).size !== data.length) refuse('a disk is named twice');
 }
 
 /** The disk files of a pod by slot. */
@@ -46,4 +46,9 @@ export function filesOf(spec: VmSpec): DiskFile[] {
       spec.volumes.map(({ path }) => path),
     ),
   ];
+}
+
+/** The disks that the VM writes. */
+export function dataPathsOf(spec: VmSpec): string[] {
+  return [spec.writable.path, ...spec.volumes.map(({ path }) => path)];
 }
