@@ -11,6 +11,7 @@ import type {
   Network,
   Pod,
   PodDraft,
+  Progress,
 } from '@kraud/cloud';
 import { buildNetwork, buildPod, buildView, createdAt } from './builders.ts';
 import { FakeProcess } from './fake-process.ts';
@@ -34,8 +35,15 @@ export class FakeCloud {
     buildNetwork('default', 'vpc', 'e1'.repeat(32)),
     buildNetwork('none', 'none', 'e2'.repeat(32)),
   ];
+  loading: (progress: Progress) => Promise<void> = async (progress) =>
+    progress({ stream: 'Loaded image: app:latest\n' });
   archive: Buffer = Buffer.alloc(0);
   readonly #waiters: (() => void)[] = [];
+
+  /** What the latest noted use case was asked for. */
+  lastCall(): unknown[] {
+    return must(this.calls.at(-1), 'a use case was called').args;
+  }
 
   find(ref: string): Pod {
     const pod = [...this.pods.values()].find((p) => p.meta.name === ref || p.meta.uid.startsWith(ref));
@@ -224,7 +232,11 @@ export class FakeCloud {
         list: async () => this.images,
         load: async (_c, tar, { progress }) => {
           this.archive = await buffer(tar);
-          progress({ stream: 'Loaded image: app:latest\n' });
+          await this.loading(progress);
+        },
+        pull: async (_c, reference, options) => {
+          note('pull', reference, options);
+          options.progress({ status: 'Done' });
         },
         tag: async (_c, ref, reference) => note('tag', ref, reference),
         remove: async (_c, ref) => [{ untagged: ref }, { deleted: ref }],

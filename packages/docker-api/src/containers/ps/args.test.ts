@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ProcessInfo } from '@kraud/cloud';
+import { columnsOf } from './args.ts';
+import { renderProcesses } from './render.ts';
+
+for (const [args, titles] of [
+  ['-ef', 'UID PID PPID C STIME TTY TIME CMD'],
+  ['aux', 'USER PID %CPU VSZ RSS TTY STAT START TIME COMMAND'],
+  ['-o pid,comm', 'PID COMMAND'],
+  ['-eo pid,ppid=PARENT', 'PID PARENT'],
+  ['-o pid -o args', 'PID COMMAND'],
+  ['-A', 'PID TTY TIME CMD'],
+  ['x', 'PID TTY STAT TIME COMMAND'],
+] as const) {
+  test(args, () => {
+    assert.equal(
+      columnsOf(args)
+        .map((column) => column.title)
+        .join(' '),
+      titles,
+    );
+  });
+}
+
+for (const args of ['--forest', '-o nonsense', '-C bash', '-p 1', 'a;b']) {
+  test(`${args} is refused by name`, () => assert.throws(() => columnsOf(args), { code: 'unsupported' }));
+}
+
+test('a process', () => {
+  const init: ProcessInfo = {
+    pid: 1,
+    ppid: 0,
+    uid: 0,
+    user: 'root',
+    state: 'S',
+    startNs: 1_700_000_000_000_000_000n,
+    cpuNs: 65_000_000_000,
+    tty: '',
+    vszBytes: 4096,
+    rssBytes: 2048,
+    args: '/bin/sh -c x',
+  };
+  const { Processes } = renderProcesses(columnsOf('-ef'), [init], 1_700_000_130_000);
+  assert.deepEqual(Processes, [['root', '1', '0', '50', '22:13', '?', '00:01:05', '/bin/sh -c x']]);
+});

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { KraudError } from '@kraud/base';
+import { buildView, imageId } from '../testing/builders.ts';
+import { TestServer } from '../testing/server.ts';
+
+test('names may hold slashes', async () => {
+  await using server = await TestServer.open();
+  server.fake.images = [buildView(['reg.example:5000/a/b/json:1'])];
+  const reply = await server.ask('GET', '/v1.51/images/reg.example:5000/a/b/json:1/json');
+  assert.deepEqual(reply.json.RepoTags, ['reg.example:5000/a/b/json:1']);
+  assert.equal(reply.json.VirtualSize, undefined);
+  assert.equal(
+    (await server.ask('GET', '/v1.40/images/reg.example:5000/a/b/json:1/json')).json.VirtualSize,
+    1_000_000,
+  );
+  assert.equal((await server.ask('POST', '/images/a/b/tag?repo=c&tag=2')).status, 201);
+  assert.deepEqual(server.fake.lastCall(), ['a/b', 'c:2']);
+  assert.equal((await server.ask('DELETE', '/images/a/b')).json[0].Untagged, 'a/b');
+});
+
+test('the list, its filters and history', async () => {
+  await using server = await TestServer.open();
+  server.fake.images = [
+    buildView(['docker.io/library/app:1']),
+    buildView([], { id: `sha256:${'b2'.repeat(32)}` }),
+  ];
+  const list = async (filters: object): Promise<string[]> => {
+    const { json } = await server.ask(
+      'GET',
+      `/images/json?filters=${encodeURIComponent(JSON.stringify(filters))}`,
+    );
+    return json.map((row: { Id: string }) => row.Id.slice(7, 9));
+  };
+  assert.deepEqual(await list({}), ['a1', 'b2']);
+  assert.deepEqual(await list({ dangling: ['true'] }), ['b2']);
+  assert.deepEqual(await list({ reference: ['app'] }), ['a1']);
+  assert.deepEqual(await list({ label: ['none'] }), []);
+  const { json } = await server.ask('GET', '/images/app/history');
+  assert.deepEqual([json[0].Id, json[0].Tags], [imageId, ['app:1']]);
+});
+
+test('load: progress as it comes, a fault after the first byte in the stream, before it with its status', async () => {
+  await using server = await TestServer.open();
+  const load = (): ReturnType<TestServer['ask']> =>
+    server.ask('POST', '/images/load', Buffer.from('not a tar'), { 'Content-Type': 'application/x-tar' });
+  const good = await load();
+  assert.deepEqual(good.json, { stream: 'Loaded image: app:latest\n' });
+  for (const said of [true, false]) {
+    server.fake.loading = async (progress) => {
+      if (said) progress({ status: 'Loading layer' });
+      throw new KraudError('corrupt', 'truncated layer');
+    };
+    const bad = await load();
+    assert.equal(bad.status, said ? 200 : 400);
+    assert.ok(
+      bad.text.includes(
+        said ? '"errorDetail":{"message":"truncated layer"}' : '{"message":"truncated layer"}',
+      ),
+    );
+  }
+});
+
+test('credentials are read from base64url and refused if they are none', async () => {
+  await using server = await TestServer.open();
+  const pull = (auth: string): ReturnType<TestServer['ask']> =>
+    server.ask('POST', '/images/create?fromImage=app&tag=1', undefined, { 'X-Registry-Auth': auth });
+  const auth = Buffer.from('{"username":"ü","password":"p"}').toString('base64url');
+  assert.equal((await pull(auth)).status, 200);
+  const [reference, options] = server.fake.lastCall() as [string, { auth: object }];
+  assert.deepEqual([reference, options.auth], ['app:1', { username: 'ü', password: 'p' }]);
+  assert.equal((await pull('%%%')).status, 400);
+});
