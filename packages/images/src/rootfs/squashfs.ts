@@ -83,8 +83,9 @@ class SquashfsWriter implements RootfsWriter {
     const { input, ended } = must(this.#program, 'start comes first');
     if (bytes.length === 0 || input.write(bytes)) return;
     // Whichever comes first; a failed program never drains.
-    if (!input.destroyed) await Promise.race([once(input, 'drain'), ended]);
-    else await ended;
+    const drained = input.destroyed ? ended : once(input, 'drain');
+    // A broken pipe only says that it ended; why is what `ended` says.
+    await Promise.race([drained.catch(() => ended), ended]);
   }
 }
 
