@@ -82,15 +82,15 @@ test('a short host name by default, and it is in /etc/hosts', async () => {
 
 test('entrypoint, labels and name', async () => {
   assert.equal(
-    await cloud.ok(['run', '--name', 'e', '--label', 'a=b', '--entrypoint', 'echo', image, 'x', 'y']),
+    await cloud.ok(['run', '--name', 'entry', '--label', 'a=b', '--entrypoint', 'echo', image, 'x', 'y']),
     'x y',
   );
-  assert.deepEqual(await cloud.inspect('e', '{{json .Config.Labels}}'), { a: 'b' });
+  assert.deepEqual(await cloud.inspect('entry', '{{json .Config.Labels}}'), { a: 'b' });
   await cloud.fails(
-    ['create', '--name', 'e', image],
-    /Conflict\. The container name "\/e" is already in use/,
+    ['create', '--name', 'entry', image],
+    /Conflict\. The container name "\/entry" is already in use/,
   );
-  await cloud.ok(['rm', 'e']);
+  await cloud.ok(['rm', 'entry']);
 });
 
 test('files stay over stop and start', async () => {
@@ -103,10 +103,11 @@ test('files stay over stop and start', async () => {
 });
 
 test('stop asks first and forces then; kill kills', async () => {
-  const polite = await cloud.sh('trap "echo bye; exit 3" TERM; while :; do sleep 0.1; done');
+  const polite = await cloud.sh('trap "echo bye; exit 3" TERM; echo ready; while :; do sleep 0.1; done');
+  await eventually('the trap is set', async () => (await cloud.ok(['logs', polite])) === 'ready');
   await cloud.ok(['stop', polite]);
   assert.equal(await cloud.inspect(polite, '{{.State.ExitCode}}'), 3);
-  assert.equal(await cloud.ok(['logs', polite]), 'bye');
+  assert.equal(await cloud.ok(['logs', polite]), 'ready\nbye');
   const stubborn = await cloud.sh('trap "" TERM; while :; do sleep 0.1; done');
   await cloud.ok(['stop', '-t', '1', stubborn]);
   assert.equal(await cloud.inspect(stubborn, '{{.State.ExitCode}}'), 137);

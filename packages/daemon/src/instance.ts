@@ -43,7 +43,7 @@ export async function claimDataDir(dataDir: string, id: string): Promise<() => v
   const path = join(dataDir, 'kraudd.pid');
   writeDurably(path, `${process.pid}\n`);
   return () => {
-    rmSync(path, { force: true });
+    if (readFileSync(path, 'utf8').trim() === String(process.pid)) rmSync(path);
     lock.close();
   };
 }

@@ -25,8 +25,7 @@ export async function createPod(
   const facts = await images.facts(image.spec.id);
   if (draft.network.name !== 'none' && draft.network.name !== 'default') {
     const key = { tenant: caller.tenant, namespace: defaultNamespace, name: draft.network.name };
-    if (!parts.networks.get(key))
-      throw new KraudError('not-found', `network ${draft.network.name} not found`);
+    if (!parts.networks.get(key)) throw new KraudError('invalid', `network ${draft.network.name} not found`);
   }
   const { spec, volumes, warnings } = admit(draft, facts, {
     caller,
