@@ -156,7 +156,7 @@ export class TestCloud {
   async vmms(): Promise<number[]> {
     const { stdout } = await run('sh', [
       '-c',
-      `for p in /proc/[0-9]*; do grep -qa qemu-system $p/cmdline 2>/dev/null && grep -qE '${this.dir}' $p/maps $p/mountinfo $p/cmdline 2>/dev/null && echo \${p#/proc/}; done; true`,
+      `for p in /proc/[0-9]*; do grep -q ^qemu-system $p/comm 2>/dev/null && grep -qE '${this.dir}' $p/maps $p/mountinfo $p/cmdline 2>/dev/null && echo \${p#/proc/}; done; true`,
     ]);
     return stdout
       .split('\n')
