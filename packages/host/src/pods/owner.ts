@@ -14,7 +14,7 @@ import { type Action, type Observed, plan } from './plan.ts';
 import { PodFiles } from './pod-files.ts';
 import { rootDisks } from './pod-images.ts';
 import type { Run } from './run.ts';
-import { removeRecord } from './run-record.ts';
+import { notedEnds, noteEnds, removeRecord } from './run-record.ts';
 import { startFailure, startRun } from './start.ts';
 import { exitedStatus, failedStatus, settledStatus, upStatus } from './status.ts';
 import { nsOfMs } from './times.ts';
@@ -230,9 +230,7 @@ export class PodOwner {
         this.#withRun('finish', (run) => this.#finish(run));
         break;
       case 'settle':
-        this.#work('act', () =>
-          this.#write((pod) => settledStatus(pod, action.because, nsOfMs(this.#parts.clock.now()))),
-        );
+        this.#work('act', () => this.#settle(action.because));
         break;
       case 'open-toolbox':
         this.#work('toolbox-open', () => this.#openToolbox());
@@ -375,6 +373,7 @@ export class PodOwner {
   async #finish(run: Run): Promise<void> {
     await this.#probes?.stop();
     const { spec, meta } = this.#pod;
+    noteEnds(this.files.record, run.record, run.ends);
     const network = this.#parts.network.detach(this.uid);
     const shares = sharesFiles(run);
     const keepsNothing = !shares && (meta.deletedAt !== undefined || spec.autoRemove);
@@ -382,7 +381,6 @@ export class PodOwner {
       await (keepsNothing ? run.vm.kill() : run.vm.stop());
       await network;
       await releaseHolds(this.#parts, this.uid);
-      removeRecord(this.files.record);
     })();
     released.catch(() => {});
     if (shares) await released;
@@ -392,7 +390,16 @@ export class PodOwner {
       run.exitReported = true;
     }
     await released;
+    removeRecord(this.files.record);
     this.#run = undefined;
+  }
+
+  /** Nothing runs. What an earlier daemon noted of the run's end is told, otherwise that it is lost. */
+  async #settle(because: 'lost' | 'overtaken'): Promise<void> {
+    const noted = notedEnds(this.files.record, this.#pod.status.serial);
+    await releaseHolds(this.#parts, this.uid);
+    await this.#write((pod) => settledStatus(pod, because, nsOfMs(this.#parts.clock.now()), noted));
+    removeRecord(this.files.record);
   }
 
   #serve(): void {

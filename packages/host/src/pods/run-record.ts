@@ -2,6 +2,7 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { isErrno } from '@kraud/base';
 import type { PodStatus } from '@kraud/macro';
 import type { Attachment } from '@kraud/network';
+import type { ContainerEnd } from './status.ts';
 
 /**
  * What a pod's VM is for, kept beside the pod so that the next daemon can go on with it. Written before the VM is
@@ -13,10 +14,33 @@ export interface RunRecord {
   readonly attachment?: Attachment;
   /** What the status says of it. */
   readonly network?: PodStatus['network'];
+  /**
+   * How it ended: noted before the VM goes, so that a daemon that dies before the status is written hasn't taken the
+   * exit with it. Times as decimal strings.
+   */
+  readonly ends?: readonly (readonly [container: string, end: NotedEnd])[];
   /** Volumes that the VM has. */
   readonly volumes: readonly { readonly name: string; readonly readOnly: boolean }[];
   /** Sockets that the guest listens on, and where their connections go. */
   readonly sockets: readonly { readonly id: string; readonly source: string }[];
+}
+
+export type NotedEnd = Omit<ContainerEnd, 'finishedAtNs'> & { readonly finishedAtNs: string };
+
+export function noteEnds(path: string, record: RunRecord, ends: ReadonlyMap<string, ContainerEnd>): void {
+  const noted = [...ends].map(
+    ([name, end]) => [name, { ...end, finishedAtNs: String(end.finishedAtNs) }] as const,
+  );
+  writeRecord(path, { ...record, ends: noted });
+}
+
+/** What an earlier daemon noted of the end of the run with this serial. */
+export function notedEnds(path: string, serial: number): Map<string, ContainerEnd> | undefined {
+  const record = readRecord(path);
+  if (record?.use !== 'run' || record.serial !== serial || !record.ends) return undefined;
+  return new Map(
+    record.ends.map(([name, end]) => [name, { ...end, finishedAtNs: BigInt(end.finishedAtNs) }]),
+  );
 }
 
 export function writeRecord(path: string, record: RunRecord): void {

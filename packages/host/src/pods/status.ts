@@ -163,7 +163,12 @@ export function failedStatus(pod: Pod, failure: StartFailure): PodStatus {
 }
 
 /** Status of a pod that nothing runs although the store has it otherwise. */
-export function settledStatus(pod: Pod, because: 'lost' | 'overtaken', nowNs: bigint): PodStatus {
+export function settledStatus(
+  pod: Pod,
+  because: 'lost' | 'overtaken',
+  nowNs: bigint,
+  noted?: ReadonlyMap<string, ContainerEnd>,
+): PodStatus {
   const end: ContainerEnd =
     because === 'lost'
       ? {
@@ -174,8 +179,11 @@ export function settledStatus(pod: Pod, because: 'lost' | 'overtaken', nowNs: bi
         }
       : { exitCode: 137, oomKilled: false, finishedAtNs: nowNs, reason: 'stopped before it ran' };
   const waitsToRestart = pod.status.phase === 'restarting';
+  const known = because === 'lost' ? noted : undefined;
   const ends = new Map(
-    waitsToRestart ? [] : pod.spec.containers.map(({ name }) => [name, end] as [string, ContainerEnd]),
+    waitsToRestart
+      ? []
+      : pod.spec.containers.map(({ name }) => [name, known?.get(name) ?? end] as [string, ContainerEnd]),
   );
   // A lost run is the one the store has; a newer one may still be asked for.
   const serial = because === 'overtaken' ? pod.spec.run.serial : pod.status.serial;

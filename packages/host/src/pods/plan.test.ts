@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Pod } from '@kraud/macro';
+import { HostWorld } from '@kraud/testkit';
+import fc from 'fast-check';
+import { type Action, type Observed, plan } from './plan.ts';
+
+await using world = new HostWorld();
+await world.tables.ready();
+const sample = await world.create('sample', ['app']);
+
+interface State {
+  wanted: Pod['spec']['run']['wanted'];
+  wantedSerial: number;
+  serial: number;
+  phase: Pod['status']['phase'];
+  deleted: boolean;
+  observed: Observed;
+}
+
+const podOf = ({ wanted, wantedSerial, serial, phase, deleted }: State): Pod => ({
+  ...sample,
+  meta: { ...sample.meta, ...(deleted ? { deletedAt: sample.meta.createdAt } : {}) },
+  spec: { ...sample.spec, run: { wanted, serial: wantedSerial, stoppedByUser: false } },
+  status: { ...sample.status, phase, serial },
+});
+
+const state: fc.Arbitrary<State> = fc.record({
+  wanted: fc.constantFrom('created' as const, 'running' as const, 'paused' as const, 'stopped' as const),
+  wantedSerial: fc.nat(3),
+  serial: fc.nat(3),
+  phase: fc.constantFrom('created' as const, 'running' as const, 'paused' as const, 'exited' as const),
+  deleted: fc.boolean(),
+  observed: fc.record({
+    busy: fc.constant(undefined),
+    run: fc.option(
+      fc.record({
+        serial: fc.integer({ min: 1, max: 3 }),
+        paused: fc.boolean(),
+        ended: fc.boolean(),
+        stop: fc.constantFrom('none' as const, 'signalled' as const, 'overdue' as const, 'killed' as const),
+        reported: fc.boolean(),
+      }),
+      { nil: undefined },
+    ),
+    toolbox: fc.option(fc.record({ users: fc.nat(2), idle: fc.boolean() }), { nil: undefined }),
+    callers: fc.nat(2),
+    prepared: fc.boolean(),
+    closing: fc.constant(undefined),
+  }),
+});
+
+/** What an action comes to, with a world in which everything works and programs heed signals. */
+function apply(before: State, action: Action): State {
+  const { observed } = before;
+  const { run } = observed;
+  const withRun = (change: Partial<NonNullable<Observed['run']>>): State => ({
+    ...before,
+    observed: { ...observed, run: run && { ...run, ...change } },
+  });
+  switch (action.do) {
+    case 'nothing':
+    case 'abort':
+      return before;
+    case 'prepare':
+      return { ...before, observed: { ...observed, prepared: true } };
+    case 'start': {
+      const started = { serial: action.serial, paused: false, ended: false, stop: 'none' as const };
+      return { ...before, observed: { ...observed, run: { ...started, reported: false } } };
+    }
+    case 'report':
+      return {
+        ...withRun({ reported: true }),
+        phase: run?.paused ? 'paused' : 'running',
+        serial:
+          before.wanted === 'stopped' ? (run?.serial ?? 0) : Math.max(run?.serial ?? 0, before.wantedSerial),
+      };
+    case 'pause':
+    case 'resume':
+      return withRun({ paused: action.do === 'pause' });
+    case 'signal':
+    case 'kill':
+    case 'kill-vm':
+      return withRun({ ended: true });
+    case 'finish':
+      return {
+        ...before,
+        phase: 'exited',
+        serial: Math.max(before.serial, run?.serial ?? 0),
+        observed: { ...observed, run: undefined },
+      };
+    case 'settle':
+      return {
+        ...before,
+        phase: 'exited',
+        serial: action.because === 'overtaken' ? before.wantedSerial : before.serial,
+      };
+    case 'open-toolbox':
+      return { ...before, observed: { ...observed, toolbox: { users: 0, idle: false } } };
+    case 'serve':
+      return { ...before, observed: { ...observed, callers: observed.callers - 1 } };
+    case 'close-toolbox':
+      return { ...before, observed: { ...observed, toolbox: undefined } };
+    case 'remove':
+      return before;
+  }
+}
+
+test('from any state it comes to rest, and then what is wanted is so', () => {
+  fc.assert(
+    fc.property(state, (begin) => {
+      let now = begin;
+      let last: Action = { do: 'nothing' };
+      let starts = 0;
+      for (let step = 0; step < 20; step += 1) {
+        last = plan(podOf(now), now.observed);
+        if (last.do === 'start') {
+          starts += 1;
+          assert.equal(now.observed.run, undefined);
+          assert.equal(now.observed.toolbox, undefined);
+          assert.ok(last.serial > now.serial);
+        }
+        if (last.do === 'nothing' || last.do === 'remove') break;
+        now = apply(now, last);
+      }
+      assert.ok(starts <= 1, 'a run is begun once');
+      const { run, toolbox } = now.observed;
+      if (run && run.stop !== 'none') {
+        // A stop that is under way waits for the program or its deadline.
+        assert.equal(last.do, 'nothing');
+        return;
+      }
+      if (toolbox && (toolbox.users > 0 || !toolbox.idle)) return;
+      if (now.deleted) assert.equal(last.do, 'remove');
+      else if (now.wanted === 'stopped' || now.wanted === 'created') assert.equal(run, undefined);
+      else if (run) assert.equal(run.paused, now.wanted === 'paused');
+      else
+        assert.ok(now.serial >= now.wantedSerial, 'nothing runs only if the run that was asked for is over');
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('while something is going on, only a start that is not wanted any more is broken off', () => {
+  fc.assert(
+    fc.property(state, fc.constantFrom('start', 'finish', 'act', 'remove', 'prepare'), (now, busy) => {
+      const action = plan(podOf(now), { ...now.observed, busy: busy as Observed['busy'] });
+      const unwanted = now.deleted || now.wanted === 'stopped' || now.wanted === 'created';
+      assert.equal(action.do, busy === 'start' && unwanted ? 'abort' : 'nothing');
+    }),
+  );
+});
