@@ -174,7 +174,7 @@ static void build_root(const struct options *o)
 	mount_or_die(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL);
 	const char *root = join(o->dir, "root");
 	mount_or_die("jail", root, "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=256k");
-	static const char *const dirs[] = {"usr", "etc", "dev", "disks", "run", "hostpaths"};
+	static const char *const dirs[] = {"usr", "etc", "dev", "disks", "run", "hostpaths", "proc"};
 	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) make_dir(join(root, dirs[i]));
 	static const char *const links[] = {"lib", "lib64", "bin", "sbin"};
 	for (size_t i = 0; i < sizeof links / sizeof *links; i++)
@@ -188,7 +188,11 @@ static void build_root(const struct options *o)
 	if (o->kvm) make_device(join(root, "dev/kvm"), 0600, 10, 232, o->uid);
 	bind_mount(join(o->dir, "disks"), join(root, "disks"), MS_NODEV | MS_NOEXEC);
 	bind_mount(join(o->dir, "run"), join(root, "run"), MS_NODEV | MS_NOEXEC);
-	if (o->hostpaths) mount_or_die(join(o->dir, "hostpaths"), join(root, "hostpaths"), NULL, MS_BIND | MS_REC, NULL);
+	if (o->hostpaths) {
+		mount_or_die(join(o->dir, "hostpaths"), join(root, "hostpaths"), NULL, MS_BIND | MS_REC, NULL);
+		/* The 9p server changes modes through /proc/self/fd. It must see nothing of /proc but its own process. */
+		mount_or_die("proc", join(root, "proc"), "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "subset=pid");
+	}
 	for (int i = 0; i < o->file_count; i++) {
 		const char *target = join(root, o->files[i].name);
 		make_file(target);

@@ -280,7 +280,7 @@ class QemuCradle implements Cradle {
     if (writable.create && !(await exists(writable.path))) {
       await this.#diskMaker.create(writable.path, writable.create.sizeBytes);
     }
-    await bindHostPaths(join(machine.dir, 'hostpaths'), spec.hostPaths);
+    await bindHostPaths(machine.dir, spec.hostPaths);
     const memoryBytes = spec.size.memoryMiB * 1024 * 1024 + this.#options.limits.overheadBytes;
     await cgroups.limit(name, { memoryBytes, ...spec.limits });
     await cgroups.weigh(name, 'normal');

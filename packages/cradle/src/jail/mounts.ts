@@ -38,21 +38,43 @@ export async function unmountBelow(dir: string): Promise<void> {
   }
 }
 
-/** Shows host paths as `0`, `1`, … in a directory that the jail has as a slave mount. */
+/**
+ * Shows host paths as `0`, `1`, … in the VM's `hostpaths`, which its jail has as a slave mount. Only a new mount
+ * reaches the jail, later changes of its flags do not: so each is made with its flags at a place of its own first,
+ * and appears in `hostpaths` whole.
+ */
 export async function bindHostPaths(
-  dir: string,
+  vmDir: string,
   paths: readonly { readonly source: string; readonly readOnly: boolean }[],
 ): Promise<void> {
   for (const [index, { source, readOnly }] of paths.entries()) {
-    const target = join(dir, String(index));
+    const target = join(vmDir, 'hostpaths', String(index));
+    const isDirectory = await isDirectoryAt(source);
+    const stage = join(vmDir, isDirectory ? 'root' : 'stage');
     try {
-      if ((await stat(source)).isDirectory()) await mkdir(target);
-      else await writeFile(target, '');
+      if (isDirectory) await mkdir(target);
+      else for (const path of [target, stage]) await writeFile(path, '');
       const options = readOnly ? 'bind,ro,nosuid,nodev' : 'rbind,nosuid,nodev';
-      await run('mount', ['-o', options, '--', source, target]);
+      await run('mount', ['-o', options, '--', source, stage]);
+      try {
+        await run('mount', ['--make-rprivate', '--', stage]);
+        await run('mount', ['--rbind', '--', stage, target]);
+      } finally {
+        await run('umount', ['-l', '--', stage]);
+      }
     } catch (error) {
-      if (isErrno(error, 'ENOENT')) throw new KraudError('not-found', `there is no ${source} on this host`);
       throw new KraudError('internal', `cannot show ${source}: ${messageOf(error)}`, { cause: error });
     }
+  }
+}
+
+async function isDirectoryAt(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) {
+      throw new KraudError('not-found', `there is no ${path} on this host`, { cause: error });
+    }
+    throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { chown, link, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isErrno, KraudError, messageOf } from '@kraud/base';
+import { codeOf, isErrno, KraudError, messageOf } from '@kraud/base';
 import { allDisks, type DiskSlot, emptyNode, jailPaths, slotNode } from '../vmm/arguments.ts';
 import type { Vmm } from '../vmm/vmm.ts';
 
@@ -57,9 +57,13 @@ export class DiskSlots {
         await this.#vmm.execute('blockdev-del', { 'node-name': name }).catch(() => {});
       const words = messageOf(failed.reason);
       const inUse = /write.*lock|lock.*write/i.test(words);
-      throw new KraudError(inUse ? 'conflict' : 'internal', `cannot attach disks: ${words}`, {
-        cause: failed.reason,
-      });
+      throw new KraudError(
+        inUse ? 'conflict' : codeOf(failed.reason) === 'unavailable' ? 'unavailable' : 'internal',
+        `cannot attach disks: ${words}`,
+        {
+          cause: failed.reason,
+        },
+      );
     }
     await Promise.all(nodes.map(({ node, name }) => this.#drop(node, name)));
   }
