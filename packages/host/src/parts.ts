@@ -35,6 +35,8 @@ export interface HostVm {
     | undefined;
   readonly warm: boolean;
   readonly exited: Promise<VmExit>;
+  /** A new connection to the guest, when the old one was lost. */
+  reconnect(): Promise<unknown>;
   stop(): Promise<void>;
   kill(): Promise<void>;
 }

@@ -103,6 +103,7 @@ export class FakeCradle implements HostCradle {
       phases: { slotMs: 1, disksMs: 1, guestMs: 1 },
       warm: false,
       exited,
+      reconnect: async () => {},
       stop: end,
       kill: end,
     };

@@ -16,7 +16,7 @@ export function hostCradle(cradle: Cradle): HostCradle {
 }
 
 function hostVm(vm: Vm): HostVm {
-  const guest = hostGuest(() => vm.guest as GuestClient);
+  const guest = hostGuest(() => vm.guest);
   return {
     id: vm.id,
     spec: vm.spec,
@@ -27,6 +27,7 @@ function hostVm(vm: Vm): HostVm {
     phases: vm.phases,
     warm: vm.warm,
     exited: vm.exited,
+    reconnect: () => vm.reconnect(),
     stop: () => vm.stop(),
     kill: () => vm.kill(),
   };

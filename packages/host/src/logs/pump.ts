@@ -1,9 +1,11 @@
-import { Backoff, type Clock, isErrno, type Logger, messageOf } from '@kraud/base';
+import { Backoff, type Clock, codeOf, isErrno, type Logger, messageOf } from '@kraud/base';
 import type { Guest, GuestExit, GuestLogEntry, GuestLogs } from '../guest/guest.ts';
 import type { ContainerLog } from './container-log.ts';
 
 export interface PumpOptions {
   readonly guest: Guest;
+  /** Tries to get the guest back once its connection was lost. */
+  readonly reconnect: () => Promise<unknown>;
   readonly container: string;
   readonly serial: number;
   readonly log: ContainerLog;
@@ -21,7 +23,7 @@ export interface PumpOptions {
  * ever: after `diskFullWaitMs` a batch is dropped, so that the program goes on and its exit can be told.
  */
 export async function pump(options: PumpOptions): Promise<GuestExit | undefined> {
-  const { guest, container, serial, log, clock, logger, signal } = options;
+  const { guest, container, serial, log, clock, logger, signal, reconnect } = options;
   const backoff = new Backoff({ firstMs: 20, maxMs: 2000 });
   while (!signal.aborted) {
     try {
@@ -38,6 +40,9 @@ export async function pump(options: PumpOptions): Promise<GuestExit | undefined>
     } catch (error) {
       if (signal.aborted) return undefined;
       logger.warn({ container, error: messageOf(error) }, 'the stream of output broke; it is opened again');
+      await clock.sleep(backoff.next(), signal).catch(() => {});
+      if (!signal.aborted && codeOf(error) === 'unavailable') await reconnect().catch(() => {});
+      continue;
     }
     await clock.sleep(backoff.next(), signal).catch(() => {});
   }

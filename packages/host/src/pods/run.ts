@@ -48,6 +48,7 @@ export class Run {
   readonly #stdins = new Map<string, ContainerStdin>();
   readonly #waits: Promise<void>[] = [];
   #ended = false;
+  #reconnecting: Promise<unknown> | undefined;
   #resolveEnded: () => void = () => {};
 
   constructor({ parts, pod, vm, record, logs }: RunParts) {
@@ -107,6 +108,7 @@ export class Run {
     this.#waits.push(
       pump({
         guest: this.guest,
+        reconnect: () => this.#reconnect(),
         container,
         serial: this.serial,
         log: this.#logs.of(this.#pod, container),
@@ -150,6 +152,14 @@ export class Run {
     this.#stop.abort();
     await Promise.all(this.#waits);
     await Promise.all(this.#relays.map((relay) => relay.closed));
+  }
+
+  /** Once for all that noticed. */
+  #reconnect(): Promise<unknown> {
+    this.#reconnecting ??= this.vm.reconnect().finally(() => {
+      this.#reconnecting = undefined;
+    });
+    return this.#reconnecting;
   }
 
   async #containerEnded(container: string, exit: GuestExit): Promise<void> {
