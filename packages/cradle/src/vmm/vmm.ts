@@ -17,6 +17,8 @@ export interface VmmIdentity {
 }
 
 const qmpTimeoutMs = 20_000;
+/** A VMM that talks to another daemon accepts the connection, and then says nothing. */
+const greetingTimeoutMs = 10_000;
 const exitPollMs = 5;
 const exitFileTimeoutMs = 2_000;
 const consoleTailChars = 400;
@@ -48,11 +50,15 @@ export class Vmm {
   ): Promise<Vmm> {
     const alive = (): Promise<boolean> => isAlive(identity.mark);
     const path = join(identity.dir, jailPaths.qmp);
+    let greeted = false;
     let onEvent: (event: QmpEvent) => void = () => {};
     try {
       const { clock, signal } = world;
       const socket = await connectUnix(path, { clock, timeoutMs: qmpTimeoutMs, alive, signal });
+      const silence = AbortSignal.timeout(greetingTimeoutMs);
+      silence.addEventListener('abort', () => greeted || socket.destroy(), { once: true });
       const qmp = await QmpClient.open(socket, (event) => onEvent(event));
+      greeted = true;
       const vmm = new Vmm(identity, qmp, world.clock, world.cgroups);
       onEvent = (event) => vmm.#onEvent(event);
       return vmm;
