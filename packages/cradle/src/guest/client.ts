@@ -7,7 +7,7 @@ import { GuestExec } from './exec.ts';
 import { encodeAck } from './frames.ts';
 import { GuestLogs } from './logs.ts';
 import { openPreface, type PrefaceOptions } from './preface.ts';
-import { type Answer, type Call, GuestSession } from './session.ts';
+import { type Answer, type Call, cancel, GuestSession } from './session.ts';
 import type {
   ContainerConfig,
   ContainerResources,
@@ -198,7 +198,7 @@ export class GuestClient {
       method: 'HEAD',
       path: `${container(name)}/archive${query({ path })}`,
     });
-    stream.close();
+    cancel(stream);
     return pathStat(headers['x-kraud-stat']);
   }
 
@@ -284,7 +284,7 @@ export class GuestClient {
       await pipeline(source, request);
     } catch (error) {
       // If the agent has said why it stopped, that is the better answer.
-      if (!request.destroyed) request.close();
+      cancel(request);
       await answer;
       if (call.signal?.aborted) throw call.signal.reason;
       throw error instanceof KraudError

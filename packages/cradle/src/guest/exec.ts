@@ -3,6 +3,7 @@ import { Writable } from 'node:stream';
 import { KraudError } from '@kraud/base';
 import { connectionLost } from './error.ts';
 import { encodeFrame, FrameDecoder, frameHeader } from './frames.ts';
+import { cancel } from './session.ts';
 import type { ExitReport } from './types.ts';
 
 export interface ExecOutput {
@@ -36,7 +37,7 @@ export class GuestExec implements AsyncIterable<ExecOutput> {
 
   /** Lets go of the process' streams; it learns of it when it next uses them. */
   close(): void {
-    this.#stream.close();
+    cancel(this.#stream);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<ExecOutput, void, void> {

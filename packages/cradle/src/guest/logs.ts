@@ -3,6 +3,7 @@ import { KraudError } from '@kraud/base';
 import { connectionLost } from './error.ts';
 import { encodeAck, FrameDecoder } from './frames.ts';
 import { decodeLogEntry, entryFrom } from './log-frames.ts';
+import { cancel } from './session.ts';
 import type { ExitReport, LogEntry } from './types.ts';
 
 /**
@@ -33,8 +34,8 @@ export class GuestLogs implements AsyncIterable<LogEntry> {
 
   /** Sends what is acknowledged, then lets the stream go. */
   close(): void {
-    if (this.#stream.writable) this.#stream.end();
-    if (!this.#stream.readableEnded) this.#stream.close();
+    if (this.#stream.writable) this.#stream.end(() => cancel(this.#stream));
+    else cancel(this.#stream);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<LogEntry, void, void> {

@@ -2,6 +2,7 @@ import {
   type ClientHttp2Session,
   type ClientHttp2Stream,
   connect,
+  constants,
   type IncomingHttpHeaders,
 } from 'node:http2';
 import type { Duplex } from 'node:stream';
@@ -58,7 +59,7 @@ export class GuestSession {
         { endStream: begin === undefined && call.body === undefined },
       );
       let failure: unknown;
-      const onAbort = () => stream.close();
+      const onAbort = () => cancel(stream);
       call.signal?.addEventListener('abort', onAbort, { once: true });
       stream.on('error', (error) => {
         failure = error;
@@ -72,7 +73,7 @@ export class GuestSession {
         if (status < 400) return resolve({ stream, headers });
         if (call.method === 'HEAD') {
           reject(guestError(status, String(headers['x-kraud-error'])));
-          return stream.close();
+          return cancel(stream);
         }
         readText(stream).then(
           (text) => reject(guestError(status, text)),
@@ -98,6 +99,15 @@ export class GuestSession {
         : connectionLost(error);
     }
   }
+}
+
+/**
+ * Gives a call up. One that has ended both ways is left alone, one that goes on is reset: closing a stream with no
+ * error code just after its `end()` makes Node's HTTP/2 (24.21) write empty frames without end.
+ */
+export function cancel(stream: ClientHttp2Stream): void {
+  if (stream.closed || stream.destroyed || (stream.readableEnded && stream.writableEnded)) return;
+  stream.close(constants.NGHTTP2_CANCEL);
 }
 
 async function readText(stream: ClientHttp2Stream): Promise<string> {
