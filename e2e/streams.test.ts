@@ -20,14 +20,31 @@ test('exec: streams, exit codes, environment, user, directory', async () => {
     '-u',
     '5',
     '-w',
-    '/tmp',
+    '/etc',
     'box',
     'sh',
     '-c',
     'echo $A $B $(id -u) $(pwd); echo err >&2; exit 7',
   ]);
-  assert.deepEqual([result.code, result.stdout, result.stderr], [7, 'container exec 5 /tmp\n', 'err\n']);
-  await cloud.fails(['exec', 'box', 'nosuch'], /executable file not found/, 127);
+  assert.deepEqual([result.code, result.stdout, result.stderr], [7, 'container exec 5 /etc\n', 'err\n']);
+});
+
+test('exec: what can’t be run is told in the stream, with the exit codes of dockerd', async () => {
+  const oci = 'OCI runtime exec failed: exec failed: unable to start container process: ';
+  for (const [args, code, message] of [
+    [['box', 'nosuch'], 127, `${oci}exec: "nosuch": executable file not found in $PATH: unknown`],
+    [['box', '/bin'], 126, `${oci}exec: "/bin": permission denied: unknown`],
+    [
+      ['-w', '/nodir', 'box', 'true'],
+      127,
+      `${oci}chdir to cwd ("/nodir") set in config.json failed: no such file or directory: unknown`,
+    ],
+    [['-u', 'no', 'box', 'true'], 126, 'unable to find user no: no matching entries in passwd file'],
+  ] as const) {
+    const result = await cloud.docker(['exec', ...args]);
+    assert.deepEqual([result.code, result.stdout], [code, `${message}\r\n`]);
+  }
+  await cloud.fails(['exec', '-d', 'box', 'nosuch'], /executable file not found/, 1);
 });
 
 test('exec: the end of stdin ends it', async () => {
@@ -68,16 +85,33 @@ test('logs: tail, since, until, timestamps, follow', async () => {
 
 test('attach: output from now on, input to the program', async () => {
   const id = await cloud.ok([
-    'run',
-    '-d',
+    'create',
     '-i',
     image,
     'sh',
     '-c',
     'while read line; do echo got $line; done; echo end',
   ]);
+  await cloud.ok(['start', id]);
   const result = await cloud.docker(['attach', id], { input: 'one\ntwo\n' });
   assert.equal(result.stdout, 'got one\ngot two\nend\n');
+  await cloud.ok(['rm', id]);
+});
+
+test('attach: logs=1 on a container that is still to start shows what comes', async () => {
+  const id = await cloud.ok(['create', image, 'echo', 'hi']);
+  const { rest, socket } = await raw(
+    post(
+      `/containers/${id}/attach?logs=1&stream=1&stdout=1`,
+      undefined,
+      'Connection: Upgrade\r\nUpgrade: tcp\r\n',
+    ),
+  );
+  const ended = new Promise((resolve) => socket.once('end', resolve));
+  await cloud.ok(['start', id]);
+  await ended;
+  socket.end();
+  assert.equal(rest(), '\x01\0\0\0\0\0\0\x03hi\n');
   await cloud.ok(['rm', id]);
 });
 

@@ -149,7 +149,7 @@ export interface Pods {
     options: { ready?: () => void; signal: AbortSignal },
   ): Promise<{ exitCode: number; error: string }>;
 
-  /** Live output from now on, until the run ends (for a created pod: the run that comes). */
+  /** As the query says; one that follows a pod that doesn't run gets the run that comes. */
   output(
     caller: Caller,
     ref: string,
@@ -207,7 +207,10 @@ export interface Execs {
   create(caller: Caller, podRef: string, spec: ExecSpec, given: unknown): Promise<ExecRecord>;
   get(caller: Caller, id: string): ExecRecord;
   listFor(uid: string): string[];
-  /** Starts it. Attached: the session's streams are the caller's. Detached: it runs on its own. */
+  /**
+   * Starts it. Attached: the session's streams are the caller's. Detached: it runs on its own. `ExecFailure` when the
+   * program can't be run, which counts as the exec's end.
+   */
   start(
     caller: Caller,
     id: string,

@@ -1,7 +1,8 @@
-import { KraudError, newId } from '@kraud/base';
+import { KraudError, messageOf, newId } from '@kraud/base';
 import type { ExecSession, ExecSpec, TerminalSize } from '@kraud/host';
 import type { Caller, ExecRecord, ExecStreams, Execs } from './contract.ts';
 import type { EventRecorder } from './events.ts';
+import { execFailure } from './exec-failure.ts';
 import type { CloudParts } from './parts.ts';
 import { findPod, mainContainer, mustRun } from './pods/find.ts';
 
@@ -76,17 +77,30 @@ export class ExecUseCases implements Execs {
       };
       held.session = await this.#parts.hostOf(pod.spec.host).exec(record.podUid, record.container, spec);
     } catch (error) {
+      const failure = execFailure(error);
       record.state = 'exited';
-      record.exitCode = error instanceof KraudError && /permission denied/i.test(error.message) ? 126 : 127;
-      throw error;
+      record.exitCode = failure.exitCode;
+      throw failure;
     }
     const session = held.session;
     record.pid = session.pid;
-    session.exit.then(
-      ({ code }) => this.#ended(held, code),
-      () => this.#ended(held, 137),
-    );
-    await this.#events.pod(caller, `exec_start: ${record.spec.args.join(' ')}`, pod, { execID: record.id });
+    const started = this.#events.pod(caller, `exec_start: ${record.spec.args.join(' ')}`, pod, {
+      execID: record.id,
+    });
+    const ended = async (code: number): Promise<void> => {
+      this.#ended(held, code);
+      await started;
+      await this.#events.pod(caller, 'exec_die', pod, { execID: record.id, exitCode: String(code) });
+    };
+    session.exit
+      .then(
+        ({ code }) => ended(code),
+        () => ended(137),
+      )
+      .catch((error: unknown) => {
+        this.#parts.logger.warn({ error: messageOf(error), execId: record.id }, 'event not recorded');
+      });
+    await started;
     if (options.detach) void drain(session);
     return session;
   }

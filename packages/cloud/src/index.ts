@@ -14,6 +14,7 @@ export type {
 export * from './cloud.ts';
 export * from './contract.ts';
 export type { EventLog } from './events.ts';
+export { ExecFailure } from './exec-failure.ts';
 export * from './limits.ts';
 export type { CloudParts } from './parts.ts';
 export type { Table } from './table.ts';

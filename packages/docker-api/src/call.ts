@@ -11,6 +11,7 @@ import type { DockerApiLimits } from './limits.ts';
 import type { Query } from './query.ts';
 import { bytesOf, patiently, readBody, readUpgradeBody } from './wire/body-reader.ts';
 import { Hijack } from './wire/hijack.ts';
+import { warnOfUnknown } from './wire/unknown.ts';
 
 /** What every request of one server shares. */
 export interface Serving {
@@ -101,7 +102,9 @@ export class Call {
       return { body: {}, unknown: [] };
     }
     this.#refuseOtherType();
-    return checkBody(tree, parse(bytes));
+    const checked = checkBody(tree, parse(bytes));
+    warnOfUnknown(this.res, 'field', checked.unknown);
+    return checked;
   }
 
   /** The archive in the request's body. */

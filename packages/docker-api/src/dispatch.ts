@@ -8,9 +8,7 @@ import { Query } from './query.ts';
 import { Routes } from './routes.ts';
 import { apiVersionMax, splitVersion } from './version.ts';
 import { expectRaw } from './wire/hijack.ts';
-
-const ignored = (name: string): string =>
-  `299 kraud "unknown query parameter ${name.replace(/[^\w.-]/g, '_')} ignored"`;
+import { warnOfUnknown } from './wire/unknown.ts';
 
 /** From a request to its operation and, whatever happens, to exactly one reply. */
 export class Dispatch {
@@ -56,7 +54,7 @@ export class Dispatch {
         upgrade,
       });
       const unknown = query.check(operation.params ?? {});
-      if (unknown.length > 0) res.setHeader('Warning', unknown.slice(0, 10).map(ignored));
+      warnOfUnknown(res, 'query parameter', unknown);
       await operation.run(this.#cloud, call);
     } catch (error) {
       if (call) call.fail(error);

@@ -281,4 +281,6 @@ export interface HostFacts {
   vmm: string;
   dataDir: string;
   slots: { warm: number; running: number; warmMax: number };
+  /** What is amiss with this machine, for people. */
+  warnings: readonly string[];
 }

@@ -153,8 +153,7 @@ export class PodUseCases implements Pods {
   ): Promise<AsyncIterable<OutputEntry>> {
     return Promise.try(() => {
       const { pod, host, container } = this.#at(caller, ref);
-      const follow = query.follow === 'run' && query.from !== 'end' && !isUp(pod) ? 'no' : query.follow;
-      return host.output(pod.meta.uid, container, { ...query, follow }, signal);
+      return host.output(pod.meta.uid, container, query, signal);
     });
   }
 

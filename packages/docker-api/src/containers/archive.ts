@@ -2,6 +2,7 @@ import { KraudError } from '@kraud/base';
 import type { PathStat } from '@kraud/cloud';
 import type { Call } from '../call.ts';
 import { type Operation, yes } from '../operation.ts';
+import { recordPodEvent } from '../record.ts';
 import { decompress } from '../wire/decompress.ts';
 import { sendAll } from '../wire/flow.ts';
 
@@ -34,9 +35,12 @@ export const getArchive: Operation = {
   method: 'GET',
   path: '/containers/:id/archive',
   params: { path: pathParam },
-  async run({ pods }, call) {
+  async run(cloud, call) {
     const { signal } = call;
-    const { stat, tar } = await pods.archiveGet(call.caller, call.param('id'), pathOf(call), signal);
+    const path = pathOf(call);
+    const pod = await cloud.pods.get(call.caller, call.param('id'));
+    const { stat, tar } = await cloud.pods.archiveGet(call.caller, pod.meta.uid, path, signal);
+    recordPodEvent(cloud, call, 'archive-path', pod);
     call.res.setHeader(statHeader, encodeStat(stat));
     await sendAll(call.open('application/x-tar'), tar);
   },

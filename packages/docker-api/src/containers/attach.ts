@@ -66,6 +66,7 @@ async function outputOf(
       stderr: query.flag('stderr'),
       from: query.flag('logs') ? 'start' : 'end',
       follow: query.flag('stream') ? 'run' : 'no',
+      chunks: true,
     },
     signal,
   );

@@ -6,7 +6,7 @@ import { mainOf } from './show/given.ts';
 import { hostConfigOf } from './show/host-config.ts';
 import { kraudOf } from './show/kraud.ts';
 import { mountsOf } from './show/mounts.ts';
-import { networkSettingsOf } from './show/networks.ts';
+import { exposedOf, networkSettingsOf } from './show/networks.ts';
 import { stateOf } from './show/state.ts';
 
 export const inspectContainer: Operation = {
@@ -55,7 +55,7 @@ async function inspectOf(cloud: Cloud, caller: Caller, pod: Pod): Promise<Record
     GraphDriver: { Data: null, Name: 'kraud' },
     Mounts: mountsOf(pod, (volume) => mountpoints.get(volume) ?? ''),
     Config: configOf(pod, image?.facts),
-    NetworkSettings: networkSettingsOf(pod, network),
+    NetworkSettings: networkSettingsOf(pod, network, exposedOf(pod, image?.facts)),
     Kraud: kraudOf(pod),
   };
 }

@@ -4,7 +4,7 @@ import { type Filters, nameMatcher } from '../filters.ts';
 import { inFull } from '../image-names.ts';
 import { mainOf } from './show/given.ts';
 import { networkMode } from './show/host-config.ts';
-import { portList } from './show/networks.ts';
+import { exposedOf, portList } from './show/networks.ts';
 import { statusOf } from './show/state.ts';
 
 export const listFilterNames: readonly string[] = [
@@ -52,6 +52,7 @@ export function matcherOf(
     (['before', 'since'] as const).map(async (name) => Promise.all(filters.get(name).map(find))),
   );
   edges.catch(() => {});
+  const exposed = (pod: Pod): string[] => exposedOf(pod, images.get(mainOf(pod).spec.image.id)?.facts);
 
   return async (pod) => {
     const [before = [], since = []] = await edges;
@@ -74,8 +75,10 @@ export function matcherOf(
       isTask !== true &&
       before.every((other) => at > (order.get(other.meta.uid) ?? 0)) &&
       since.every((other) => at < (order.get(other.meta.uid) ?? 0)) &&
-      (ports.publish.length === 0 || ports.publish.some((range) => hasPort(pod, 'PublicPort', range))) &&
-      (ports.expose.length === 0 || ports.expose.some((range) => hasPort(pod, 'PrivatePort', range)))
+      (ports.publish.length === 0 ||
+        ports.publish.some((range) => hasPort(pod, exposed(pod), 'PublicPort', range))) &&
+      (ports.expose.length === 0 ||
+        ports.expose.some((range) => hasPort(pod, exposed(pod), 'PrivatePort', range)))
     );
   };
 }
@@ -111,8 +114,13 @@ function portRange(text: string): PortRange {
   return { first: Number(match[1]), last: Number(match[2] ?? match[1]), protocol: match[3] ?? 'tcp' };
 }
 
-function hasPort(pod: Pod, which: 'PublicPort' | 'PrivatePort', range: PortRange): boolean {
-  return portList(pod).some((port) => {
+function hasPort(
+  pod: Pod,
+  exposed: readonly string[],
+  which: 'PublicPort' | 'PrivatePort',
+  range: PortRange,
+): boolean {
+  return portList(pod, exposed).some((port) => {
     const number = Number(port[which] ?? 0);
     return port.Type === range.protocol && number >= range.first && number <= range.last;
   });

@@ -9,7 +9,7 @@ import { listFilterNames, matcherOf } from './list-filters.ts';
 import { mainOf } from './show/given.ts';
 import { networkMode } from './show/host-config.ts';
 import { mountsOf } from './show/mounts.ts';
-import { networksOf, portList } from './show/networks.ts';
+import { exposedOf, networksOf, portList } from './show/networks.ts';
 import { isRunning, statusOf, statusText } from './show/state.ts';
 
 export const listContainers: Operation = {
@@ -88,7 +88,7 @@ function summaryOf(pod: Pod, images: ReadonlyMap<string, ImageView>, nowMs: numb
     ImageID: spec.image.id,
     Command: commandText(spec.args),
     Created: isoToUnix(pod.meta.createdAt),
-    Ports: portList(pod),
+    Ports: portList(pod, exposedOf(pod, images.get(spec.image.id)?.facts)),
     Labels: pod.meta.labels,
     State: statusOf(pod),
     Status: statusText(pod, nowMs),

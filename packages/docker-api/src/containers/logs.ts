@@ -1,5 +1,5 @@
 import { KraudError } from '@kraud/base';
-import type { OutputEntry, OutputQuery } from '@kraud/cloud';
+import type { OutputEntry, OutputQuery, Pod } from '@kraud/cloud';
 import type { Call } from '../call.ts';
 import { type Operation, yes } from '../operation.ts';
 import { nsToIso, parseTimeNs } from '../times.ts';
@@ -7,6 +7,7 @@ import { send } from '../wire/flow.ts';
 import { frame } from '../wire/frames.ts';
 import { outputType } from '../wire/output-type.ts';
 import { mainOf } from './show/given.ts';
+import { isRunning } from './show/state.ts';
 
 export const containerLogs: Operation = {
   method: 'GET',
@@ -29,9 +30,15 @@ export const containerLogs: Operation = {
     if (spec.log.driver === 'none') {
       throw new KraudError('unsupported', 'configured logging driver does not support reading');
     }
-    const entries = await pods.output(call.caller, pod.meta.uid, wanted, signal);
+    const shown = { timestamps: query.flag('timestamps'), details: query.flag('details') };
+    const output = {
+      ...wanted,
+      follow: query.flag('follow') && goesOn(pod) ? ('run' as const) : ('no' as const),
+      chunks: !shown.timestamps && !shown.details,
+    };
+    const entries = await pods.output(call.caller, pod.meta.uid, output, signal);
     const res = call.open(outputType(call.minor, spec.tty));
-    const prefix = new Prefix({ timestamps: query.flag('timestamps'), details: query.flag('details') });
+    const prefix = new Prefix(shown);
     for await (const entry of entries) {
       const data = prefix.put(entry);
       const wait = send(res, spec.tty ? data : frame({ stream: entry.stream, data }));
@@ -41,7 +48,10 @@ export const containerLogs: Operation = {
   },
 };
 
-function queryOf(call: Call): OutputQuery {
+/** Only what runs, or is about to, is followed: like dockerd, `logs -f` of a container that has ended ends too. */
+const goesOn = (pod: Pod): boolean => isRunning(pod) || pod.status.phase === 'starting';
+
+function queryOf(call: Call): Omit<OutputQuery, 'follow' | 'chunks'> {
   const { query } = call;
   const stdout = query.flag('stdout');
   const stderr = query.flag('stderr');
@@ -57,7 +67,6 @@ function queryOf(call: Call): OutputQuery {
     from: tailOf(query.text('tail')),
     ...(since === '' || since === '0' ? {} : { sinceNs: parseTimeNs(since, 'since', nowMs) }),
     ...(until === '' || until === '0' ? {} : { untilNs: parseTimeNs(until, 'until', nowMs) }),
-    follow: query.flag('follow') ? 'run' : 'no',
   };
 }
 

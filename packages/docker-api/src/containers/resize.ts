@@ -2,6 +2,7 @@ import { KraudError } from '@kraud/base';
 import type { TerminalSize } from '@kraud/cloud';
 import type { Call } from '../call.ts';
 import { type Operation, yes } from '../operation.ts';
+import { recordPodEvent } from '../record.ts';
 
 export const sizeParams = { h: yes('number', 'rows'), w: yes('number', 'columns') } as const;
 
@@ -24,8 +25,12 @@ export const resizeContainer: Operation = {
   method: 'POST',
   path: '/containers/:id/resize',
   params: sizeParams,
-  async run({ pods }, call) {
-    await pods.resize(call.caller, call.param('id'), sizeOf(call));
+  async run(cloud, call) {
+    const size = sizeOf(call);
+    const pod = await cloud.pods.get(call.caller, call.param('id'));
+    await cloud.pods.resize(call.caller, pod.meta.uid, size);
+    const attributes = { height: String(size.rows), width: String(size.cols) };
+    recordPodEvent(cloud, call, 'resize', pod, attributes);
     call.empty(200);
   },
 };

@@ -16,7 +16,11 @@ export const updateContainer: Operation = {
   async run({ pods }, call) {
     const { body: checked, unknown } = await call.body('refuse');
     const body = checked as Pick<HostBody, 'RestartPolicy'> & HostBody;
-    const resources = resourcesOf(body);
+    const resources = {
+      ...resourcesOf(body),
+      // Zero and below take the limit away.
+      ...(body.PidsLimit !== undefined && body.PidsLimit <= 0 ? { pidsMax: 0 } : {}),
+    };
     const cpus = cpusOf(body);
     const { warnings } = await pods.update(call.caller, call.param('id'), {
       ...(Object.keys(resources).length > 0 ? { resources } : {}),

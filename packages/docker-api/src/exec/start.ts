@@ -1,8 +1,10 @@
-import type { ExecRecord, ExecStreams } from '@kraud/cloud';
+import { ExecFailure, type ExecRecord, type ExecStreams } from '@kraud/cloud';
 import { row } from '../body/rows.ts';
+import type { Call } from '../call.ts';
 import type { Operation } from '../operation.ts';
+import { recordPodEvent } from '../record.ts';
 import { parseDetachKeys } from '../wire/detach-keys.ts';
-import type { Piece } from '../wire/frames.ts';
+import { frame, type Piece } from '../wire/frames.ts';
 import { outputType } from '../wire/output-type.ts';
 import { runSession } from '../wire/session.ts';
 import type { ExecBody } from './create.ts';
@@ -17,7 +19,8 @@ export const startExec: Operation = {
     row('yes', 'Tty', 'bool', true),
     row('yes', 'ConsoleSize', 'ints', [24, 80]),
   ],
-  async run({ execs }, call) {
+  async run(cloud, call) {
+    const { execs } = cloud;
     const { body } = await call.body();
     const {
       Detach: detach,
@@ -30,12 +33,22 @@ export const startExec: Operation = {
     };
     const id = call.param('id');
     const record = execs.get(call.caller, id);
-    const streams = await execs.start(call.caller, id, {
+    const options = {
       detach: detach ?? false,
       tty: tty ?? false,
       ...(size?.[0] && size[1] ? { size: { rows: size[0], cols: size[1] } } : {}),
-    });
-    if (detach) return call.empty(200);
+    };
+    if (detach) {
+      await execs.start(call.caller, id, options);
+      return call.empty(200);
+    }
+    let streams: ExecStreams;
+    try {
+      streams = await execs.start(call.caller, id, options);
+    } catch (error) {
+      if (!(error instanceof ExecFailure)) throw error;
+      return await tellInStream(call, record, error);
+    }
     const given = record.given as ExecBody;
     let hijack: Awaited<ReturnType<typeof call.hijack>>;
     try {
@@ -45,7 +58,7 @@ export const startExec: Operation = {
       throw error;
     }
     try {
-      await runSession({
+      const how = await runSession({
         hijack,
         output: wantedOutput(streams, record, given),
         multiplexed: !record.spec.tty,
@@ -53,11 +66,24 @@ export const startExec: Operation = {
         atEof: 'end',
         detachKeys: record.spec.tty ? parseDetachKeys(given.DetachKeys ?? '') : undefined,
       });
+      if (how === 'detached') {
+        const pod = await cloud.pods.get(call.caller, record.podUid);
+        recordPodEvent(cloud, call, 'exec_detach', pod, { execID: record.id });
+      }
     } finally {
       streams.detach();
     }
   },
 };
+
+/** As dockerd: the client gets its stream, and in it why there is nothing to see; `inspect` has the exit code. */
+async function tellInStream(call: Call, record: ExecRecord, failure: ExecFailure): Promise<void> {
+  const { tty } = record.spec;
+  const hijack = await call.hijack(outputType(call.minor, tty));
+  const data = Buffer.from(`${failure.message}\r\n`);
+  await hijack.send(tty ? data : frame({ stream: 'stdout', data }));
+  hijack.end();
+}
 
 /** Output that the client didn't attach to is read and thrown away, so that the process isn't stopped by it. */
 async function* wantedOutput(

@@ -1,6 +1,14 @@
+import type { HostFacts } from '@kraud/cloud';
 import type { Operation } from '../operation.ts';
 
 const machine: Record<string, string> = { amd64: 'x86_64', arm64: 'aarch64' };
+
+/** In Docker's manner, which clients print as they are. */
+function warningsOf({ accelerator, warnings }: HostFacts): string[] {
+  const slow = `no hardware virtualization (${accelerator.reason}): VMs run by emulation`;
+  const all = accelerator.kind === 'kvm' ? warnings : [slow, ...warnings];
+  return all.map((text) => `WARNING: ${text}`);
+}
 
 export const getInfo: Operation = {
   method: 'GET',
@@ -91,10 +99,16 @@ export const getInfo: Operation = {
       RuncCommit: { ID: '', Expected: '' },
       InitCommit: { ID: '', Expected: '' },
       SecurityOptions: ['name=microvm'],
-      Warnings:
-        accelerator.kind === 'kvm'
-          ? []
-          : [`WARNING: no hardware virtualization (${accelerator.reason}): VMs run by emulation`],
+      Warnings: warningsOf(facts),
+      Kraud: {
+        Accelerator: accelerator.kind,
+        Reason: accelerator.reason,
+        Vmm: facts.vmm,
+        GuestKernel: facts.guestKernel,
+        WarmSlots: slots.warm,
+        WarmSlotsMax: slots.warmMax,
+        RunningVms: slots.running,
+      },
     });
   },
 };

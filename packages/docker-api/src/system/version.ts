@@ -1,6 +1,11 @@
 import type { Operation } from '../operation.ts';
 import { apiVersionMax, apiVersionMin } from '../version.ts';
 
+const goNames: Record<string, string> = { x86_64: 'amd64', x64: 'amd64', aarch64: 'arm64' };
+
+/** As Go, and with it every docker client, names a machine. */
+const goArch = (machine: string): string => goNames[machine] ?? machine;
+
 export const getVersion: Operation = {
   method: 'GET',
   path: '/version',
@@ -16,7 +21,7 @@ export const getVersion: Operation = {
           Details: {
             ApiVersion: apiVersionMax,
             MinAPIVersion: apiVersionMin,
-            Arch: facts.architecture,
+            Arch: goArch(facts.architecture),
             Os: 'linux',
             KernelVersion: facts.kernel,
             GuestKernelVersion: facts.guestKernel,
@@ -33,7 +38,7 @@ export const getVersion: Operation = {
       GitCommit: '',
       GoVersion: '',
       Os: 'linux',
-      Arch: facts.architecture,
+      Arch: goArch(facts.architecture),
       KernelVersion: facts.kernel,
     });
   },

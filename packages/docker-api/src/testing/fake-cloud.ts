@@ -274,6 +274,7 @@ export class FakeCloud {
             vmm: 'qemu',
             dataDir: '/x',
             slots: { warm: 0, running: 0, warmMax: 0 },
+            warnings: [],
           },
           pods: { running: 0, paused: 0, stopped: 0 },
           images: 1,

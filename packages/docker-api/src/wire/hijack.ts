@@ -55,7 +55,9 @@ export class Hijack {
   }): Promise<Hijack> {
     const { req, res, upgrade, clock, lingerTimeoutMs } = parts;
     const { socket } = req;
-    const fixed = Object.entries(res.getHeaders()).map(([name, value]) => `${name}: ${String(value)}\r\n`);
+    const fixed = Object.entries(res.getHeaders()).flatMap(([name, value]) =>
+      [value].flat().map((one) => `${name}: ${String(one)}\r\n`),
+    );
     if (upgrade) {
       res.detachSocket(socket);
       if (upgrade.head.length > 0) socket.unshift(upgrade.head);

@@ -4,7 +4,7 @@ import type { HostFacts } from '../contract.ts';
 import type { HostParts } from '../parts.ts';
 
 /** What this machine is, measured now. */
-export function hostFacts({ cradle, dataDir }: HostParts): HostFacts {
+export function hostFacts({ cradle, network, dataDir }: HostParts): HostFacts {
   const { warm, warmMax, running, vmm, guestKernel } = cradle.status();
   const system = osRelease();
   return {
@@ -20,6 +20,7 @@ export function hostFacts({ cradle, dataDir }: HostParts): HostFacts {
     vmm,
     dataDir,
     slots: { warm: warm.reduce((sum, { count }) => sum + count, 0), running, warmMax },
+    warnings: [...network.warnings],
   };
 }
 

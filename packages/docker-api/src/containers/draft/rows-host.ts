@@ -60,7 +60,7 @@ export const hostRows: readonly BodyRow[] = [
   }),
   row('yes', h('PortBindings{}[].HostIp'), 'string', '127.0.0.1'),
   row('partly', h('PortBindings{}[].HostPort'), 'string', '8080', {
-    note: 'tcp and udp; a range takes its first port',
+    note: 'tcp and udp; one port, or any free one: a range is refused',
   }),
   row('yes', h('PublishAllPorts'), 'bool', true),
   row('yes', h('Dns'), 'strings', ['10.0.0.1']),

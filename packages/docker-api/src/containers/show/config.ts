@@ -1,6 +1,7 @@
 import type { ImageFacts, Pod } from '@kraud/cloud';
 import type { CreateBody } from '../draft/body.ts';
 import { givenBody, mainOf } from './given.ts';
+import { exposedOf } from './networks.ts';
 import { signalName } from './signal-name.ts';
 
 const words = (value: string | string[] | undefined): string[] | null =>
@@ -11,7 +12,7 @@ export function configOf(pod: Pod, image: ImageFacts | undefined): Record<string
   const given: CreateBody = givenBody(pod) ?? {};
   const { spec } = mainOf(pod);
   const health = spec.health;
-  const exposed = [...Object.keys(given.ExposedPorts ?? {}), ...(image?.config.exposedPorts ?? [])];
+  const exposed = exposedOf(pod, image);
   const volumes = [...Object.keys(given.Volumes ?? {}), ...(image?.config.volumes ?? [])];
   return {
     Hostname: pod.spec.hostname,
@@ -20,7 +21,7 @@ export function configOf(pod: Pod, image: ImageFacts | undefined): Record<string
     AttachStdin: given.AttachStdin ?? false,
     AttachStdout: given.AttachStdout ?? false,
     AttachStderr: given.AttachStderr ?? false,
-    ...(exposed.length > 0 ? { ExposedPorts: keysOf(exposed.map(withProtocol)) } : {}),
+    ...(exposed.length > 0 ? { ExposedPorts: keysOf(exposed) } : {}),
     Tty: spec.tty,
     OpenStdin: spec.stdin,
     StdinOnce: spec.stdinOnce,
@@ -70,8 +71,6 @@ function commandOf(
       : (image.config.entrypoint ?? null),
   };
 }
-
-const withProtocol = (port: string): string => (port.includes('/') ? port : `${port}/tcp`);
 
 export function keysOf(names: readonly string[]): Record<string, object> {
   return Object.fromEntries(names.map((name) => [name, {}]));

@@ -1,4 +1,5 @@
 import type { Pod } from '@kraud/cloud';
+import { isZero } from '../../body/rows.ts';
 import type { HostBody } from '../draft/body.ts';
 import { givenBody, mainOf } from './given.ts';
 
@@ -9,7 +10,7 @@ export function hostConfigOf(pod: Pod): Record<string, unknown> {
   const { resources } = spec;
   return {
     ...defaults,
-    ...given,
+    ...asked(given),
     NetworkMode: networkMode(pod),
     PortBindings: given.PortBindings ?? portBindings(pod),
     RestartPolicy: { Name: pod.spec.restart.name, MaximumRetryCount: pod.spec.restart.retriesMax },
@@ -23,22 +24,31 @@ export function hostConfigOf(pod: Pod): Record<string, unknown> {
     CpuShares: resources.cpuShares ?? 0,
     Memory: resources.memoryBytes ?? 0,
     MemoryReservation: resources.memoryReservationBytes ?? 0,
-    MemorySwap: resources.memorySwapBytes ?? 0,
-    NanoCpus:
-      given.NanoCpus || !pod.spec.cpus || given.CpuQuota
-        ? nanoCpus(pod, given)
-        : Math.round(pod.spec.cpus * 1e9),
-    CpuPeriod: given.NanoCpus ? 0 : (resources.cpuPeriodUs ?? 0),
-    CpuQuota: given.NanoCpus ? 0 : (resources.cpuQuotaUs ?? 0),
+    // Docker's default is as much swap again as memory.
+    MemorySwap: resources.memorySwapBytes ?? (resources.memoryBytes ?? 0) * 2,
+    ...cpusOf(pod, given),
     CpusetCpus: resources.cpuset ?? '',
     OomScoreAdj: resources.oomScoreAdj ?? 0,
     OomKillDisable: resources.oomKillDisable ?? false,
-    PidsLimit: resources.pidsMax ?? null,
+    PidsLimit: resources.pidsMax || null,
   };
 }
 
-function nanoCpus(pod: Pod, given: HostBody): number {
-  return given.NanoCpus && pod.spec.cpus ? Math.round(pod.spec.cpus * 1e9) : (given.NanoCpus ?? 0);
+/** Without what clients send for "not asked for", so that the default shows. */
+function asked(given: HostBody): HostBody {
+  const fields = Object.entries(given).filter(([name, value]) => {
+    return !isZero(value) && !(name === 'MemorySwappiness' && value === -1);
+  });
+  return Object.fromEntries(fields);
+}
+
+/** `--cpus` and a quota come to the same in the guest; it is shown as it was asked for. */
+function cpusOf(pod: Pod, given: HostBody): { NanoCpus: number; CpuPeriod: number; CpuQuota: number } {
+  const { cpuPeriodUs = 0, cpuQuotaUs = 0 } = mainOf(pod).spec.resources;
+  const cpus = pod.spec.cpus ?? 0;
+  const asQuota = given.CpuQuota || given.CpuPeriod || cpuQuotaUs !== Math.round(cpus * 100_000);
+  if (asQuota || cpus === 0) return { NanoCpus: 0, CpuPeriod: cpuPeriodUs, CpuQuota: cpuQuotaUs };
+  return { NanoCpus: Math.round(cpus * 1e9), CpuPeriod: 0, CpuQuota: 0 };
 }
 
 export function networkMode(pod: Pod): string {

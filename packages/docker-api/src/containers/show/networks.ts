@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Network, Pod, PublishedPort } from '@kraud/cloud';
+import type { ImageFacts, Network, Pod, PublishedPort } from '@kraud/cloud';
 import { givenBody } from './given.ts';
 import { networkMode } from './host-config.ts';
 
@@ -33,14 +33,18 @@ export function networksOf(pod: Pod, network: Network | undefined): Record<strin
 }
 
 /** `NetworkSettings` of inspect. */
-export function networkSettingsOf(pod: Pod, network: Network | undefined): Record<string, unknown> {
+export function networkSettingsOf(
+  pod: Pod,
+  network: Network | undefined,
+  exposed: readonly string[],
+): Record<string, unknown> {
   const networks = networksOf(pod, network);
   const main = pod.spec.network.name === 'default' ? networks.bridge : undefined;
   return {
     Bridge: '',
     SandboxID: pod.status.network ? endpointId(pod) : '',
     SandboxKey: '',
-    Ports: pod.status.network ? portMap(pod) : {},
+    Ports: pod.status.network ? portMap(pod, exposed) : {},
     HairpinMode: false,
     LinkLocalIPv6Address: '',
     LinkLocalIPv6PrefixLen: 0,
@@ -58,10 +62,18 @@ export function networkSettingsOf(pod: Pod, network: Network | undefined): Recor
   };
 }
 
-function portMap(pod: Pod): Record<string, { HostIp: string; HostPort: string }[] | null> {
+/** Ports that a container exposes, `80/tcp`: those that were asked for and its image's. */
+export function exposedOf(pod: Pod, image: ImageFacts | undefined): string[] {
+  const names = [...Object.keys(givenBody(pod)?.ExposedPorts ?? {}), ...(image?.config.exposedPorts ?? [])];
+  return [...new Set(names.map((name) => (name.includes('/') ? name : `${name}/tcp`)))];
+}
+
+function portMap(
+  pod: Pod,
+  exposed: readonly string[],
+): Record<string, { HostIp: string; HostPort: string }[] | null> {
   const map: Record<string, { HostIp: string; HostPort: string }[] | null> = {};
-  for (const key of Object.keys(givenBody(pod)?.ExposedPorts ?? {}))
-    map[key.includes('/') ? key : `${key}/tcp`] = null;
+  for (const key of exposed) map[key] = null;
   for (const port of pod.status.network?.ports ?? []) {
     const key = `${port.podPort}/${port.protocol}`;
     map[key] = [...(map[key] ?? []), { HostIp: shownIp(port), HostPort: String(port.hostPort) }];
@@ -72,9 +84,9 @@ function portMap(pod: Pod): Record<string, { HostIp: string; HostPort: string }[
 const shownIp = (port: PublishedPort): string => port.hostIp || '0.0.0.0';
 
 /** `Ports` of the list. */
-export function portList(pod: Pod): Record<string, unknown>[] {
+export function portList(pod: Pod, exposed: readonly string[]): Record<string, unknown>[] {
   const published = pod.status.network?.ports ?? [];
-  const exposed = Object.keys(givenBody(pod)?.ExposedPorts ?? {}).flatMap((key) => {
+  const only = exposed.flatMap((key) => {
     const [port, protocol = 'tcp'] = key.split('/');
     const taken = published.some((p) => p.podPort === Number(port) && p.protocol === protocol);
     return taken || !pod.status.network ? [] : [{ PrivatePort: Number(port), Type: protocol }];
@@ -86,6 +98,6 @@ export function portList(pod: Pod): Record<string, unknown>[] {
       PublicPort: port.hostPort,
       Type: port.protocol,
     })),
-    ...exposed,
+    ...only,
   ];
 }

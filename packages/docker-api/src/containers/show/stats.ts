@@ -1,3 +1,4 @@
+import { MiB } from '@kraud/base';
 import type { Pod, StatsSample } from '@kraud/cloud';
 import { zeroTime } from '../../times.ts';
 
@@ -17,7 +18,13 @@ export function statsBody(pod: Pod, now: StatsSample | undefined, before: StatsS
     pids_stats: now ? { current: now.pids, ...(now.pidsMax > 0 ? { limit: now.pidsMax } : {}) } : {},
     cpu_stats: cpuOf(now),
     precpu_stats: cpuOf(before),
-    memory_stats: now ? { usage: now.memoryBytes, limit: now.memoryMaxBytes, stats: now.memoryStats } : {},
+    memory_stats: now
+      ? {
+          usage: now.memoryBytes,
+          limit: now.memoryMaxBytes || pod.spec.memoryMiB * MiB,
+          stats: now.memoryStats,
+        }
+      : {},
     blkio_stats: blkioOf(now),
     ...(now && now.network.length > 0 ? { networks: networksOf(now) } : {}),
   };
