@@ -28,6 +28,7 @@ interface Story {
 let cloud: TestCloud;
 before(async () => {
   cloud = await TestCloud.start({ cradle: { warmMax: 1 } });
+  await cloud.warm();
 });
 after(() => cloud.stop());
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Docker from 'dockerode';
@@ -60,12 +61,13 @@ export class TestCloud {
       'debug',
     ];
     this.#daemon = spawn(join(root, 'bin/kraudd'), args, { stdio: ['ignore', log, log] });
+    closeSync(log);
     const daemon = this.#daemon;
     await eventually(
       'the daemon answers',
       async () => {
         if (daemon.exitCode !== null) throw new Error(`kraudd ended: ${this.log(20)}`);
-        return (await run('docker', ['version'], { env: this.env })).code === 0;
+        return (await this.#get('/_ping')) === 'OK';
       },
       120_000,
     );
@@ -154,13 +156,51 @@ export class TestCloud {
 
   /** Pids of the VMMs that have a file of this cloud open. */
   async vmms(): Promise<number[]> {
-    const { stdout } = await run('sh', [
-      '-c',
-      `for p in /proc/[0-9]*; do grep -q ^qemu-system $p/comm 2>/dev/null && grep -qE '${this.dir}' $p/maps $p/mountinfo $p/cmdline 2>/dev/null && echo \${p#/proc/}; done; true`,
-    ]);
-    return stdout
-      .split('\n')
-      .filter((line) => line !== '')
-      .map(Number);
+    const pids: number[] = [];
+    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+      if (!ofProcess(pid, 'comm').startsWith('qemu-system')) continue;
+      const files = ['mountinfo', 'maps', 'cmdline'];
+      if (files.some((file) => ofProcess(pid, file).includes(this.dir))) pids.push(Number(pid));
+    }
+    return pids;
+  }
+
+  /** Waits until a warm slot is there, so that what follows isn't slowed by making one. */
+  async warm(): Promise<void> {
+    await eventually(
+      'a warm slot waits',
+      async () =>
+        (JSON.parse(await this.#get('/info')) as { Kraud: { WarmSlots: number } }).Kraud.WarmSlots > 0,
+      120_000,
+    );
+  }
+
+  async #get(path: string): Promise<string> {
+    return await new Promise((resolve, reject) => {
+      const call = request(
+        { socketPath: this.socket, path, timeout: 5_000, agent: false },
+        async (response) => {
+          try {
+            const text = Buffer.concat(await response.toArray()).toString();
+            if (response.statusCode === 200) resolve(text);
+            else reject(new Error(text));
+          } catch (error) {
+            reject(error);
+          }
+        },
+      );
+      call.once('timeout', () => call.destroy(new Error('no answer within 5 s')));
+      call.once('error', reject);
+      call.end();
+    });
+  }
+}
+
+/** What the kernel tells of a process; nothing if it has gone. */
+function ofProcess(pid: string, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch {
+    return '';
   }
 }

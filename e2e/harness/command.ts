@@ -54,6 +54,6 @@ export async function eventually<T>(
     }
     if (Date.now() > deadline)
       throw new Error(`not within ${timeoutMs} ms: ${what}${last ? ` (${last})` : ''}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }

@@ -39,14 +39,23 @@ export async function pump(options: PumpOptions): Promise<GuestExit | undefined>
       if (logs.exit) return logs.exit;
     } catch (error) {
       if (signal.aborted) return undefined;
-      logger.warn({ container, error: messageOf(error) }, 'the stream of output broke; it is opened again');
       await clock.sleep(backoff.next(), signal).catch(() => {});
-      if (!signal.aborted && codeOf(error) === 'unavailable') await reconnect().catch(() => {});
+      if (signal.aborted) return undefined;
+      // No guest to connect to: it goes, most often because it is told to; then its VM's exit ends this.
+      if (codeOf(error) === 'unavailable' && !(await succeeds(reconnect()))) continue;
+      logger.warn({ container, error: messageOf(error) }, 'the stream of output broke; it is opened again');
       continue;
     }
     await clock.sleep(backoff.next(), signal).catch(() => {});
   }
   return undefined;
+}
+
+function succeeds(work: Promise<unknown>): Promise<boolean> {
+  return work.then(
+    () => true,
+    () => false,
+  );
 }
 
 async function write(
