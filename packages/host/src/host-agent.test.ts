@@ -399,3 +399,29 @@ test('two pods cannot write one volume, and the first gives it back', async () =
   await world.start('b');
   await world.until('b', running);
 });
+
+test('a removal that fails again and again is told as dead, and goes through once it can', async () => {
+  await using world = new HostWorld({ programs });
+  await world.boot();
+  await world.create('a', ['echo', 'hi']);
+  await world.start('a');
+  await world.until('a', exited);
+  const { detachAll } = world.volumes;
+  world.volumes.detachAll = () => Promise.reject(new Error('the disk is stuck'));
+  await world.remove('a');
+  const dead = await world.until('a', (pod) => pod?.status.phase === 'dead');
+  assert.match(dead?.status.message ?? '', /could not be removed: the disk is stuck/);
+  world.volumes.detachAll = detachAll;
+  await world.until('a', (gone) => gone === undefined);
+  assert.deepEqual(podsLeft(world), []);
+});
+
+test('on a disk that is nearly full nothing is started', async () => {
+  await using world = new HostWorld({ programs, limits: { diskFreeBytesMin: 2 ** 60 } });
+  await world.boot();
+  await world.create('a', ['echo', 'hi']);
+  await world.start('a');
+  const pod = await world.until('a', (now) => now?.status.message !== '');
+  assert.match(pod?.status.message ?? '', /no space left on device/);
+  assert.deepEqual(world.cradle.running, []);
+});

@@ -27,6 +27,8 @@ export interface HostLimits {
   readonly heartbeatMs: number;
   /** Bytes of free disk below which nothing is started. */
   readonly diskFreeBytesMin: number;
+  /** A removal that fails this often in a row is told to who waits for it; it is tried on. */
+  readonly removalTries: number;
   /** Events that may wait for a pod's owner. */
   readonly ownerEventsMax: number;
   /** How long a drain waits for what is going on. */
@@ -47,6 +49,7 @@ export const hostLimits: HostLimits = {
   healthOutputBytes: 4 * KiB,
   heartbeatMs: 10_000,
   diskFreeBytesMin: 64 * MiB,
+  removalTries: 4,
   ownerEventsMax: 100_000,
   drainMs: 10_000,
 };

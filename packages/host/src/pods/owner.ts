@@ -16,7 +16,7 @@ import { rootDisks } from './pod-images.ts';
 import type { Run } from './run.ts';
 import { notedEnds, noteEnds, removeRecord } from './run-record.ts';
 import { startFailure, startRun } from './start.ts';
-import { exitedStatus, failedStatus, settledStatus, upStatus } from './status.ts';
+import { exitedStatus, failedStatus, removalStatus, settledStatus, upStatus } from './status.ts';
 import { nsOfMs } from './times.ts';
 import { openToolbox, type Toolbox } from './toolbox.ts';
 import { Waiters } from './waiters.ts';
@@ -68,6 +68,8 @@ export class PodOwner {
   #gone = false;
   #seen = { atMs: 0, atWallMs: 0 };
   #probes: HealthProbes | undefined;
+  /** Steps that failed since the last one that didn't. */
+  #failures = 0;
   readonly #backoff = new Backoff({ firstMs: 100, maxMs: 30_000 });
 
   constructor(parts: HostParts, pod: Pod, adoptable?: Adoptable) {
@@ -256,14 +258,28 @@ export class PodOwner {
     work().then(
       () => {
         this.#backoff.reset();
+        this.#failures = 0;
         done();
       },
       async (error: unknown) => {
+        this.#failures += 1;
         this.#logger.error({ doing: busy, error: messageOf(error) }, 'a step failed; it is tried again');
+        await this.#tellDead(messageOf(error));
         await this.#parts.clock.sleep(this.#backoff.next());
         done();
       },
     );
+  }
+
+  /** Who waits for a removal that fails again and again is told so; it goes on being tried. */
+  async #tellDead(why: string): Promise<void> {
+    if (this.#pod.meta.deletedAt === undefined || this.#failures < this.#parts.limits.removalTries) return;
+    try {
+      await this.#write((pod) => removalStatus(pod, 'removing', why));
+      await this.#write((pod) => removalStatus(pod, 'dead', why));
+    } catch (error) {
+      this.#logger.error({ error: messageOf(error) }, 'that the removal fails could not be told');
+    }
   }
 
   async #prepare(): Promise<void> {

@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs';
-import { KraudError, messageOf } from '@kraud/base';
+import { mkdirSync, statfsSync } from 'node:fs';
+import { KraudError, MiB, messageOf } from '@kraud/base';
 import type { Pod } from '@kraud/macro';
 import type { Reservation } from '@kraud/network';
 import { containerBody, disksOf, type PodDisks, podBody } from '../guest/bodies.ts';
@@ -35,6 +35,7 @@ export interface StartRequest {
 export async function startRun(parts: HostParts, request: StartRequest): Promise<Run> {
   const { pod, files, signal } = request;
   const begunAtMs = parts.clock.monotonic();
+  refuseFullDisk(parts);
   const disks = disksOf(pod);
   const record: RunRecord = { use: 'run', serial: request.serial, volumes: disks.volumes, sockets: [] };
   mkdirSync(files.dir, { recursive: true, mode: 0o700 });
@@ -55,6 +56,14 @@ export async function startRun(parts: HostParts, request: StartRequest): Promise
     removeRecord(files.record);
     throw error;
   }
+}
+
+/** A guest whose disk is a sparse file on a full one would get I/O errors for what it has room for. */
+function refuseFullDisk({ dataDir, limits }: HostParts): void {
+  const { bavail, bsize } = statfsSync(dataDir);
+  if (bavail * bsize >= limits.diskFreeBytesMin) return;
+  const leastMiB = Math.ceil(limits.diskFreeBytesMin / MiB);
+  throw new KraudError('exhausted', `no space left on device: ${dataDir} has less than ${leastMiB} MiB free`);
 }
 
 interface Timed<T> {

@@ -162,6 +162,13 @@ export function failedStatus(pod: Pod, failure: StartFailure): PodStatus {
   };
 }
 
+/** Status of a pod whose removal does not get on. */
+export function removalStatus(pod: Pod, phase: 'removing' | 'dead', why: string): PodStatus {
+  const message = `the container could not be removed: ${why}`;
+  if (pod.status.phase === 'dead') return { ...pod.status, message };
+  return { ...pod.status, phase, message };
+}
+
 /** Status of a pod that nothing runs although the store has it otherwise. */
 export function settledStatus(
   pod: Pod,
