@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -148,10 +149,27 @@ export class TestCloud {
         await this.removeAll();
       await this.stopDaemon();
       await eventually('no VMM is left', async () => (await this.vmms()).length === 0);
-      assert.ok(!readFileSync('/proc/mounts', 'utf8').includes(this.dir), 'a mount is left');
+      assert.deepEqual(await this.left(), []);
     } finally {
       rmSync(this.dir, { recursive: true, force: true });
     }
+  }
+
+  /** What the kernel has of this cloud beside its VMMs: mounts, namespaces, links, rules, control groups. */
+  async left(): Promise<string[]> {
+    const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
+    const network = digest(readFileSync(join(this.dir, 'instance'), 'utf8').trim()).slice(0, 6);
+    const groups = digest(join(this.dir, 'cradle')).slice(0, 12);
+    const seen = await run('sh', [
+      '-c',
+      `ip netns | grep -o 'kraud-${network}[0-9a-f]*'
+       ip -o link | grep -o 'kv${network}[0-9a-f]*'
+       nft list tables | grep 'kraud-${network}'
+       grep -F '${this.dir}' /proc/mounts
+       find /sys/fs/cgroup -type d -path '*/kraud/${groups}*'
+       true`,
+    ]);
+    return seen.stdout.split('\n').filter((line) => line !== '');
   }
 
   /** Pids of the VMMs that have a file of this cloud open. */

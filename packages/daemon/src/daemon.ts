@@ -88,7 +88,8 @@ export class Daemon {
     await sweepImages(tables, images);
     const volumes = await LocalBlockVolumes.open({ dir: join(dataDir, 'volumes'), clock, random, logger });
     const network = await LocalNetwork.open({ instanceId: id, logger, random, limits: config.network });
-    this.#stopping.push(() => network.close());
+    // Without a pod on it, it is made anew by the next start: nothing of ours stays in the kernel.
+    this.#stopping.push(() => network.close({ remove: network.attachments().length === 0 }));
     await realizeNetworks(tables, network);
     const cradle = openCradle({
       dataDir: join(dataDir, 'cradle'),

@@ -34,6 +34,8 @@ export function createDockerApi(options: DockerApiOptions): DockerApi {
   const { clock, logger, version } = options;
   const paths: string[] = [];
   const sockets = new Set<Socket>();
+  /** Connected, and nothing asked yet: Node doesn't count them as idle. */
+  const silent = new Set<Socket>();
   const servers: Server[] = [];
   const serving: Serving = {
     clock,
@@ -57,11 +59,19 @@ export function createDockerApi(options: DockerApiOptions): DockerApi {
     Reflect.set(server, 'httpAllowHalfOpen', true);
     server.on('connection', (socket: Socket) => {
       sockets.add(socket);
-      socket.once('close', () => sockets.delete(socket));
+      silent.add(socket);
+      socket.once('close', () => {
+        sockets.delete(socket);
+        silent.delete(socket);
+      });
     });
-    server.on('request', (req, res) => void dispatch.handle(req, res, undefined));
+    server.on('request', (req, res) => {
+      silent.delete(req.socket);
+      void dispatch.handle(req, res, undefined);
+    });
     server.on('upgrade', (req, stream, head) => {
       const socket = stream as Socket;
+      silent.delete(socket);
       const res = new ServerResponse(req);
       res.shouldKeepAlive = false;
       res.assignSocket(socket);
@@ -110,6 +120,7 @@ export function createDockerApi(options: DockerApiOptions): DockerApi {
     async close() {
       const closed = Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
       for (const server of servers) if ('closeIdleConnections' in server) callIdle(server);
+      for (const socket of silent) socket.destroy();
       const over = new AbortController();
       const late = clock.sleep(limits.drainTimeoutMs, over.signal).then(
         () => {
