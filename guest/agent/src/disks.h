@@ -8,6 +8,8 @@
 
 /* A warm slot's disk may show another file than when it was last read: forget what is cached of it. */
 bool disks_flush(const json_t *disks, struct fault *fault);
+/* Mounts these, and only these, before there is a pod: one that asks for the same finds them mounted, unflushed. */
+bool disks_mount_early(const json_t *disks, struct fault *fault);
 bool disks_mount(const json_t *disks, struct fault *fault);
 /* Syncs and unmounts all; false if something stays busy. `fault` may be NULL. */
 bool disks_unmount(struct fault *fault);

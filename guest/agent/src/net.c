@@ -191,3 +191,20 @@ void net_teardown(const char *interface) {
   flush_addresses(fd, index);
   set_link(fd, index, false, NULL, 0);
 }
+
+#define DRIVER "/sys/bus/virtio/drivers/virtio_net"
+static char hidden[64]; /* "virtio1" */
+
+bool net_hide(struct fault *fault) {
+  char link[256];
+  ssize_t len = readlink("/sys/class/net/eth0/device", link, sizeof link - 1);
+  if (len < 0) return errno == ENOENT || fail_errno(fault, errno, "looking for eth0");
+  link[len] = 0;
+  const char *slash = strrchr(link, '/');
+  snprintf(hidden, sizeof hidden, "%.60s", slash ? slash + 1 : link);
+  return write_file(DRIVER "/unbind", hidden) == 0 || fail_errno(fault, errno, "taking eth0 away");
+}
+
+void net_show(void) {
+  if (hidden[0] && write_file(DRIVER "/bind", hidden) == 0) hidden[0] = 0;
+}

@@ -10,6 +10,10 @@
 bool net_loopback(struct fault *fault);
 /* `network` of the protocol. */
 bool net_setup(const json_t *network, struct fault *fault);
+/* Takes the machine's interface away, so that a pod without a network has none to look at. */
+bool net_hide(struct fault *fault);
+/* Undoes `net_hide`. */
+void net_show(void);
 /* Takes addresses and routes away again, and the interface down. */
 void net_teardown(const char *interface);
 

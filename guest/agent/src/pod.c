@@ -158,10 +158,11 @@ void pod_put(struct stream *stream, json_t *body) {
   }
   bool ok = disks_flush(json_object_get(body, "disks"), &fault) && set_clock(body, &fault) && reseed(body, &fault) &&
             set_identity(body, &fault) && net_loopback(&fault) &&
-            (!json_is_object(network) || net_setup(network, &fault)) && set_sysctls(body, &fault) &&
+            (json_is_object(network) ? net_setup(network, &fault) : !owns_machine || net_hide(&fault)) && set_sysctls(body, &fault) &&
             disks_mount(json_object_get(body, "disks"), &fault);
   if (!ok) {
     disks_unmount(NULL);
+    net_show();
     stream_reply_fault(stream, &fault);
     return;
   }
@@ -169,6 +170,14 @@ void pod_put(struct stream *stream, json_t *body) {
   write_resolv(body);
   pod = json_incref(body);
   stream_reply(stream, 201, json_object());
+}
+
+void pod_disks(struct stream *stream, json_t *body) {
+  struct fault fault;
+  bool ok = pod ? fail(&fault, "conflict", "this VM is a pod already")
+                : disks_mount_early(json_object_get(body, "disks"), &fault);
+  if (ok) stream_reply(stream, 200, json_object());
+  else stream_reply_fault(stream, &fault);
 }
 
 void pod_clock(struct stream *stream, json_t *body) {
@@ -233,6 +242,7 @@ void pod_settle(void) {
   json_t *network = json_object_get(pod, "network");
   const char *interface = json_string_value(json_object_get(network, "interface"));
   if (json_is_object(network)) net_teardown(interface ? interface : "eth0");
+  net_show();
   bool ok = disks_unmount(&fault);
   json_decref(pod);
   pod = NULL;

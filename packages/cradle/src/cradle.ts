@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, realpath, rm, stat } from 'node:fs/promises';
+import { link, mkdir, readFile, realpath, rm, stat } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -12,7 +12,16 @@ import {
   must,
   type Random,
 } from '@kraud/base';
-import type { Accelerator, Cradle, CradleStatus, SizeClass, Vm, VmSpec } from './contract.ts';
+import {
+  type Accelerator,
+  type Cradle,
+  type CradleStatus,
+  diskSlots,
+  type SizeClass,
+  type Tap,
+  type Vm,
+  type VmSpec,
+} from './contract.ts';
 import { DiskMaker } from './disk/ext4.ts';
 import { Cgroups } from './jail/cgroups.ts';
 import { bindHostPaths } from './jail/mounts.ts';
@@ -24,6 +33,7 @@ import { makeRehearsalImage } from './slots/rehearsal.ts';
 import { type Slot, SlotMaker } from './slots/slot-maker.ts';
 import { basisKey } from './template/key.ts';
 import { TemplateStore } from './template/store.ts';
+import type { DiskFile } from './vm/disk-slots.ts';
 import { connectAgent } from './vm/guest.ts';
 import { PodVm } from './vm/pod-vm.ts';
 import { writeRecord } from './vm/record.ts';
@@ -53,6 +63,10 @@ export interface CradleOptions {
   readonly accelerator?: 'auto' | 'kvm' | 'tcg';
   /** Of which there is always a warm slot, if there are any. */
   readonly defaultSize: SizeClass;
+  /** Of the writable disk that most pods ask for; without it warm slots learn it from the first claim. */
+  readonly writableBytes?: number;
+  /** A slot has become warm, and this is its tap: a network may prepare it. Nothing waits, a failure is logged. */
+  readonly onWarm?: (tap: Tap) => Promise<void>;
   readonly limits: CradleLimits;
   readonly clock: Clock;
   readonly random: Random;
@@ -81,9 +95,11 @@ class QemuCradle implements Cradle {
   readonly #claiming = new Map<string, VmSpec>();
   #parts: Parts | undefined;
   #closed = false;
+  #writableBytes: number | undefined;
 
   constructor(options: CradleOptions) {
     this.#options = options;
+    this.#writableBytes = options.writableBytes;
     this.#diskMaker = new DiskMaker(join(options.dataDir, 'scratch'));
   }
 
@@ -152,7 +168,11 @@ class QemuCradle implements Cradle {
       defaultSize: this.#options.defaultSize,
       clock,
       logger,
-      make: (size, signal) => maker.warm(templates, size, accelerator, signal),
+      make: async (size, signal) => {
+        const slot = await maker.warm(templates, size, accelerator, this.#writableBytes, signal);
+        this.#tellWarm(slot);
+        return slot;
+      },
       release: async (slot) => {
         slot.guest.close();
         await yard.release(slot.machine);
@@ -232,6 +252,7 @@ class QemuCradle implements Cradle {
   async #claim(spec: VmSpec, signal?: AbortSignal): Promise<Vm> {
     const { pool, maker, templates, accelerator } = this.#started();
     const startMs = this.#options.clock.monotonic();
+    this.#writableBytes = spec.writable.create?.sizeBytes ?? this.#writableBytes;
     const taken = pool.take(spec.size);
     if (taken) {
       try {
@@ -253,7 +274,6 @@ class QemuCradle implements Cradle {
     try {
       const machine = await this.#furnish(slot, spec);
       const disksAtMs = clock.monotonic();
-      await machine.vmm.execute('cont');
       signal?.throwIfAborted();
       const record = { ...machine.record, state: 'claimed' as const };
       await writeRecord(machine.dir, record);
@@ -276,16 +296,40 @@ class QemuCradle implements Cradle {
     const { name } = machine.record;
     const record = { ...machine.record, state: 'claiming' as const, spec };
     await writeRecord(machine.dir, record);
-    const { writable } = spec;
-    if (writable.create && !(await exists(writable.path))) {
-      await this.#diskMaker.create(writable.path, writable.create.sizeBytes);
-    }
+    const files = await this.#prepareDisks(slot, spec);
     await bindHostPaths(machine.dir, spec.hostPaths);
     const memoryBytes = spec.size.memoryMiB * 1024 * 1024 + this.#options.limits.overheadBytes;
     await cgroups.limit(name, { memoryBytes, ...spec.limits });
     await cgroups.weigh(name, 'normal');
-    await machine.disks.attach(filesOf(spec));
+    await machine.disks.attach(files);
+    // A guest that lets go of its spare disk runs already.
+    await machine.vmm.execute('cont');
     return { ...machine, record };
+  }
+
+  /** Makes the pod's writable disk, if it is to be made; answers what is still to be attached. */
+  async #prepareDisks({ machine, guest, spare }: Slot, spec: VmSpec): Promise<DiskFile[]> {
+    const { path, create } = spec.writable;
+    const files = filesOf(spec);
+    const missing = create && !(await exists(path)) ? create : undefined;
+    if (spare && missing?.sizeBytes === spare.sizeBytes) {
+      await link(spare.path, path);
+      return files.filter(({ node }) => node !== diskSlots.writable);
+    }
+    if (missing) await this.#diskMaker.create(path, missing.sizeBytes);
+    if (spare) {
+      await machine.vmm.execute('cont');
+      await guest.mountDisks([]);
+    }
+    return files;
+  }
+
+  #tellWarm({ machine }: Slot): void {
+    const { onWarm, logger } = this.#options;
+    const { name, mark } = { name: machine.record.name, mark: machine.vmm.identity.mark };
+    onWarm?.(tapOf(mark.pid, name)).catch((error: unknown) => {
+      logger.warn({ vm: name, error: messageOf(error) }, 'could not prepare the tap of a warm slot');
+    });
   }
 
   #own(machine: Machine, spec: VmSpec, slot: Pick<Slot, 'guest'>, phases: PodVm['phases']): PodVm {

@@ -100,6 +100,9 @@ export class Daemon {
         memoryMiB: config.pods.memoryMiBDefault,
         hostPaths: false,
       },
+      writableBytes: config.pods.writableBytesDefault,
+      onWarm: ({ netnsPid, name: tap }) =>
+        network.stage(defaultTenant, { netns: { pid: netnsPid }, name: tap }),
       limits: config.cradle,
       clock,
       random,

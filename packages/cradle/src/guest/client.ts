@@ -21,6 +21,7 @@ import type {
   GuestProcess,
   PathStat,
   PodBody,
+  PodDisk,
 } from './types.ts';
 
 const container = (name: string) => `/v1/containers/${encodeURIComponent(name)}`;
@@ -69,6 +70,11 @@ export class GuestClient {
 
   async setUpPod(body: PodBody): Promise<void> {
     await this.#json({ method: 'POST', path: '/v1/pod', body });
+  }
+
+  /** Mounts these disks, and only these, ahead of the pod, which finds them mounted if it asks for the same. */
+  async mountDisks(disks: readonly PodDisk[]): Promise<void> {
+    await this.#json({ method: 'POST', path: '/v1/disks', body: { disks } });
   }
 
   /** Ends every container and unmounts every disk. */

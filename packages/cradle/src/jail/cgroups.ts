@@ -10,6 +10,8 @@ export interface CgroupLimits {
 
 const mountPoint = '/sys/fs/cgroup';
 const v1Controllers = ['cpu', 'memory', 'pids'];
+/** All VMs of a host together count as ten of its other processes or services: they are what it is there for. */
+const allShares = { v1: '10240', v2: '1000' };
 const cpuPeriodUs = 100_000;
 const processesMax = 256;
 
@@ -36,12 +38,17 @@ export class Cgroups {
         roots.push({ controller, dir: join(mountPoint, controller, path) });
       }
       const cgroups = new Cgroups(false, roots);
-      for (const root of roots) await mkdir(root.dir, { recursive: true });
+      for (const root of roots) {
+        await mkdir(root.dir, { recursive: true });
+        if (root.controller === 'cpu') await writeFile(join(root.dir, '../cpu.shares'), allShares.v1);
+      }
       return cgroups;
     }
     const dir = join(mountPoint, path);
     await mkdir(dir, { recursive: true });
     for (const parent of [mountPoint, join(mountPoint, 'kraud'), dir]) await enableControllers(parent);
+    // A container manager may have left us without the controller.
+    if (await exists(join(dir, '../cpu.weight'))) await writeFile(join(dir, '../cpu.weight'), allShares.v2);
     return new Cgroups(true, [{ controller: '', dir }]);
   }
 

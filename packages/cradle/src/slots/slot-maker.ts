@@ -1,13 +1,13 @@
 import { open, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, KraudError, type Logger, MiB, messageOf, newShortId } from '@kraud/base';
-import type { Accelerator, SizeClass } from '../contract.ts';
+import { type Clock, KraudError, type Logger, MiB, messageOf, must, newShortId } from '@kraud/base';
+import { type Accelerator, diskSlots, type SizeClass } from '../contract.ts';
 import type { DiskMaker } from '../disk/ext4.ts';
 import type { GuestClient } from '../guest/index.ts';
 import type { CradleLimits } from '../limits.ts';
 import { loadState, saveState } from '../template/snapshot.ts';
 import type { Template, TemplateStore } from '../template/store.ts';
-import { connectAgent, rehearse } from '../vm/guest.ts';
+import { connectAgent, rehearse, writableDisk } from '../vm/guest.ts';
 import { writeRecord } from '../vm/record.ts';
 import type { Machine, Yard } from '../vm/yard.ts';
 
@@ -15,6 +15,13 @@ import type { Machine, Yard } from '../vm/yard.ts';
 export interface Slot {
   readonly machine: Machine;
   readonly guest: GuestClient;
+  /** A fresh writable disk of nobody's is in its place already, mounted by the guest: the pod may have it. */
+  readonly spare?: SpareDisk;
+}
+
+export interface SpareDisk {
+  readonly path: string;
+  readonly sizeBytes: number;
 }
 
 export interface SlotMakerOptions {
@@ -99,15 +106,18 @@ export class SlotMaker {
     templates: TemplateStore,
     size: SizeClass,
     accelerator: Accelerator,
+    writableBytes: number | undefined,
     signal: AbortSignal,
   ): Promise<Slot> {
     const { machine, guest } = await this.clone(templates, size, accelerator, 'background', signal);
     try {
       await this.#rehearse(machine, guest, rehearsals, signal);
+      const spare =
+        writableBytes === undefined ? undefined : await this.#giveSpare(machine, guest, writableBytes);
       await machine.vmm.execute('stop');
       const record = { ...machine.record, state: 'warm' as const, warm: true };
       await writeRecord(machine.dir, record);
-      return { machine: { ...machine, record }, guest };
+      return { machine: { ...machine, record }, guest, ...(spare && { spare }) };
     } catch (error) {
       guest.close();
       await this.#options.yard.release(machine);
@@ -154,6 +164,20 @@ export class SlotMaker {
       await yard.release(machine);
       throw error;
     }
+  }
+
+  /** Its only name is in the VM's directory, so it ends with the VM unless a pod takes it. */
+  async #giveSpare(machine: Machine, guest: GuestClient, sizeBytes: number): Promise<SpareDisk> {
+    const { diskMaker, scratchDir } = this.#options;
+    const made = join(scratchDir, `spare-${machine.record.name}`);
+    await diskMaker.create(made, sizeBytes);
+    try {
+      await machine.disks.attach([{ node: diskSlots.writable, path: made }]);
+    } finally {
+      await rm(made, { force: true });
+    }
+    await guest.mountDisks([writableDisk]);
+    return { path: must(machine.disks.pathOf(diskSlots.writable), 'it was attached'), sizeBytes };
   }
 
   async #rehearse(machine: Machine, guest: GuestClient, times: number, signal?: AbortSignal): Promise<void> {

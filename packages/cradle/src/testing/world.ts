@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { silentLogger, systemClock, systemRandom } from '@kraud/base';
+import { MiB, silentLogger, systemClock, systemRandom } from '@kraud/base';
 import {
   type Cradle,
   guestInterface,
@@ -16,6 +16,7 @@ import { type CradleLimits, cradleLimits } from '../limits.ts';
 
 export const smallSize: SizeClass = { vcpus: 1, memoryMiB: 128, hostPaths: false };
 
+const writableMiB = 256;
 const cacheDir = process.env.KRAUD_CACHE ?? '/var/cache/kraud';
 
 /** A directory with an image in it, cradles over it, and a look at what they leave on the host. */
@@ -45,6 +46,7 @@ export class World {
       guest,
       accelerator: 'tcg',
       defaultSize: smallSize,
+      writableBytes: writableMiB * MiB,
       limits: { ...cradleLimits, warmMax },
       clock: systemClock,
       random: systemRandom,
@@ -63,7 +65,7 @@ export class World {
       id,
       size: smallSize,
       images: [this.image],
-      writable: { path: join(this.dir, `writable-${id}`), create: { sizeBytes: 256 * 1024 * 1024 } },
+      writable: { path: join(this.dir, `writable-${id}`), create: { sizeBytes: writableMiB * MiB } },
       volumes: [],
       hostPaths: [],
       network: true,

@@ -21,6 +21,8 @@ export class DiskSlots {
   readonly #slots = allDisks();
   readonly #attached = new Map<string, string>();
   #serial = 0;
+  /** What the guest waits for is mostly in the host's page cache: then io_uring answers without another thread. */
+  #aio: 'io_uring' | 'threads' = 'io_uring';
 
   constructor(vmm: Vmm, uid: number) {
     this.#vmm = vmm;
@@ -29,6 +31,17 @@ export class DiskSlots {
 
   /** All or none. */
   async attach(files: readonly DiskFile[]): Promise<void> {
+    try {
+      await this.#attach(files);
+    } catch (error) {
+      // A host may have it switched off, a VMM may be built without.
+      if (this.#aio === 'threads' || !/io.?uring/i.test(messageOf(error))) throw error;
+      this.#aio = 'threads';
+      await this.#attach(files);
+    }
+  }
+
+  async #attach(files: readonly DiskFile[]): Promise<void> {
     const nodes: { node: string; file: Record<string, unknown>; name: string }[] = [];
     for (const { node, path } of files) {
       const disk = this.#slot(node);
@@ -42,6 +55,7 @@ export class DiskSlots {
           driver: 'file',
           'node-name': name,
           filename: `${jailPaths.disks}/${name}`,
+          aio: this.#aio,
           'read-only': disk.readOnly,
           discard: disk.readOnly ? 'ignore' : 'unmap',
         },
@@ -66,6 +80,12 @@ export class DiskSlots {
       );
     }
     await Promise.all(nodes.map(({ node, name }) => this.#drop(node, name)));
+  }
+
+  /** Where the file that a slot shows is linked into the VM's directory. */
+  pathOf(node: string): string | undefined {
+    const name = this.#attached.get(node);
+    return name === undefined ? undefined : join(this.#vmm.identity.dir, 'disks', name);
   }
 
   /** The slots show zeroes again, and the files are closed. */

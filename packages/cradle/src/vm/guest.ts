@@ -1,14 +1,22 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { type Clock, systemRandom } from '@kraud/base';
-import { guestInterface, hostPathsTag, type SizeClass } from '../contract.ts';
-import { GuestClient } from '../guest/index.ts';
+import { diskSlots, guestInterface, hostPathsTag, type SizeClass } from '../contract.ts';
+import { GuestClient, type PodDisk } from '../guest/index.ts';
 import { isAlive } from '../process.ts';
 import { jailPaths } from '../vmm/arguments.ts';
 import { connectUnix } from '../vmm/socket.ts';
 import type { Vmm } from '../vmm/vmm.ts';
 
 const attemptTimeoutMs = 500;
+
+/** As pods ask for their writable disk; one mounted ahead of them must match to the letter. */
+export const writableDisk: PodDisk = {
+  device: diskSlots.writable,
+  at: 'writable',
+  type: 'ext4',
+  readOnly: false,
+};
 
 /** Connects to the agent; answers once it has answered. Fails at once when the VMM ends. */
 export async function connectAgent(
@@ -35,7 +43,7 @@ export function endPod(guest: GuestClient): Promise<void> {
 export async function rehearse(guest: GuestClient, size: SizeClass): Promise<void> {
   const disks = [
     { device: 'd0', at: 'images/main', type: 'squashfs' as const, readOnly: true },
-    { device: 'd4', at: 'writable', type: 'ext4' as const },
+    writableDisk,
   ];
   const share = { tag: hostPathsTag, at: 'hostpaths', type: '9p' as const };
   const set = guest.setUpPod({
