@@ -19,6 +19,7 @@ demo: setup
 	@$(NODE) tools/demo.ts
 
 test: setup
+	@$(MAKE) -s -C guest/agent
 	@$(NODE) tools/all.ts
 
 check:

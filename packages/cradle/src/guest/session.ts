@@ -40,7 +40,9 @@ export class GuestSession {
     this.closed = new Promise((resolve) => {
       this.#session.once('close', () => resolve());
     });
-    this.#session.once('connect', () => this.#session.setLocalWindowSize(sessionWindowBytes));
+    this.#session.once('connect', () => {
+      if (!this.#session.destroyed) this.#session.setLocalWindowSize(sessionWindowBytes);
+    });
     // Each call learns of it by its own stream's end.
     this.#session.on('error', () => {});
   }
