@@ -23,8 +23,8 @@ export class TestCloud {
   readonly #config: object;
   #daemon: ChildProcess | undefined;
 
-  constructor(config: object = { cradle: { warmMax: 1 } }) {
-    this.dir = mkdtempSync(join(tmpdir(), 'kraud-e2e-'));
+  constructor(config: object = { cradle: { warmMax: 1 } }, parent = tmpdir()) {
+    this.dir = mkdtempSync(join(parent, 'kraud-e2e-'));
     this.socket = join(this.dir, 'docker.sock');
     this.env = {
       ...process.env,
@@ -34,8 +34,9 @@ export class TestCloud {
     this.#config = config;
   }
 
-  static async start(config?: object): Promise<TestCloud> {
-    const cloud = new TestCloud(config);
+  /** On a directory below `parent`. */
+  static async start(config?: object, parent?: string): Promise<TestCloud> {
+    const cloud = new TestCloud(config, parent);
     await cloud.startDaemon();
     const tar = readFileSync(await busyboxTar(cloud.dir));
     await cloud.ok(['import', '--change', 'CMD ["sh"]', '-', image], { input: tar });
@@ -67,11 +68,12 @@ export class TestCloud {
     await eventually(
       'the daemon answers',
       async () => {
-        if (daemon.exitCode !== null) throw new Error(`kraudd ended: ${this.log(20)}`);
+        if (daemon.exitCode !== null) return true;
         return (await this.#get('/_ping')) === 'OK';
       },
       120_000,
     );
+    assert.equal(daemon.exitCode, null, `kraudd ended: ${this.log(20)}`);
   }
 
   /** `kill -9`, as when the machine's memory runs out. */
