@@ -84,6 +84,8 @@ export class Daemon {
       logger,
       limits: config.images,
       registries: config.registries,
+      // What warm slots are rehearsed with.
+      rootfsFormat: 'erofs',
     });
     await sweepImages(tables, images);
     const volumes = await LocalBlockVolumes.open({ dir: join(dataDir, 'volumes'), clock, random, logger });

@@ -13,7 +13,7 @@ const busyboxes = ['/usr/bin/busybox', '/bin/busybox'];
  * images have.
  */
 export async function makeRehearsalImage(dir: string): Promise<string> {
-  const path = join(dir, 'rehearsal.squashfs');
+  const path = join(dir, 'rehearsal.erofs');
   if (await isFile(path)) return path;
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const scratch = await mkdtemp(`${path}.`);
@@ -23,17 +23,7 @@ export async function makeRehearsalImage(dir: string): Promise<string> {
       await mkdir(join(root, sub), { recursive: true });
     await copyFile(await findBusybox(), join(root, 'bin/busybox'));
     const image = join(scratch, 'image');
-    await run('mksquashfs', [
-      root,
-      image,
-      '-noI',
-      '-noD',
-      '-noF',
-      '-noX',
-      '-all-root',
-      '-no-progress',
-      '-quiet',
-    ]);
+    await run('mkfs.erofs', ['--quiet', '--all-root', image, root]);
     await truncate(image, imageDiskBytes);
     await rename(image, path);
     return path;

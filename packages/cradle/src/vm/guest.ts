@@ -10,6 +10,18 @@ import type { Vmm } from '../vmm/vmm.ts';
 
 const attemptTimeoutMs = 500;
 
+/** What programs do first: open, write, list, fork, pipe, execute, exit. */
+const script = `b=/bin/busybox; $b ls -l / > /tmp/list; $b cat /tmp/list | $b cat; $b rm /tmp/list; exec $b echo ready`;
+
+/** What most containers have, so that the guest has been through it. */
+const capabilities =
+  'CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL AUDIT_WRITE'.split(
+    ' ',
+  );
+const maskedPaths =
+  '/proc/acpi /proc/interrupts /proc/kcore /proc/keys /proc/timer_list /proc/scsi /sys/firmware'.split(' ');
+const readonlyPaths = '/proc/bus /proc/fs /proc/irq /proc/sys /proc/sysrq-trigger'.split(' ');
+
 /** As pods ask for their writable disk; one mounted ahead of them must match to the letter. */
 export const writableDisk: PodDisk = {
   device: diskSlots.writable,
@@ -41,10 +53,7 @@ export function endPod(guest: GuestClient): Promise<void> {
  * and under TCG its code is translated. Afterwards the guest is as before.
  */
 export async function rehearse(guest: GuestClient, size: SizeClass): Promise<void> {
-  const disks = [
-    { device: 'd0', at: 'images/main', type: 'squashfs' as const, readOnly: true },
-    writableDisk,
-  ];
+  const disks = [{ device: 'd0', at: 'images/main', type: 'erofs' as const, readOnly: true }, writableDisk];
   const share = { tag: hostPathsTag, at: 'hostpaths', type: '9p' as const };
   const set = guest.setUpPod({
     hostname: 'rehearsal',
@@ -65,13 +74,13 @@ export async function rehearse(guest: GuestClient, size: SizeClass): Promise<voi
   const created = guest.createContainer('rehearsal', {
     image: 'images/main',
     writable: 'writable',
-    args: ['/bin/busybox', 'echo', 'ready'],
+    args: ['/bin/busybox', 'sh', '-c', script],
     env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
     cwd: '/',
-    capabilities: ['CHOWN', 'SETGID', 'SETUID', 'KILL'],
+    capabilities,
     shmBytes: 64 * 1024 * 1024,
-    maskedPaths: ['/proc/kcore'],
-    readonlyPaths: ['/proc/sys'],
+    maskedPaths,
+    readonlyPaths,
     resources: { pidsMax: 100 },
   });
   const started = guest.startContainer('rehearsal');
