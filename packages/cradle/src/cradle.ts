@@ -1,17 +1,9 @@
 import { createHash } from 'node:crypto';
-import { link, mkdir, readFile, realpath, rm, stat } from 'node:fs/promises';
+import { existsSync, linkSync } from 'node:fs';
+import { mkdir, readFile, realpath, rm } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import {
-  type Clock,
-  codeOf,
-  isErrno,
-  KraudError,
-  type Logger,
-  messageOf,
-  must,
-  type Random,
-} from '@kraud/base';
+import { type Clock, codeOf, KraudError, type Logger, messageOf, must, type Random } from '@kraud/base';
 import {
   type Accelerator,
   type Cradle,
@@ -276,7 +268,7 @@ class QemuCradle implements Cradle {
       const disksAtMs = clock.monotonic();
       signal?.throwIfAborted();
       const record = { ...machine.record, state: 'claimed' as const };
-      await writeRecord(machine.dir, record);
+      writeRecord(machine.dir, record);
       return this.#own({ ...machine, record }, spec, slot, {
         slotMs: slotAtMs - startMs,
         disksMs: disksAtMs - slotAtMs,
@@ -295,13 +287,15 @@ class QemuCradle implements Cradle {
     const { machine } = slot;
     const { name } = machine.record;
     const record = { ...machine.record, state: 'claiming' as const, spec };
-    await writeRecord(machine.dir, record);
+    writeRecord(machine.dir, record);
     const files = await this.#prepareDisks(slot, spec);
     await bindHostPaths(machine.dir, spec.hostPaths);
     const memoryBytes = spec.size.memoryMiB * 1024 * 1024 + this.#options.limits.overheadBytes;
-    await cgroups.limit(name, { memoryBytes, ...spec.limits });
-    await cgroups.weigh(name, 'normal');
-    await machine.disks.attach(files);
+    await Promise.all([
+      cgroups.weigh(name, 'normal'),
+      cgroups.limit(name, { memoryBytes, ...spec.limits }),
+      machine.disks.attach(files),
+    ]);
     // A guest that lets go of its spare disk runs already.
     await machine.vmm.execute('cont');
     return { ...machine, record };
@@ -311,9 +305,9 @@ class QemuCradle implements Cradle {
   async #prepareDisks({ machine, guest, spare }: Slot, spec: VmSpec): Promise<DiskFile[]> {
     const { path, create } = spec.writable;
     const files = filesOf(spec);
-    const missing = create && !(await exists(path)) ? create : undefined;
+    const missing = create && !existsSync(path) ? create : undefined;
     if (spare && missing?.sizeBytes === spare.sizeBytes) {
-      await link(spare.path, path);
+      linkSync(spare.path, path);
       return files.filter(({ node }) => node !== diskSlots.writable);
     }
     if (missing) await this.#diskMaker.create(path, missing.sizeBytes);
@@ -378,14 +372,4 @@ export function instanceName(dataDir: string): string {
 
 async function bootId(): Promise<string> {
   return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return false;
-    throw error;
-  }
 }

@@ -116,7 +116,7 @@ export class SlotMaker {
         writableBytes === undefined ? undefined : await this.#giveSpare(machine, guest, writableBytes);
       await machine.vmm.execute('stop');
       const record = { ...machine.record, state: 'warm' as const, warm: true };
-      await writeRecord(machine.dir, record);
+      writeRecord(machine.dir, record);
       return { machine: { ...machine, record }, guest, ...(spare && { spare }) };
     } catch (error) {
       guest.close();

@@ -1,4 +1,4 @@
-import { chown, link, stat } from 'node:fs/promises';
+import { chownSync, linkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, isErrno, KraudError, messageOf } from '@kraud/base';
 import { allDisks, type DiskSlot, emptyNode, jailPaths, slotNode } from '../vmm/arguments.ts';
@@ -47,7 +47,7 @@ export class DiskSlots {
       const disk = this.#slot(node);
       this.#serial += 1;
       const name = `${node}-${this.#serial}`;
-      await this.#admit(path, name, disk);
+      this.#admit(path, name, disk);
       nodes.push({
         node,
         name,
@@ -64,6 +64,9 @@ export class DiskSlots {
     const added = nodes.map(({ file }) => this.#vmm.execute('blockdev-add', file));
     const options = nodes.map(({ node, name }) => slotNode(this.#slot(node), name));
     const swapped = this.#vmm.execute('blockdev-reopen', { options });
+    // Sent along: where the swap fails, so does this, and the slot shows what it showed.
+    const dropped = nodes.map(({ node }) => this.#delete(this.#shown(node)));
+    for (const promise of dropped) promise.catch(() => {});
     const outcomes = await Promise.allSettled([...added, swapped]);
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
     if (failed) {
@@ -79,7 +82,8 @@ export class DiskSlots {
         },
       );
     }
-    await Promise.all(nodes.map(({ node, name }) => this.#drop(node, name)));
+    for (const { node, name } of nodes) this.#attached.set(node, name);
+    await Promise.all(dropped);
   }
 
   /** Where the file that a slot shows is linked into the VM's directory. */
@@ -98,26 +102,29 @@ export class DiskSlots {
         options: disks.map((disk) => slotNode(disk, `${disk.node}-empty`)),
       }),
     ]);
-    await Promise.all(disks.map((disk) => this.#drop(disk.node, `${disk.node}-empty`)));
+    const shown = disks.map((disk) => this.#shown(disk.node));
+    for (const disk of disks) this.#attached.delete(disk.node);
+    await Promise.all(shown.map((name) => this.#delete(name)));
   }
 
-  /** Deletes what the slot showed before, now that it shows `name`. */
-  async #drop(node: string, name: string): Promise<void> {
-    const before = this.#attached.get(node) ?? `${node}-empty`;
-    if (name === `${node}-empty`) this.#attached.delete(node);
-    else this.#attached.set(node, name);
-    await this.#vmm.execute('blockdev-del', { 'node-name': before });
+  #shown(node: string): string {
+    return this.#attached.get(node) ?? `${node}-empty`;
   }
 
-  async #admit(path: string, name: string, disk: { sizeBytes: number; readOnly: boolean }): Promise<void> {
+  async #delete(name: string): Promise<void> {
+    await this.#vmm.execute('blockdev-del', { 'node-name': name });
+  }
+
+  /** Synchronous, as each of these takes microseconds and a claim waits for them. */
+  #admit(path: string, name: string, disk: { sizeBytes: number; readOnly: boolean }): void {
     const target = join(this.#vmm.identity.dir, 'disks', name);
     try {
-      const facts = await stat(path);
+      const facts = statSync(path);
       if (!facts.isFile() || facts.size !== disk.sizeBytes) {
         throw new KraudError('corrupt', `${path} is no disk of ${disk.sizeBytes} bytes`);
       }
-      await link(path, target);
-      if (!disk.readOnly) await chown(target, this.#uid, this.#uid);
+      linkSync(path, target);
+      if (!disk.readOnly) chownSync(target, this.#uid, this.#uid);
     } catch (error) {
       if (isErrno(error, 'ENOENT'))
         throw new KraudError('not-found', `there is no disk at ${path}`, { cause: error });

@@ -1,4 +1,5 @@
-import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { renameSync, writeFileSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno } from '@kraud/base';
 import type { Accelerator, SizeClass, VmSpec } from '../contract.ts';
@@ -22,10 +23,11 @@ export interface VmRecord {
   readonly spec?: VmSpec;
 }
 
-export async function writeRecord(dir: string, record: VmRecord): Promise<void> {
+/** Synchronous: it takes microseconds, and claims wait for it. */
+export function writeRecord(dir: string, record: VmRecord): void {
   const temporary = join(dir, 'record.new');
-  await writeFile(temporary, JSON.stringify(record), { mode: 0o600 });
-  await rename(temporary, join(dir, 'record.json'));
+  writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });
+  renameSync(temporary, join(dir, 'record.json'));
 }
 
 /** Undefined when there is none, or it can't be read: the VM is one to clean up after. */

@@ -82,7 +82,7 @@ export class Yard {
     };
     try {
       await makeVmDir(dir, uid);
-      await writeRecord(dir, making);
+      writeRecord(dir, making);
       await cgroups.make(name);
       await cgroups.limit(name, { memoryBytes: plan.size.memoryMiB * 1024 * 1024 + limits.overheadBytes });
       await cgroups.weigh(name, plan.weight);
@@ -112,7 +112,7 @@ export class Yard {
         ],
       });
       const record = { ...making, mark };
-      await writeRecord(dir, record);
+      writeRecord(dir, record);
       const vmm = await Vmm.connect({ name, dir, mark }, { clock, cgroups, signal });
       if (plan.mode === 'clone') await sealRun(dir);
       return { record, dir, vmm, disks: new DiskSlots(vmm, uid) };
