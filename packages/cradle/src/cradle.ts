@@ -3,7 +3,7 @@ import { existsSync, linkSync } from 'node:fs';
 import { mkdir, readFile, realpath, rm } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { type Clock, codeOf, KraudError, type Logger, messageOf, must, type Random } from '@kraud/base';
+import { type Clock, codeOf, KraudError, type Logger, MiB, messageOf, must, type Random } from '@kraud/base';
 import {
   type Accelerator,
   type Cradle,
@@ -290,12 +290,12 @@ class QemuCradle implements Cradle {
     writeRecord(machine.dir, record);
     const files = await this.#prepareDisks(slot, spec);
     await bindHostPaths(machine.dir, spec.hostPaths);
-    const memoryBytes = spec.size.memoryMiB * 1024 * 1024 + this.#options.limits.overheadBytes;
-    await Promise.all([
-      cgroups.weigh(name, 'normal'),
-      cgroups.limit(name, { memoryBytes, ...spec.limits }),
-      machine.disks.attach(files),
-    ]);
+    cgroups.weigh(name, 'normal');
+    if (spec.limits) {
+      const memoryBytes = spec.size.memoryMiB * MiB + this.#options.limits.overheadBytes;
+      await cgroups.limit(name, { memoryBytes, ...spec.limits });
+    }
+    await machine.disks.attach(files);
     // A guest that lets go of its spare disk runs already.
     await machine.vmm.execute('cont');
     return { ...machine, record };

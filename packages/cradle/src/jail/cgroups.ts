@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rmdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno } from '@kraud/base';
@@ -75,15 +76,13 @@ export class Cgroups {
   }
 
   /** How much CPU it gets when there isn't enough: `background` for slots that nobody waits for. */
-  async weigh(name: string, weight: 'background' | 'normal'): Promise<void> {
+  weigh(name: string, weight: 'background' | 'normal'): void {
     const low = weight === 'background';
-    await this.#set(
-      name,
-      'cpu',
-      'cpu.shares',
-      'cpu.weight',
-      this.#unified ? (low ? '5' : '100') : low ? '51' : '1024',
-    );
+    const dir = this.#dirOf(name, 'cpu');
+    if (dir === undefined) return;
+    // Synchronous: it takes microseconds, and a claim waits for it.
+    if (this.#unified) writeFileSync(join(dir, 'cpu.weight'), low ? '5' : '100');
+    else writeFileSync(join(dir, 'cpu.shares'), low ? '51' : '1024');
   }
 
   async oomKills(name: string): Promise<number> {

@@ -85,7 +85,7 @@ export class Yard {
       writeRecord(dir, making);
       await cgroups.make(name);
       await cgroups.limit(name, { memoryBytes: plan.size.memoryMiB * 1024 * 1024 + limits.overheadBytes });
-      await cgroups.weigh(name, plan.weight);
+      cgroups.weigh(name, plan.weight);
       if (plan.mode === 'make') await chown(plan.memoryPath, uid, uid);
       const mark = await launchJailed(this.#options.tools, {
         dir,
