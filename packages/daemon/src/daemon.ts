@@ -25,12 +25,17 @@ import { claimDataDir, instanceId } from './instance.ts';
 import { sweepImages } from './sweep-images.ts';
 import { version } from './version.ts';
 
+interface Part {
+  readonly part: string;
+  readonly stop: () => Promise<void> | void;
+}
+
 /**
  * The whole of it, wired: the only place that knows every part. Parts start from the lowest up and stop in the
  * opposite order; what was started is stopped again when a later one fails.
  */
 export class Daemon {
-  readonly #stopping: (() => Promise<void> | void)[] = [];
+  readonly #stopping: Part[] = [];
   readonly #logger: Logger;
 
   private constructor(logger: Logger) {
@@ -50,11 +55,14 @@ export class Daemon {
 
   /** Pods go on. */
   async stop(): Promise<void> {
-    for (const stop of this.#stopping.reverse()) {
+    for (const { part, stop } of this.#stopping.reverse()) {
+      const startMs = systemClock.monotonic();
       try {
         await stop();
+        const tookMs = Math.round(systemClock.monotonic() - startMs);
+        this.#logger.debug({ part, tookMs }, 'stopped');
       } catch (error) {
-        this.#logger.error({ error: messageOf(error) }, 'a part did not stop cleanly');
+        this.#logger.error({ part, error: messageOf(error) }, 'a part did not stop cleanly');
       }
     }
     this.#stopping.length = 0;
@@ -66,12 +74,13 @@ export class Daemon {
     const [clock, random, logger] = [systemClock, systemRandom, this.#logger];
     await mkdir(dataDir, { recursive: true, mode: 0o700 });
     const id = instanceId(dataDir);
-    this.#stopping.push(await claimDataDir(dataDir, id));
+    const release = await claimDataDir(dataDir, id);
+    this.#stopped('data directory', release);
 
     const store = openLmdbStore(join(dataDir, 'store'));
-    this.#stopping.push(() => store.close());
+    this.#stopped('store', () => store.close());
     const tables = new Tables({ store, clock, logger });
-    this.#background((signal) => tables.run(signal));
+    this.#background('caches', (signal) => tables.run(signal));
     await tables.ready();
     await ensureBasics(tables, { clock, random });
 
@@ -91,7 +100,7 @@ export class Daemon {
     const volumes = await LocalBlockVolumes.open({ dir: join(dataDir, 'volumes'), clock, random, logger });
     const network = await LocalNetwork.open({ instanceId: id, logger, random, limits: config.network });
     // Without a pod on it, it is made anew by the next start: nothing of ours stays in the kernel.
-    this.#stopping.push(() => network.close({ remove: network.attachments().length === 0 }));
+    this.#stopped('network', () => network.close({ remove: network.attachments().length === 0 }));
     await realizeNetworks(tables, network);
     const cradle = openCradle({
       dataDir: join(dataDir, 'cradle'),
@@ -125,7 +134,7 @@ export class Daemon {
       limits: config.host,
     });
     await agent.start();
-    this.#stopping.push(() => agent.stop({ keepVms: true }));
+    this.#stopped('host agent', () => agent.stop({ keepVms: true }));
     const heartbeat = new Heartbeat({
       name,
       tenant: defaultTenant,
@@ -137,7 +146,7 @@ export class Daemon {
       logger,
     });
     await heartbeat.start();
-    this.#stopping.push(() => heartbeat.stop());
+    this.#stopped('heartbeat', () => heartbeat.stop());
 
     const events = new EventLog({ store, clock, random });
     const cloud = createCloud(
@@ -178,7 +187,7 @@ export class Daemon {
       clock,
       logger,
     });
-    this.#background((signal) => controllers.run(signal));
+    this.#background('controllers', (signal) => controllers.run(signal));
   }
 
   async #serve(config: Config, cloud: Cloud): Promise<void> {
@@ -191,16 +200,21 @@ export class Daemon {
       version,
     });
     await api.listen(config.dockerSocket);
-    this.#stopping.push(() => api.close());
+    this.#stopped('docker API', () => api.close());
+  }
+
+  /** `stop` is called when the daemon ends, or fails to start. */
+  #stopped(part: string, stop: Part['stop']): void {
+    this.#stopping.push({ part, stop });
   }
 
   /** Runs until `stop`, which waits for its end. A loop that ends by a failure is a bug; it is logged, not hidden. */
-  #background(run: (signal: AbortSignal) => Promise<void>): void {
+  #background(part: string, run: (signal: AbortSignal) => Promise<void>): void {
     const abort = new AbortController();
     const done = run(abort.signal).catch((error: unknown) => {
-      this.#logger.error({ error: messageOf(error) }, 'a background loop ended');
+      this.#logger.error({ part, error: messageOf(error) }, 'a background loop ended');
     });
-    this.#stopping.push(async () => {
+    this.#stopped(part, async () => {
       abort.abort();
       await done;
     });
