@@ -50,9 +50,9 @@ test('dockerode: exec, archive, volumes, networks, events', async () => {
   let bytes = 0;
   for await (const chunk of archive) bytes += chunk.length;
   assert.ok(bytes > 100_000);
-  await docker.createVolume({ Name: 'v' });
-  assert.equal((await docker.getVolume('v').inspect()).Name, 'v');
-  await docker.getVolume('v').remove();
+  await docker.createVolume({ Name: 'vol' });
+  assert.equal((await docker.getVolume('vol').inspect()).Name, 'vol');
+  await docker.getVolume('vol').remove();
   assert.ok((await docker.listNetworks()).some((network) => network.Name === 'bridge'));
   await container.remove({ force: true });
 });

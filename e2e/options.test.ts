@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -165,6 +166,21 @@ test('network none has only loopback; the default one has an address and the nam
   );
 });
 
+/** One datagram there and its answer; undefined when none comes. */
+async function askUdp(port: number, text: string): Promise<string | undefined> {
+  const socket = createSocket('udp4');
+  try {
+    return await new Promise((resolve, reject) => {
+      socket.once('message', (data) => resolve(data.toString()));
+      socket.once('error', reject);
+      setTimeout(() => resolve(undefined), 1000).unref();
+      socket.connect(port, '127.0.0.1', () => socket.send(text));
+    });
+  } finally {
+    socket.close();
+  }
+}
+
 test('published ports lead in, over TCP and UDP', async () => {
   const id = await cloud.ok([
     'run',
@@ -179,8 +195,12 @@ test('published ports lead in, over TCP and UDP', async () => {
     'echo hello > /index.html; httpd -h / -p 80; while :; do nc -u -l -p 81 -e cat; done',
   ]);
   const address = await cloud.ok(['port', id, '80/tcp']);
-  const response = await fetch(`http://${address}/index.html`).then((r) => r.text());
+  const response = await eventually('httpd listens', () =>
+    fetch(`http://${address}/index.html`).then((r) => r.text()),
+  );
   assert.equal(response, 'hello\n');
+  const [, udpPort = ''] = (await cloud.ok(['port', id, '81/udp'])).split(':');
+  assert.equal(await eventually('nc answers', () => askUdp(Number(udpPort), 'ping')), 'ping');
   await cloud.fails(['run', '--rm', '-p', `${address}:80`, image, 'true'], /port is already allocated/);
   await cloud.ok(['rm', '-f', id]);
 });

@@ -30,7 +30,7 @@ test('an image VOLUME that nothing covers becomes an anonymous volume', () => {
 });
 
 test('deeper targets come later', () => {
-  const { mounts } = resolve([volume('b', '/a/b'), volume('a', '/a')]);
+  const { mounts } = resolve([volume('bb', '/a/b'), volume('aa', '/a')]);
   assert.deepEqual(
     mounts.map((m) => m.target),
     ['/a', '/a/b'],
@@ -44,9 +44,9 @@ test('host paths are for the owner of the local socket only', () => {
 });
 
 for (const [what, drafts] of [
-  ['the same target twice', [volume('a', '/x'), volume('b', '/x/')]],
-  ['a relative target', [volume('a', 'x')]],
-  ['the root', [volume('a', '/')]],
+  ['the same target twice', [volume('aa', '/x'), volume('bb', '/x/')]],
+  ['a relative target', [volume('aa', 'x')]],
+  ['the root', [volume('aa', '/')]],
   ['a bad name', [volume('a/b', '/x')]],
 ] as const) {
   test(`${what} is refused`, () => assert.throws(() => resolve([...drafts]), { code: 'invalid' }));

@@ -12,7 +12,21 @@ export interface WantedVolume {
   labels: Record<string, string>;
 }
 
-export const volumeNamePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
+/** Docker's rule for names of volumes, and its words. */
+export function checkVolumeName(name: string): void {
+  if (name.length === 1) {
+    throw new KraudError(
+      'invalid',
+      `create ${name}: volume name is too short, names should be at least two alphanumeric characters`,
+    );
+  }
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name) || name.length > 255) {
+    throw new KraudError(
+      'invalid',
+      `create ${name}: "${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
+    );
+  }
+}
 
 function cleanTarget(target: string): string {
   if (!isAbsolute(target)) {
@@ -43,12 +57,7 @@ export function resolveMounts(
   const addVolume = (draft: Extract<MountDraft, { type: 'volume' }>, target: string): void => {
     const anonymous = draft.volume === '';
     const name = anonymous ? newId(random) : draft.volume;
-    if (!volumeNamePattern.test(name) || name.length > 255) {
-      throw new KraudError(
-        'invalid',
-        `create ${name}: "${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
-      );
-    }
+    checkVolumeName(name);
     if (!volumes.some((volume) => volume.name === name)) {
       volumes.push({
         name,

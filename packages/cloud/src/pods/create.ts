@@ -18,7 +18,7 @@ export async function createPod(
   images: ImageFinder,
   caller: Caller,
   draft: PodDraft,
-): Promise<{ pod: Pod; warnings: string[] }> {
+): Promise<{ pod: Pod; warnings: string[]; madeVolumes: string[] }> {
   const given = draft.name === '' ? undefined : checkPodName(draft.name);
   const uid = newId(parts.random);
   const image = await images.find(caller, draft.container.image);
@@ -36,8 +36,11 @@ export async function createPod(
   if (given !== undefined) refuseTaken(parts, caller, given);
 
   const owner = { kind: 'Pod', uid, name: given ?? '' };
-  for (const volume of volumes)
-    await ensureVolume(parts, caller, volume, volume.anonymous ? owner : undefined);
+  const madeVolumes: string[] = [];
+  for (const volume of volumes) {
+    const { made } = await ensureVolume(parts, caller, volume, volume.anonymous ? owner : undefined);
+    if (made) madeVolumes.push(volume.name);
+  }
 
   for (let attempt = 0; ; attempt += 1) {
     const name = given ?? randomName(parts.random, attempt);
@@ -59,7 +62,7 @@ export async function createPod(
       given: draft.given,
     };
     try {
-      return { pod: await parts.pods.create(pod), warnings };
+      return { pod: await parts.pods.create(pod), warnings, madeVolumes };
     } catch (error) {
       if (codeOf(error) !== 'exists') throw error;
       if (given !== undefined) refuseTaken(parts, caller, given);

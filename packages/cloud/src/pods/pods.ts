@@ -47,9 +47,10 @@ export class PodUseCases implements Pods {
   }
 
   async create(caller: Caller, draft: PodDraft): Promise<{ pod: Pod; warnings: string[] }> {
-    const result = await createPod(this.#parts, this.#images, caller, draft);
-    await this.#events.pod(caller, 'create', result.pod);
-    return result;
+    const { pod, warnings, madeVolumes } = await createPod(this.#parts, this.#images, caller, draft);
+    for (const name of madeVolumes) await this.#events.volume(caller, 'create', name, { driver: 'local' });
+    await this.#events.pod(caller, 'create', pod);
+    return { pod, warnings };
   }
 
   get(caller: Caller, ref: string): Promise<Pod> {

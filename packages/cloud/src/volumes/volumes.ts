@@ -1,6 +1,6 @@
 import { KraudError, newId } from '@kraud/base';
 import { defaultNamespace, type Pod, type Volume } from '@kraud/macro';
-import { volumeNamePattern } from '../admission/mounts.ts';
+import { checkVolumeName } from '../admission/mounts.ts';
 import type { Caller, Volumes, VolumeView } from '../contract.ts';
 import type { EventRecorder } from '../events.ts';
 import type { CloudParts } from '../parts.ts';
@@ -21,12 +21,7 @@ export class VolumeUseCases implements Volumes {
   ): Promise<VolumeView> {
     const anonymous = draft.name === '';
     const name = anonymous ? newId(this.#parts.random) : draft.name;
-    if (!volumeNamePattern.test(name) || name.length < 2 || name.length > 255) {
-      throw new KraudError(
-        'invalid',
-        `create ${name}: "${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
-      );
-    }
+    checkVolumeName(name);
     const driver = draft.driver || 'local';
     volumeSize(this.#parts, driver, draft.options);
     const labels = anonymous ? { ...draft.labels, 'com.docker.volume.anonymous': '' } : draft.labels;

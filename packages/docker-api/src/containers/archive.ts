@@ -1,4 +1,4 @@
-import { KraudError } from '@kraud/base';
+import { codeOf, KraudError, messageOf } from '@kraud/base';
 import type { PathStat } from '@kraud/cloud';
 import type { Call } from '../call.ts';
 import { type Operation, yes } from '../operation.ts';
@@ -15,6 +15,17 @@ function pathOf(call: Call): string {
   return path;
 }
 
+/** The guest says what it can't find; which container that is for, only the caller knows. */
+async function inContainer<T>(ref: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    const text = messageOf(error);
+    if (!text.endsWith(' in container')) throw error;
+    throw new KraudError(codeOf(error), `${text} ${ref}`, { cause: error });
+  }
+}
+
 function encodeStat(stat: PathStat): string {
   const { name, sizeBytes, mode, mtime, linkTarget } = stat;
   return Buffer.from(JSON.stringify({ name, size: sizeBytes, mode, mtime, linkTarget })).toString('base64');
@@ -25,7 +36,8 @@ export const statArchive: Operation = {
   path: '/containers/:id/archive',
   params: { path: pathParam },
   async run({ pods }, call) {
-    const stat = await pods.archiveStat(call.caller, call.param('id'), pathOf(call));
+    const ref = call.param('id');
+    const stat = await inContainer(ref, pods.archiveStat(call.caller, ref, pathOf(call)));
     call.res.setHeader(statHeader, encodeStat(stat));
     call.empty(200);
   },
@@ -39,7 +51,10 @@ export const getArchive: Operation = {
     const { signal } = call;
     const path = pathOf(call);
     const pod = await cloud.pods.get(call.caller, call.param('id'));
-    const { stat, tar } = await cloud.pods.archiveGet(call.caller, pod.meta.uid, path, signal);
+    const { stat, tar } = await inContainer(
+      call.param('id'),
+      cloud.pods.archiveGet(call.caller, pod.meta.uid, path, signal),
+    );
     recordPodEvent(cloud, call, 'archive-path', pod);
     call.res.setHeader(statHeader, encodeStat(stat));
     await sendAll(call.open('application/x-tar'), tar);
@@ -57,10 +72,12 @@ export const putArchive: Operation = {
   },
   async run({ pods }, call) {
     const tar = await decompress(call.archive());
-    await pods.archivePut(call.caller, call.param('id'), pathOf(call), tar, {
+    const ref = call.param('id');
+    const put = pods.archivePut(call.caller, ref, pathOf(call), tar, {
       noOverwriteDirNonDir: call.query.flag('noOverwriteDirNonDir'),
       copyUidGid: call.query.flag('copyUIDGID'),
     });
+    await inContainer(ref, put);
     call.empty(200);
   },
 };

@@ -21,7 +21,7 @@ export const listImages: Operation = {
   },
   async run({ images, system }, call) {
     const views = await images.list(call.caller);
-    const matches = await imageMatcher(images, call);
+    const { matches, named } = await imageMatcher(images, call);
     const shared = call.query.flag('shared-size') ? await sharedBytes(system, call.caller) : undefined;
     const chosen = views
       .filter(matches)
@@ -29,7 +29,10 @@ export const listImages: Operation = {
     call.json(
       200,
       chosen.map((view) =>
-        imageSummary(view, call.minor, { containers: -1, sharedBytes: shared?.get(view.facts.id) ?? -1 }),
+        imageSummary(named(view), call.minor, {
+          containers: -1,
+          sharedBytes: shared?.get(view.facts.id) ?? -1,
+        }),
       ),
     );
   },
@@ -40,7 +43,11 @@ async function sharedBytes(system: Cloud['system'], caller: Caller): Promise<Map
   return new Map(usage.images.map(({ view, sharedBytes: bytes }) => [view.facts.id, bytes]));
 }
 
-async function imageMatcher(images: Cloud['images'], call: Call): Promise<(view: ImageView) => boolean> {
+/** Which images are wanted and, as with dockerd, only those of their names that a `reference` asks for. */
+async function imageMatcher(
+  images: Cloud['images'],
+  call: Call,
+): Promise<{ matches: (view: ImageView) => boolean; named: (view: ImageView) => ImageView }> {
   const { query, caller } = call;
   const filters = Filters.parse(query.text('filters'), names);
   const createdMs = async (name: 'before' | 'since'): Promise<number[]> =>
@@ -53,7 +60,14 @@ async function imageMatcher(images: Cloud['images'], call: Call): Promise<(view:
   const dangling = filters.flag('dangling');
   const bare = query.text('filter');
   const patterns = [...filters.get('reference'), ...(bare === '' ? [] : [bare])].map(referenceMatcher);
-  return ({ image, facts }) => {
+  const wanted = (name: string): boolean =>
+    patterns.length === 0 || patterns.some((matches) => matches(name));
+  const named = (view: ImageView): ImageView => {
+    const { spec } = view.image;
+    const names = { tags: spec.tags.filter(wanted), digests: spec.digests.filter(wanted) };
+    return { ...view, image: { ...view.image, spec: { ...spec, ...names } } };
+  };
+  const matches = ({ image, facts }: ImageView): boolean => {
     const full = [...image.spec.tags, ...image.spec.digests];
     const at = Date.parse(facts.createdAt);
     return (
@@ -62,7 +76,8 @@ async function imageMatcher(images: Cloud['images'], call: Call): Promise<(view:
       before.every((ms) => at < ms) &&
       since.every((ms) => at > ms) &&
       untils.every((until) => isoToNs(facts.createdAt) < until) &&
-      (patterns.length === 0 || patterns.some((matches) => full.some(matches)))
+      (patterns.length === 0 || full.some(wanted))
     );
   };
+  return { matches, named };
 }

@@ -1,5 +1,6 @@
-import type { Event } from '@kraud/cloud';
+import type { Event, Network } from '@kraud/cloud';
 import { Filters } from '../filters.ts';
+import { networkDriver, networkName } from '../networks/show.ts';
 import { filtersOf, type Operation, yes } from '../operation.ts';
 import { parseTimeNs } from '../times.ts';
 import { send } from '../wire/flow.ts';
@@ -25,7 +26,7 @@ export const getEvents: Operation = {
   method: 'GET',
   path: '/events',
   params: { since: yes('text'), until: yes('text'), filters: filtersOf(...names) },
-  async run({ events }, call) {
+  async run({ events, networks }, call) {
     const { query, signal } = call;
     const filters = Filters.parse(query.text('filters'), names);
     const nowMs = call.serving.clock.now();
@@ -42,7 +43,11 @@ export const getEvents: Operation = {
     const res = call.open('application/json');
     try {
       for (let item = await next; !item.done; item = await next) {
-        if (matches(item.value, filters)) await send(res, `${JSON.stringify(messageOf(item.value))}\n`);
+        const event =
+          item.value.spec.type === 'network'
+            ? asNetwork(item.value, await networks.list(call.caller))
+            : item.value;
+        if (matches(event, filters)) await send(res, `${JSON.stringify(messageOf(event))}\n`);
         next = stream.next();
       }
     } finally {
@@ -51,6 +56,15 @@ export const getEvents: Operation = {
     res.end();
   },
 };
+
+/** An event of a network has its name as actor; Docker's clients know it by its id and by Docker's name. */
+function asNetwork(event: Event, networks: readonly Network[]): Event {
+  const { actor, attributes } = event.spec;
+  const network = networks.find(({ meta }) => meta.name === actor);
+  if (!network) return event;
+  const shown = { ...attributes, name: networkName(network), type: networkDriver(network) };
+  return { ...event, spec: { ...event.spec, actor: network.meta.uid, attributes: shown } };
+}
 
 function messageOf({ spec }: Event): Record<string, unknown> {
   const timeNano = BigInt(spec.timeNano);

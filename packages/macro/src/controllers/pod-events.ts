@@ -126,6 +126,29 @@ function podOf(entry: Entry): Pod | undefined {
   }
 }
 
+/** A pod's network and volumes, which it has from its start to its end. The network goes by its name. */
+function joined(pod: Pod, network: string, volume: string): Happening[] {
+  const { spec, meta } = pod;
+  const container = meta.uid;
+  const all: Happening[] = [];
+  if (spec.network.name !== 'none') {
+    const { name } = spec.network;
+    all.push({ type: 'network', action: network, actor: name, attributes: { container, name } });
+  }
+  for (const mount of spec.containers.flatMap((c) => c.mounts)) {
+    if (mount.type !== 'volume') continue;
+    const where = {
+      destination: mount.target,
+      driver: 'local',
+      propagation: '',
+      'read/write': String(!mount.readOnly),
+    };
+    const attributes = volume === 'mount' ? { container, ...where } : { container, driver: 'local' };
+    all.push({ type: 'volume', action: volume, actor: mount.volume, attributes });
+  }
+  return all;
+}
+
 /** What a change of a pod means in Docker's words, in the order it happened. */
 export function happenings(before: Pod | undefined, after: Pod | undefined): Happening[] {
   const pod = after ?? before;
@@ -142,7 +165,9 @@ export function happenings(before: Pod | undefined, after: Pod | undefined): Hap
   const is = after.status.containers.find((container) => container.name === main.name);
   if (!is) return [];
   const all: Happening[] = [];
-  if (is.startedAt !== undefined && is.startedAt !== was?.startedAt) all.push(happened('start'));
+  if (is.startedAt !== undefined && is.startedAt !== was?.startedAt) {
+    all.push(...joined(after, 'connect', 'mount'), happened('start'));
+  }
   const health = is.health?.status;
   if (health !== undefined && health !== 'starting' && health !== was?.health?.status) {
     all.push(happened(`health_status: ${health}`));
@@ -152,6 +177,7 @@ export function happenings(before: Pod | undefined, after: Pod | undefined): Hap
     const durationMs = Date.parse(is.finishedAt) - Date.parse(is.startedAt);
     const execDuration = String(Math.max(0, Math.floor(durationMs / 1000)));
     all.push(happened('die', { exitCode: String(is.exitCode), execDuration }));
+    all.push(...joined(after, 'disconnect', 'unmount'));
   }
   return all;
 }

@@ -54,11 +54,19 @@ describe('pod events', () => {
       container.health = { status: 'healthy', failingStreak: 0, log: [] };
     }
     assert.deepEqual(told(undefined, created), []);
-    assert.deepEqual(told(created, exited), ['start', 'die 137 after 7 s']);
-    assert.deepEqual(told(created, healthy), ['start', 'health_status: healthy']);
-    assert.deepEqual(told(healthy, oom), ['oom', 'die 137 after 7 s']);
+    assert.deepEqual(told(created, exited), ['connect', 'start', 'die 137 after 7 s', 'disconnect']);
+    assert.deepEqual(told(created, healthy), ['connect', 'start', 'health_status: healthy']);
+    assert.deepEqual(told(healthy, oom), ['oom', 'die 137 after 7 s', 'disconnect']);
     assert.deepEqual(told(exited, exited), []);
     assert.deepEqual(told(exited, undefined), ['destroy']);
+    for (const pod of [created, exited]) {
+      pod.spec.network = { name: 'none' };
+      const data = { type: 'volume', volume: 'data', target: '/d', readOnly: true } as const;
+      for (const container of pod.spec.containers) {
+        container.mounts = [{ ...data, copyUp: false, anonymous: false }];
+      }
+    }
+    assert.deepEqual(told(created, exited), ['mount', 'start', 'die 137 after 7 s', 'unmount']);
   });
 
   test('when history was lost, it says so and goes on from there', async () => {
