@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, linkSync } from 'node:fs';
+import { existsSync, linkSync, renameSync } from 'node:fs';
 import { mkdir, readFile, realpath, rm } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -301,13 +301,15 @@ class QemuCradle implements Cradle {
     return { ...machine, record };
   }
 
-  /** Makes the pod's writable disk, if it is to be made; answers what is still to be attached. */
+  /** Makes the pod's writable disk, if it is to be made, or a spare one takes the place of a fresh one; answers what is still to be attached. */
   async #prepareDisks({ machine, guest, spare }: Slot, spec: VmSpec): Promise<DiskFile[]> {
     const { path, create } = spec.writable;
     const files = filesOf(spec);
     const missing = create && !existsSync(path) ? create : undefined;
-    if (spare && missing?.sizeBytes === spare.sizeBytes) {
-      linkSync(spare.path, path);
+    if (spare && (missing?.sizeBytes ?? this.#diskMaker.untouched(path)) === spare.sizeBytes) {
+      const temporary = `${path}.${machine.record.name}.new`;
+      linkSync(spare.path, temporary);
+      renameSync(temporary, path);
       return files.filter(({ node }) => node !== diskSlots.writable);
     }
     if (missing) await this.#diskMaker.create(path, missing.sizeBytes);

@@ -1,4 +1,13 @@
 import { execFile } from 'node:child_process';
+import {
+  type BigIntStats,
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { mkdir, open, rename, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,6 +18,8 @@ const run = promisify(execFile);
 const sizeBytesMin = 16 * MiB;
 const blockBytes = 4096;
 const patternsMax = 8;
+/** Disks made last, of which it is remembered that they are fresh. */
+const madeMax = 1_000;
 
 /** No checksums and no background initialisation: each costs the guest time, and the file is zeroes anyway. */
 const features = '^metadata_csum,^resize_inode,uninit_bg,sparse_super2';
@@ -33,6 +44,10 @@ export class DiskMaker {
   readonly #scratchDir: string;
   readonly #patterns = new Map<number, Promise<Pattern>>();
   readonly #lock = new KeyedLock();
+  readonly #made = new Map<
+    string,
+    { readonly ino: bigint; readonly mtimeNs: bigint; readonly sizeBytes: number }
+  >();
 
   constructor(scratchDir: string) {
     this.#scratchDir = scratchDir;
@@ -51,9 +66,7 @@ export class DiskMaker {
       if (await exists(path)) throw new KraudError('exists', `${path} is there already`);
       const temporary = `${path}.${newShortId()}.new`;
       try {
-        await using file = await open(temporary, 'wx', 0o600);
-        await file.truncate(dataDiskBytes);
-        for (const { offset, data } of pattern) await file.write(data, 0, data.length, offset);
+        this.#note(path, sizeBytes, writeDisk(temporary, pattern));
         await rename(temporary, path);
       } catch (error) {
         await rm(temporary, { force: true });
@@ -62,6 +75,20 @@ export class DiskMaker {
         throw error;
       }
     });
+  }
+
+  /** The size of a disk that was made here and never written since; undefined for any other. */
+  untouched(path: string): number | undefined {
+    const made = this.#made.get(path);
+    const facts = made && statSync(path, { bigint: true, throwIfNoEntry: false });
+    return facts && facts.ino === made.ino && facts.mtimeNs === made.mtimeNs ? made.sizeBytes : undefined;
+  }
+
+  #note(path: string, sizeBytes: number, { ino, mtimeNs }: BigIntStats): void {
+    this.#made.delete(path);
+    this.#made.set(path, { ino, mtimeNs, sizeBytes });
+    const oldest = this.#made.keys().next().value;
+    if (this.#made.size > madeMax && oldest !== undefined) this.#made.delete(oldest);
   }
 
   #pattern(sizeBytes: number): Promise<Pattern> {
@@ -92,6 +119,18 @@ export class DiskMaker {
     } finally {
       await rm(path, { force: true });
     }
+  }
+}
+
+/** Synchronous: a few dozen short writes into the page cache, which somebody waits for. */
+function writeDisk(path: string, pattern: Pattern): BigIntStats {
+  const file = openSync(path, 'wx', 0o600);
+  try {
+    ftruncateSync(file, dataDiskBytes);
+    for (const { offset, data } of pattern) writeSync(file, data, 0, data.length, offset);
+    return fstatSync(file, { bigint: true });
+  } finally {
+    closeSync(file);
   }
 }
 

@@ -20,6 +20,8 @@ const herdMs = 2_000;
 const claimsMax = 1_000;
 /** After a slot could not be made; also how soon a class out of fashion is noticed. */
 const pauseMs = 15_000;
+/** After a claim: its pod's start has the machine for itself. */
+const hushMs = 400;
 
 /**
  * The warm slots. They belong to nobody until they are taken, once. One loop makes them, one at a time, and only
@@ -32,6 +34,7 @@ export class SlotPool {
   readonly #claims: Claim[] = [];
   readonly #stop = new AbortController();
   #claiming = 0;
+  #hushedUntilMs = 0;
   #wake: () => void = () => {};
   #loop: Promise<void> | undefined;
 
@@ -71,6 +74,7 @@ export class SlotPool {
     try {
       return await work();
     } finally {
+      this.#hushedUntilMs = this.#options.clock.monotonic() + hushMs;
       this.#claiming -= 1;
       this.#wake();
     }
@@ -78,6 +82,7 @@ export class SlotPool {
 
   async #refill(): Promise<void> {
     while (!this.#stop.signal.aborted) {
+      await this.#hush();
       const size = this.#claiming === 0 ? this.#missing() : undefined;
       await this.#dropSurplus();
       if (!size) {
@@ -133,6 +138,14 @@ export class SlotPool {
         const slot = slots.pop();
         if (slot) await this.#options.release(slot);
       }
+    }
+  }
+
+  async #hush(): Promise<void> {
+    for (;;) {
+      const leftMs = this.#hushedUntilMs - this.#options.clock.monotonic();
+      if (leftMs <= 0 || this.#stop.signal.aborted) return;
+      await this.#options.clock.sleep(leftMs, this.#stop.signal).catch(() => {});
     }
   }
 
