@@ -63,6 +63,38 @@ test('restart policies', async () => {
   await cloud.ok(['rm', failing, always]);
 });
 
+test('restart policies, the daemon’s end and the VMM’s', async () => {
+  const policy = (name: string): Promise<string> => cloud.sh('sleep 1000', ['--restart', name]);
+  const pid = (id: string): Promise<number> => cloud.inspect<number>(id, '{{.State.Pid}}');
+  const isUp = (id: string): Promise<boolean> => cloud.inspect<boolean>(id, '{{.State.Running}}');
+  const [always, unlessStopped, lost, never] = await Promise.all(
+    ['always', 'unless-stopped', 'unless-stopped', 'no'].map(policy),
+  );
+  assert.ok(always && unlessStopped && lost && never);
+
+  const before = await pid(always);
+  process.kill(before, 'SIGKILL');
+  await eventually('it is back in another VM', async () => {
+    const now = await pid(always);
+    return now > 0 && now !== before;
+  });
+  assert.equal(await cloud.inspect(always, '{{.RestartCount}}'), 1);
+
+  await cloud.ok(['stop', '-t', '0', always, unlessStopped]);
+  const gone = [await pid(lost), await pid(never)];
+  await cloud.killDaemon();
+  for (const vmm of gone) process.kill(vmm, 'SIGKILL');
+  await cloud.startDaemon();
+  await eventually('the lost one runs again', () => isUp(lost));
+  await eventually('`always` comes back with the daemon', () => isUp(always));
+  assert.equal(await isUp(unlessStopped), false, '`unless-stopped` stays as the user left it');
+  assert.equal(await isUp(never), false);
+  const state = await cloud.inspect<{ ExitCode: number; Error: string }>(never, '{{json .State}}');
+  assert.notEqual(state.ExitCode, 0);
+  assert.match(state.Error, /VM/);
+  await cloud.ok(['rm', '-f', always, unlessStopped, lost, never]);
+});
+
 test('health checks', async () => {
   const id = await cloud.sh('touch /ok; sleep 1000', [
     '--health-cmd',
