@@ -10,11 +10,19 @@ const retriesMax = 600;
 
 /**
  * Ends whatever runs for the VM of this name, found without trusting any record: members of its control group, and
- * keepers that were started with its directory but did not get to join it.
+ * unless it was `launched` (its VMM has said its pid), keepers that were started with its directory but did not get
+ * to join it.
  */
-export async function killVm(name: string, dir: string, cgroups: Cgroups, clock: Clock): Promise<void> {
+export async function killVm(
+  name: string,
+  dir: string,
+  cgroups: Cgroups,
+  clock: Clock,
+  options: { readonly launched: boolean },
+): Promise<void> {
   for (let tries = 0; ; tries += 1) {
-    const pids = new Set([...(await cgroups.processes(name)), ...(tries === 0 ? await keepersOf(dir) : [])]);
+    const strays = tries === 0 && !options.launched ? await keepersOf(dir) : [];
+    const pids = new Set([...(await cgroups.processes(name)), ...strays]);
     if (pids.size === 0) return;
     if (tries === retriesMax) throw new KraudError('internal', `processes of VM ${name} do not end`);
     for (const pid of pids) {

@@ -125,7 +125,7 @@ export class Yard {
   /** Ends the VM and removes all it had. */
   async release(machine: Machine): Promise<void> {
     await machine.vmm.kill();
-    await this.#remove(machine.record.name, machine.record.uid);
+    await this.#remove(machine.record.name, machine.record.uid, { launched: true });
   }
 
   /** Keeps what a claimed VM of an earlier daemon needs; removes everything else. Answers the kept. */
@@ -155,10 +155,10 @@ export class Yard {
     return kept;
   }
 
-  async #remove(name: string, uid: number | undefined): Promise<void> {
+  async #remove(name: string, uid: number | undefined, { launched } = { launched: false }): Promise<void> {
     const { cgroups, clock, uids } = this.#options;
     const dir = join(this.#vmsDir, name);
-    await killVm(name, dir, cgroups, clock);
+    await killVm(name, dir, cgroups, clock, { launched });
     await removeVm(name, dir, cgroups, clock);
     if (uid !== undefined) uids.release(uid);
   }
