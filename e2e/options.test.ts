@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { image, TestCloud } from './harness/cloud.ts';
-import { eventually } from './harness/command.ts';
+import { eventually, run } from './harness/command.ts';
 
 let cloud: TestCloud;
 before(async () => {
@@ -166,6 +166,26 @@ test('network none has only loopback; the default one has an address and the nam
   );
 });
 
+/** A program that sends every datagram to port 81 back; busybox has none. */
+async function udpEcho(dir: string): Promise<string> {
+  const source = `
+    #include <arpa/inet.h>
+    int main(void) {
+      int fd = socket(AF_INET, SOCK_DGRAM, 0);
+      struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(81)}, from;
+      if (bind(fd, (struct sockaddr *)&at, sizeof at) != 0) return 1;
+      for (char data[2048];;) {
+        socklen_t length = sizeof from;
+        ssize_t n = recvfrom(fd, data, sizeof data, 0, (struct sockaddr *)&from, &length);
+        if (n >= 0) sendto(fd, data, n, 0, (struct sockaddr *)&from, length);
+      }
+    }`;
+  writeFileSync(join(dir, 'echo.c'), source);
+  const built = await run('cc', ['-static', '-o', join(dir, 'echo'), join(dir, 'echo.c')]);
+  assert.equal(built.code, 0, built.stderr);
+  return join(dir, 'echo');
+}
+
 /** One datagram there and its answer; undefined when none comes. */
 async function askUdp(port: number, text: string): Promise<string | undefined> {
   const socket = createSocket('udp4');
@@ -182,6 +202,7 @@ async function askUdp(port: number, text: string): Promise<string | undefined> {
 }
 
 test('published ports lead in, over TCP and UDP', async () => {
+  const echo = await udpEcho(cloud.dir);
   const id = await cloud.ok([
     'run',
     '-d',
@@ -189,10 +210,12 @@ test('published ports lead in, over TCP and UDP', async () => {
     '127.0.0.1::80',
     '-p',
     '127.0.0.1::81/udp',
+    '-v',
+    `${echo}:/echo:ro`,
     image,
     'sh',
     '-c',
-    'echo hello > /index.html; httpd -h / -p 80; while :; do nc -u -l -p 81 -e cat; done',
+    'echo hello > /index.html; httpd -h / -p 80; /echo',
   ]);
   const address = await cloud.ok(['port', id, '80/tcp']);
   const response = await eventually('httpd listens', () =>
@@ -200,7 +223,7 @@ test('published ports lead in, over TCP and UDP', async () => {
   );
   assert.equal(response, 'hello\n');
   const [, udpPort = ''] = (await cloud.ok(['port', id, '81/udp'])).split(':');
-  assert.equal(await eventually('nc answers', () => askUdp(Number(udpPort), 'ping')), 'ping');
+  assert.equal(await eventually('the echo comes', () => askUdp(Number(udpPort), 'ping')), 'ping');
   await cloud.fails(['run', '--rm', '-p', `${address}:80`, image, 'true'], /port is already allocated/);
   await cloud.ok(['rm', '-f', id]);
 });

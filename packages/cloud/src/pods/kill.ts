@@ -1,10 +1,11 @@
 import { KraudError } from '@kraud/base';
+import type { Pod } from '@kraud/macro';
 import { parseSignal } from '../admission/signals.ts';
 import type { Caller } from '../contract.ts';
 import type { CloudParts } from '../parts.ts';
 import { findPod, isUp, keyOf, mainContainer } from './find.ts';
 
-const sigkill = 9;
+export const sigkill = 9;
 
 /** Sends a signal now. One that ends it counts as the user's stop: no restart policy brings it back. */
 export async function killPod(
@@ -12,6 +13,7 @@ export async function killPod(
   caller: Caller,
   ref: string,
   signalText: string,
+  signalled: (pod: Pod, signal: number) => Promise<void>,
 ): Promise<void> {
   const signal = parseSignal(signalText || 'SIGKILL');
   const pod = findPod(parts, caller, ref);
@@ -35,6 +37,7 @@ export async function killPod(
     }));
   }
   await parts.hostOf(pod.spec.host).kill(pod.meta.uid, container.name, signal);
+  await signalled(pod, signal);
   if (signal === sigkill) {
     await parts.pods.follow(caller.tenant, pod.meta.uid, (version) =>
       !version || version.status.serial > pod.status.serial || !isUp(version) ? true : undefined,

@@ -22,7 +22,7 @@ import { fullName } from '../images/reference.ts';
 import type { CloudParts } from '../parts.ts';
 import { createPod } from './create.ts';
 import { findPod, isUp, mainContainer, mustRun } from './find.ts';
-import { killPod } from './kill.ts';
+import { killPod, sigkill } from './kill.ts';
 import { pausePod, unpausePod } from './pause.ts';
 import { removePod } from './remove.ts';
 import { renamePod } from './rename.ts';
@@ -67,20 +67,22 @@ export class PodUseCases implements Pods {
 
   async stop(caller: Caller, ref: string, options: StopOptions): Promise<void> {
     const pod = findPod(this.#parts, caller, ref);
-    await stopPod(this.#parts, caller, ref, options);
+    await stopPod(this.#parts, caller, ref, options, this.#signalled(caller));
     await this.#events.pod(caller, 'stop', pod);
   }
 
   async restart(caller: Caller, ref: string, options: StopOptions): Promise<void> {
     const pod = findPod(this.#parts, caller, ref);
-    await restartPod(this.#parts, caller, ref, options);
+    await restartPod(this.#parts, caller, ref, options, {
+      signalled: this.#signalled(caller),
+      stopped: () => this.#events.pod(caller, 'stop', pod),
+    });
     await this.#events.pod(caller, 'restart', pod);
   }
 
   async kill(caller: Caller, ref: string, signal: string): Promise<void> {
     const pod = findPod(this.#parts, caller, ref);
-    await killPod(this.#parts, caller, ref, signal);
-    await this.#events.pod(caller, 'kill', pod, { signal: signal || '9' });
+    await killPod(this.#parts, caller, ref, signal, this.#signalled(caller));
   }
 
   async pause(caller: Caller, ref: string): Promise<void> {
@@ -111,6 +113,8 @@ export class PodUseCases implements Pods {
   }
 
   async remove(caller: Caller, ref: string, options: { force: boolean; volumes: boolean }): Promise<void> {
+    const pod = findPod(this.#parts, caller, ref);
+    if (options.force && isUp(pod)) await this.#signalled(caller)(pod, sigkill);
     await removePod(this.#parts, caller, ref, options);
   }
 
@@ -247,6 +251,10 @@ export class PodUseCases implements Pods {
       imageRef: tags[0] ?? '',
     });
     return id;
+  }
+
+  #signalled(caller: Caller): (pod: Pod, signal: number) => Promise<void> {
+    return (pod, signal) => this.#events.pod(caller, 'kill', pod, { signal: String(signal) });
   }
 
   #at(caller: Caller, ref: string): { pod: Pod; host: HostApi; container: string } {

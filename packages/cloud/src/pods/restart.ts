@@ -1,4 +1,5 @@
 import { codeOf } from '@kraud/base';
+import type { Pod } from '@kraud/macro';
 import type { Caller } from '../contract.ts';
 import type { CloudParts } from '../parts.ts';
 import { startPod } from './start.ts';
@@ -9,9 +10,14 @@ export async function restartPod(
   caller: Caller,
   ref: string,
   options: StopOptions,
+  told: {
+    signalled: (pod: Pod, signal: number) => Promise<void>;
+    stopped: () => Promise<void>;
+  },
 ): Promise<void> {
   try {
-    await stopPod(parts, caller, ref, options);
+    await stopPod(parts, caller, ref, options, told.signalled);
+    await told.stopped();
   } catch (error) {
     if (codeOf(error) !== 'unchanged') throw error;
   }

@@ -3,19 +3,20 @@ import type { Pod } from '@kraud/macro';
 import { parseSignal } from '../admission/signals.ts';
 import type { Caller } from '../contract.ts';
 import type { CloudParts } from '../parts.ts';
-import { findPod, isUp, keyOf } from './find.ts';
+import { findPod, isUp, keyOf, mainContainer } from './find.ts';
 
 export interface StopOptions {
   signal?: string;
   timeoutMs?: number;
 }
 
-/** Asks the present run to end, with a signal and then by force, and waits until it has. */
+/** Asks the present run to end, with a signal and then by force, and waits until it has. `signalled`: it was asked. */
 export async function stopPod(
   parts: CloudParts,
   caller: Caller,
   ref: string,
   options: StopOptions,
+  signalled: (pod: Pod, signal: number) => Promise<void>,
 ): Promise<void> {
   const found = findPod(parts, caller, ref);
   const signal = options.signal ? parseSignal(options.signal) : undefined;
@@ -39,6 +40,7 @@ export async function stopPod(
       },
     };
   });
+  if (isUp(found)) await signalled(found, signal ?? mainContainer(found).stopSignal);
   await waitForEnd(parts, found);
 }
 

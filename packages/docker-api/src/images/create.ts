@@ -1,9 +1,10 @@
 import type { Readable } from 'node:stream';
-import { KraudError } from '@kraud/base';
+import { codeOf, KraudError, messageOf } from '@kraud/base';
 import type { Cloud } from '@kraud/cloud';
 import type { Call } from '../call.ts';
 import { changesOf } from '../containers/commit.ts';
 import { parsePlatform } from '../containers/platform.ts';
+import { HttpFault } from '../errors.ts';
 import { joinName } from '../image-names.ts';
 import { type Operation, partly, yes } from '../operation.ts';
 import { decompress } from '../wire/decompress.ts';
@@ -39,14 +40,29 @@ async function pull(images: Cloud['images'], call: Call, fromImage: string): Pro
   const reference = joinName(fromImage, tag);
   const allTags = tag === '' && !/@|:[^/]*$/.test(fromImage) && !query.has('tag');
   await new ProgressStream(call).run(async (progress) => {
-    await images.pull(call.caller, reference, {
+    const options = {
       progress,
       signal,
       ...(platform ? { platform } : {}),
       ...(auth ? { auth } : {}),
       ...(allTags ? { allTags: true } : {}),
+    };
+    await images.pull(call.caller, reference, options).catch((error: unknown) => {
+      throw pullFault(error, fromImage);
     });
   });
+}
+
+/**
+ * With dockerd's status codes: a 401 makes clients ask for a password at the terminal, even where there is none, so
+ * a registry that wants to know who asks is not told by that.
+ */
+function pullFault(error: unknown, name: string): unknown {
+  const code = codeOf(error);
+  if (code === 'unauthenticated') return new HttpFault(500, messageOf(error));
+  if (code !== 'forbidden') return error;
+  const denied = `pull access denied for ${name}, repository does not exist or may require 'docker login'`;
+  return new HttpFault(404, `${denied}: ${messageOf(error)}`);
 }
 
 async function importTar(images: Cloud['images'], call: Call): Promise<void> {

@@ -22,6 +22,7 @@ const plain: Record<number, string> = {
   401: 'unauthorized: authentication required',
   403: 'denied: requested access to the resource is denied',
   404: 'not found',
+  416: 'the registry has fewer bytes of it than its size says',
   429: 'toomanyrequests: too many requests',
 };
 
