@@ -81,7 +81,6 @@ export class PodUseCases implements Pods {
   }
 
   async kill(caller: Caller, ref: string, signal: string): Promise<void> {
-    const pod = findPod(this.#parts, caller, ref);
     await killPod(this.#parts, caller, ref, signal, this.#signalled(caller));
   }
 

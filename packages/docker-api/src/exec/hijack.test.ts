@@ -83,6 +83,43 @@ test('a detached start answers at once', async () => {
   assert.deepEqual([reply.status, reply.text], [200, '']);
 });
 
+for (const [form, headers] of [
+  ['the upgrade', upgrade],
+  ['the old form', ''],
+] as const) {
+  test(`${form}: a program that can't be run is told in the stream, and counts as the exec's end`, async () => {
+    await using server = await TestServer.open();
+    const id = await execOf(server, ['nosuch']);
+    const client = start(server, id, headers);
+    client.socket.end();
+    const text = payload(await client.all());
+    assert.equal(text.slice(8), 'exec: "nosuch": executable file not found in $PATH\r\n');
+    assert.equal(text.charCodeAt(0), 1);
+    const { json } = await server.ask('GET', `/exec/${id}/json`);
+    assert.deepEqual([json.Running, json.ExitCode], [false, 127]);
+  });
+}
+
+test('detached, a program that can’t be run is an ordinary error', async () => {
+  await using server = await TestServer.open();
+  const id = await execOf(server, ['nosuch']);
+  const reply = await server.ask('POST', `/exec/${id}/start`, { Detach: true });
+  assert.equal(reply.status, 400);
+  assert.match(reply.json.message, /executable file not found/);
+});
+
+test('fields that no table knows are named in the reply', async () => {
+  await using server = await TestServer.open();
+  const pod = await server.create(['sleep']);
+  await server.ask('POST', `/containers/${pod}/start`);
+  const reply = await server.ask('POST', `/containers/${pod}/exec?odd=1`, { Cmd: ['true'], Wrong: { a: 1 } });
+  assert.equal(reply.status, 201);
+  assert.match(
+    String(reply.headers.warning),
+    /unknown query parameter odd ignored.*unknown field Wrong ignored/,
+  );
+});
+
 test('an unknown exec is an ordinary error, with an upgrade too', async () => {
   await using server = await TestServer.open();
   const client = start(server, 'nope', upgrade);

@@ -36,6 +36,11 @@ test('the list, its filters and history', async () => {
   assert.deepEqual(await list({ dangling: ['true'] }), ['b2']);
   assert.deepEqual(await list({ reference: ['app'] }), ['a1']);
   assert.deepEqual(await list({ label: ['none'] }), []);
+  server.fake.images = [buildView(['docker.io/library/app:1', 'docker.io/other/name:2'])];
+  const named = encodeURIComponent('{"reference":["other/name"]}');
+  const { json: rows } = await server.ask('GET', `/images/json?filters=${named}`);
+  assert.deepEqual(rows[0].RepoTags, ['other/name:2']);
+  server.fake.images = [buildView(['docker.io/library/app:1'])];
   const { json } = await server.ask('GET', '/images/app/history');
   assert.deepEqual([json[0].Id, json[0].Tags], [imageId, ['app:1']]);
 });

@@ -1,17 +1,18 @@
 import { Readable, Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { BoundedQueue, KraudError, must, newId } from '@kraud/base';
-import type {
-  Caller,
-  Cloud,
-  Event,
-  ExecRecord,
-  ExecStreams,
-  ImageView,
-  Network,
-  Pod,
-  PodDraft,
-  Progress,
+import {
+  type Caller,
+  type Cloud,
+  type Event,
+  ExecFailure,
+  type ExecRecord,
+  type ExecStreams,
+  type ImageView,
+  type Network,
+  type Pod,
+  type PodDraft,
+  type Progress,
 } from '@kraud/cloud';
 import { buildNetwork, buildPod, buildView, createdAt } from './builders.ts';
 import { FakeProcess } from './fake-process.ts';
@@ -205,6 +206,10 @@ export class FakeCloud {
         listFor: () => [],
         start: async (_c, id) => {
           const { record, process } = this.#exec(id);
+          if (record.spec.args[0] === 'nosuch') {
+            Object.assign(record, { state: 'exited', exitCode: 127 });
+            throw new ExecFailure(127, 'exec: "nosuch": executable file not found in $PATH', undefined);
+          }
           record.state = 'running';
           const streams: ExecStreams = {
             output: () => process.output('start'),
