@@ -22,7 +22,7 @@ export const embeddedDefaults = {
   batchJobsMax: 1000,
   /** What watchers who keep up are served from. */
   recentEventsMax: 4096,
-  recentCharsMax: 8 * 1024 * 1024,
+  recentCharsMax: 2 * 1024 * 1024,
   /** Events that a lagging watcher gets at a time. */
   watchPageEvents: 256,
   /** Log records that one step of a compaction looks at, so that it doesn't hold others up. */
