@@ -24,6 +24,9 @@ export interface Serving {
   readonly sockets: readonly string[];
 }
 
+/** Faults of the body itself, which nothing more of it would mend. */
+const hurried = new Set([408, 413, 504]);
+
 /**
  * One request and its reply. Exactly one of `json`, `empty`, `raw`, `hijack` or `fail` begins the reply; after
  * that, faults can only be told inside the stream.
@@ -161,11 +164,32 @@ export class Call {
       return;
     }
     if (!this.req.complete) {
-      // What is left of its body is thrown away while the client reads why.
       this.res.setHeader('Connection', 'close');
+      if (!this.#upgrade && !hurried.has(status)) {
+        void this.#restOfBody().then(() => {
+          if (!this.res.destroyed) this.json(status, { message });
+        });
+        return;
+      }
       this.req.resume();
     }
     this.json(status, { message });
+  }
+
+  /**
+   * Throws away what is left of the body, for a while: clients that send an archive look for the reply only after it,
+   * and a connection that closes under them is all they would tell of.
+   */
+  async #restOfBody(): Promise<void> {
+    const { clock, limits } = this.serving;
+    const over = new AbortController();
+    const ended = new Promise<void>((resolve) => {
+      for (const event of ['end', 'close', 'error']) this.req.once(event, () => resolve());
+    });
+    this.req.resume();
+    const late = clock.sleep(limits.lingerTimeoutMs, over.signal).catch(() => {});
+    await Promise.race([ended, late]);
+    over.abort();
   }
 
   #refuseOtherType(): void {

@@ -172,3 +172,14 @@ test('close ends what is under way', async () => {
   client.socket.end();
   await closed;
 });
+
+test('an operation that is refused takes the whole body before it says so', async () => {
+  await using server = await TestServer.open();
+  const client = server.raw();
+  const part = 'x'.repeat(65_536);
+  client.socket.write('POST /build HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n');
+  for (let i = 0; i < 64; i += 1) client.socket.write(`10000\r\n${part}\r\n`);
+  for (let i = 0; i < 20; i += 1) await new Promise((resolve) => setImmediate(resolve));
+  client.socket.write('0\r\n\r\n');
+  assert.match(await client.until((text) => text.includes('message')), /^HTTP\/1\.1 501 [\s\S]*build/);
+});
