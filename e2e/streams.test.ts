@@ -112,6 +112,7 @@ test('attach: logs=1 on a container that is still to start shows what comes', as
   await ended;
   socket.end();
   assert.equal(rest(), '\x01\0\0\0\0\0\0\x03hi\n');
+  await cloud.ok(['wait', id]);
   await cloud.ok(['rm', id]);
 });
 
