@@ -14,6 +14,8 @@ export interface PumpOptions {
   /** Stops pumping; the guest keeps what isn't acknowledged. */
   readonly signal: AbortSignal;
   readonly diskFullWaitMs: number;
+  /** Called when output has come, before it is written. */
+  readonly onOutput?: () => void;
 }
 
 /**
@@ -30,6 +32,7 @@ export async function pump(options: PumpOptions): Promise<GuestExit | undefined>
       const logs = await guest.logs(container, log.resumeOffset(serial), signal);
       const acks = new Acks(logs);
       for await (const entry of logs) {
+        options.onOutput?.();
         await write(options, entry);
         acks.add(entry);
         backoff.reset();

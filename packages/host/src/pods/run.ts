@@ -32,6 +32,8 @@ export class Run {
   readonly startedAtNs = new Map<string, bigint>();
   readonly ends = new Map<string, ContainerEnd>();
   ledger: LedgerEntry[] | undefined;
+  /** When the program ran, on the host's monotonic clock. */
+  runsAtMs: number | undefined;
   paused = false;
   stop: ObservedRun['stop'] = 'none';
   reported = false;
@@ -47,6 +49,7 @@ export class Run {
   readonly #relays: Relay[] = [];
   readonly #stdins = new Map<string, ContainerStdin>();
   readonly #waits: Promise<void>[] = [];
+  #firstOutputAtMs: number | undefined;
   #ended = false;
   #reconnecting: Promise<unknown> | undefined;
   #resolveEnded: () => void = () => {};
@@ -116,8 +119,21 @@ export class Run {
         logger: logger.child({ pod: this.vm.id.slice(0, 12) }),
         signal: this.signal,
         diskFullWaitMs: limits.diskFullWaitMs,
+        onOutput: () => {
+          this.#firstOutputAtMs ??= clock.monotonic();
+        },
       }).then((exit) => exit && this.#containerEnded(container, exit)),
     );
+  }
+
+  /** The ledger of the start with the first output, if there was one: what is told once the run is over. */
+  get finalLedger(): LedgerEntry[] | undefined {
+    const last = this.ledger?.at(-1);
+    if (!this.ledger || !last || this.runsAtMs === undefined || this.#firstOutputAtMs === undefined)
+      return this.ledger;
+    const tookMs = Math.max(0, this.#firstOutputAtMs - this.runsAtMs);
+    const endMs = Math.round((last.endMs + tookMs) * 100) / 100;
+    return [...this.ledger, { phase: 'output', startMs: last.endMs, endMs }];
   }
 
   /** Watches the VM. Call it once all containers are followed. */

@@ -169,6 +169,7 @@ async function boot(
     throw error;
   }
   const runsAtMs = clock.monotonic();
+  run.runsAtMs = runsAtMs;
   run.ledger = ledgerOf(
     pod,
     {

@@ -101,7 +101,10 @@ export function upStatus(pod: Pod, up: UpFacts): PodStatus {
 /** Status once a run is over. The ledger of its start stays, for whoever asks later. */
 export function exitedStatus(
   pod: Pod,
-  endings: Endings & { readonly startedAtNs: ReadonlyMap<string, bigint> },
+  endings: Endings & {
+    readonly startedAtNs: ReadonlyMap<string, bigint>;
+    readonly finalLedger?: readonly LedgerEntry[] | undefined;
+  },
 ): PodStatus {
   const { network: _network, vm: _vm, ...rest } = pod.status;
   let message = '';
@@ -122,7 +125,8 @@ export function exitedStatus(
     };
   });
   const serial = Math.max(endings.serial, pod.status.serial);
-  return { ...rest, phase: keptPhase(pod) ?? 'exited', serial, containers, message };
+  const ledger = endings.finalLedger ? { ledger: [...endings.finalLedger] } : {};
+  return { ...rest, ...ledger, phase: keptPhase(pod) ?? 'exited', serial, containers, message };
 }
 
 /** A pod that is being removed stays so, whatever its run does. */

@@ -147,6 +147,8 @@ export const LedgerEntry = Type.Object({
     Type.Literal('disks'),
     Type.Literal('guest'),
     Type.Literal('exec'),
+    /** From the program running to its first output; known once the run is over. */
+    Type.Literal('output'),
   ]),
   startMs: Type.Number(),
   endMs: Type.Number(),
