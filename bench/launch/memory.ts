@@ -17,10 +17,9 @@ export function vmmPssMiB(dir: string): number {
   return kib / 1024;
 }
 
-/** A jailed VMM doesn't show the directory on its command line, but it has mapped its memory file from there. */
+/** A jailed VMM doesn't show the directory on its command line, but its jail is mounted from there. */
 function isUnder(pid: string, dir: string): boolean {
-  return (
-    readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(dir) ||
-    readFileSync(`/proc/${pid}/maps`, 'utf8').includes(dir)
+  return ['cmdline', 'mountinfo', 'maps'].some((file) =>
+    readFileSync(`/proc/${pid}/${file}`, 'utf8').includes(dir),
   );
 }
