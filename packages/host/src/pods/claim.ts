@@ -47,7 +47,7 @@ export async function claimVm(
   options.signal.throwIfAborted();
   const askedAtMs = parts.clock.monotonic();
   const vm = await parts.cradle.claim(spec, options.signal);
-  return { vm, imageFormat: rootfs[0]?.format ?? 'squashfs', askedAtMs };
+  return { vm, imageFormat: rootfs[0]?.format ?? 'erofs', askedAtMs };
 }
 
 /** Everything that a pod holds beside its VM. Safe to repeat. */
