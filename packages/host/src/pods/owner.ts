@@ -1,7 +1,7 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { Backoff, BoundedQueue, codeOf, isErrno, KraudError, type Logger, messageOf } from '@kraud/base';
+import { Backoff, BoundedQueue, codeOf, KraudError, type Logger, messageOf } from '@kraud/base';
 import type { Pod, PodStatus } from '@kraud/macro';
 import { disksOf } from '../guest/bodies.ts';
 import type { Guest } from '../guest/guest.ts';
@@ -10,6 +10,7 @@ import { LogBook } from '../logs/log-book.ts';
 import type { HostParts } from '../parts.ts';
 import { type Adoptable, adoptRun } from './adopt.ts';
 import { releaseHolds } from './claim.ts';
+import { diskBytes, readNumber } from './disk-bytes.ts';
 import { type Action, type Observed, plan } from './plan.ts';
 import { PodFiles } from './pod-files.ts';
 import { rootDisks } from './pod-images.ts';
@@ -490,21 +491,4 @@ async function ignoring(code: 'conflict', work: Promise<void>): Promise<void> {
 
 function goneError(pod: Pod): KraudError {
   return new KraudError('not-found', `No such container: ${pod.meta.uid}`);
-}
-
-function diskBytes(path: string): number {
-  return orZero(() => statSync(path).blocks * 512);
-}
-
-function readNumber(path: string): number {
-  return orZero(() => Number(readFileSync(path, 'utf8')) || 0);
-}
-
-function orZero(read: () => number): number {
-  try {
-    return read();
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return 0;
-    throw error;
-  }
 }
