@@ -21,6 +21,7 @@ import type {
   Image,
   Mount,
   Network,
+  Placement,
   Pod,
   PublishedPort,
   Resources,
@@ -110,6 +111,7 @@ export interface PodDraft {
   autoRemove: boolean;
   cpus?: number;
   writableBytes?: number;
+  placement?: Placement;
 }
 
 export interface PodFilter {

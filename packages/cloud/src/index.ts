@@ -1,20 +1,34 @@
 export type * from '@kraud/host';
 export type {
+  Band,
+  Config,
+  Constraint,
   Event,
   HealthState,
+  Host,
   Image,
   Mount,
   Network,
+  Placement,
   Pod,
   PublishedPort,
   Resources,
   RestartPolicy,
+  Secret,
+  SlotRestart,
+  Taint,
+  UpdatePolicy,
   Volume,
+  Workload,
+  WorkloadMode,
 } from '@kraud/macro';
 export * from './cloud.ts';
 export * from './contract.ts';
 export type { EventLog } from './events.ts';
 export { ExecFailure } from './exec-failure.ts';
+export type * from './files/contract.ts';
+export type * from './hosts/contract.ts';
 export * from './limits.ts';
 export type { CloudParts } from './parts.ts';
 export type { Table } from './table.ts';
+export type * from './workloads/contract.ts';

@@ -177,6 +177,7 @@ export function admit(
     ...size,
     ...(cpus ? { cpus } : {}),
     writableBytes,
+    ...(draft.placement === undefined ? {} : { placement: draft.placement }),
     run: { wanted: 'created', serial: 0, stoppedByUser: false },
   };
   return { spec, volumes, warnings };

@@ -20,7 +20,7 @@ export type Resources = Static<typeof Resources>;
 /**
  * One thing mounted in a container.
  * `volume`: a Volume resource by name; `host`: a path of the host, shared live; `socket`: a unix socket of the
- * host (the daemon's own), answered by the guest agent; `tmpfs`: memory.
+ * host (the daemon's own), answered by the guest agent; `tmpfs`: memory; `file`: one file out of the store.
  */
 export const Mount = Type.Union([
   Type.Object({
@@ -42,6 +42,16 @@ export const Mount = Type.Union([
   }),
   Type.Object({ type: Type.Literal('socket'), source: Type.String(), target: Type.String() }),
   Type.Object({ type: Type.Literal('tmpfs'), target: Type.String(), options: Type.String() }),
+  /** The content of a Secret or Config of the pod's tenant and namespace, in memory. */
+  Type.Object({
+    type: Type.Literal('file'),
+    source: Type.Union([Type.Literal('Secret'), Type.Literal('Config')]),
+    name: Type.String(),
+    target: Type.String(),
+    uid: Type.Integer({ minimum: 0 }),
+    gid: Type.Integer({ minimum: 0 }),
+    mode: Type.Integer({ minimum: 0, maximum: 0o7777 }),
+  }),
 ]);
 export type Mount = Static<typeof Mount>;
 

@@ -1,11 +1,23 @@
 import { type Static, Type } from 'typebox';
 import { Meta } from './meta.ts';
+import { Taint } from './placement.ts';
 
-/** A machine that runs pods. Capacity is measured by its host agent, not configured. */
+/**
+ * A machine that runs pods. Capacity is measured by its host agent, not configured. `meta.labels` are its facts;
+ * `kr.zone` and `kr.rack` are failure domains.
+ */
 export const Host = Type.Object({
   kind: Type.Literal('Host'),
   meta: Meta,
-  spec: Type.Object({ cordoned: Type.Boolean() }),
+  spec: Type.Object({
+    /** Takes no new pods. */
+    cordoned: Type.Boolean(),
+    /** Its pods are to move away, too. */
+    drained: Type.Optional(Type.Boolean()),
+    taints: Type.Optional(Type.Array(Taint)),
+    /** What Swarm calls a manager. Every host answers every call, so it means little. */
+    manager: Type.Optional(Type.Boolean()),
+  }),
   status: Type.Object({
     ready: Type.Boolean(),
     cpus: Type.Integer({ minimum: 1 }),
@@ -18,6 +30,20 @@ export const Host = Type.Object({
       reason: Type.String(),
     }),
     heartbeatAt: Type.String(),
+    /** Where other hosts reach it, `ip:port`; absent on a cloud of one. */
+    address: Type.Optional(Type.String()),
+    version: Type.Optional(Type.String()),
+    /** When its lease was found to have ended; its pods move from then on. */
+    lostAt: Type.Optional(Type.String()),
+    /** Images that it has, by id. */
+    images: Type.Optional(Type.Array(Type.String())),
+    /** Measured use, for reclaiming: by pod uid. */
+    usage: Type.Optional(
+      Type.Record(
+        Type.String(),
+        Type.Object({ cpus: Type.Number({ minimum: 0 }), memoryBytes: Type.Integer({ minimum: 0 }) }),
+      ),
+    ),
   }),
   given: Type.Record(Type.String(), Type.Unknown()),
 });

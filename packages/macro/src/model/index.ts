@@ -1,6 +1,7 @@
 export * from './container.ts';
 export * from './encoding.ts';
 export * from './event.ts';
+export * from './file-source.ts';
 export * from './host.ts';
 export * from './image.ts';
 export * from './keys.ts';
@@ -8,6 +9,8 @@ export * from './kinds.ts';
 export * from './meta.ts';
 export * from './network.ts';
 export * from './phases.ts';
+export * from './placement.ts';
 export * from './pod.ts';
 export * from './tenancy.ts';
 export * from './volume.ts';
+export * from './workload.ts';

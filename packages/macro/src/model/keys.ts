@@ -34,6 +34,9 @@ const digest = /^sha256:[0-9a-f]{64}$/;
 /** What a name may look like. None may hold a slash, so that no key can reach into another's tenant. */
 const namePatterns: { readonly [K in Kind]: RegExp } = {
   Pod: dockerName,
+  Workload: dockerName,
+  Secret: dockerName,
+  Config: dockerName,
   Image: digest,
   Volume: dockerName,
   Network: dockerName,

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { Container } from './container.ts';
 import { Meta } from './meta.ts';
+import { Placement } from './placement.ts';
 
 /** A port of the host that leads into the pod. `hostPort` 0 asks for any free one. */
 export const PublishedPort = Type.Object({
@@ -74,6 +75,8 @@ export const PodSpec = Type.Object({
     /** The last stop was asked for by the user: `unless-stopped` and `always` honour it. */
     stoppedByUser: Type.Boolean(),
   }),
+  /** Absent: anywhere, as production. */
+  placement: Type.Optional(Placement),
   /** Name of the Host it is bound to; written by the scheduler only. */
   host: Type.Optional(Type.String()),
 });

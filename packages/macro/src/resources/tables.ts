@@ -16,6 +16,9 @@ export interface TableParts {
 /** A table for each kind that is kept in memory (events aren't: see `EventLog`), over one store. */
 export class Tables {
   readonly pods: Table<'Pod'>;
+  readonly workloads: Table<'Workload'>;
+  readonly secrets: Table<'Secret'>;
+  readonly configs: Table<'Config'>;
   readonly images: Table<'Image'>;
   readonly volumes: Table<'Volume'>;
   readonly networks: Table<'Network'>;
@@ -27,6 +30,9 @@ export class Tables {
     this.pods = tableOf('Pod', parts, {
       host: (pod) => (pod.spec.host === undefined ? [] : [pod.spec.host]),
     });
+    this.workloads = tableOf('Workload', parts);
+    this.secrets = tableOf('Secret', parts);
+    this.configs = tableOf('Config', parts);
     this.images = tableOf('Image', parts);
     this.volumes = tableOf('Volume', parts);
     this.networks = tableOf('Network', parts);
@@ -38,6 +44,9 @@ export class Tables {
   get #caches(): readonly { run(signal: AbortSignal): Promise<void>; ready(): Promise<void> }[] {
     const all = [
       this.pods,
+      this.workloads,
+      this.secrets,
+      this.configs,
       this.images,
       this.volumes,
       this.networks,

@@ -1,0 +1,182 @@
+import { type Static, Type } from 'typebox';
+import { Meta } from './meta.ts';
+import { PodSpec } from './pod.ts';
+
+/**
+ * What each pod of a workload is made from. The controller gives it a name, labels of its own, a host where the mode
+ * says which, and `run`; all else is copied. Go templates in the places that Docker names (`{{.Task.Slot}}` and the
+ * like in env, hostname and mounts) are filled in then, when `templated`.
+ */
+export const PodTemplate = Type.Object({
+  labels: Type.Record(Type.String(), Type.String()),
+  annotations: Type.Record(Type.String(), Type.String()),
+  templated: Type.Boolean(),
+  spec: Type.Omit(PodSpec, ['run', 'host', 'restart', 'autoRemove']),
+  given: Type.Record(Type.String(), Type.Unknown()),
+});
+export type PodTemplate = Static<typeof PodTemplate>;
+
+const JobMode = {
+  /** Runs that must end with code 0, in all. */
+  completions: Type.Integer({ minimum: 0 }),
+  /** At once. */
+  parallelism: Type.Integer({ minimum: 0 }),
+};
+
+/**
+ * | mode       | pods                                                        |
+ * | ---------- | ----------------------------------------------------------- |
+ * | replicated | so many, alike, in numbered slots from 1                     |
+ * | global     | one on each host that its placement lets it run on          |
+ * | job        | until so many have succeeded                                |
+ * | global-job | one run to success on each host                             |
+ * | cron       | a job (a Workload of its own, owned by this one) at each time of a schedule |
+ * | ordered    | as replicated, from 0, with stable names, one after the other |
+ */
+export const WorkloadMode = Type.Union([
+  Type.Object({ type: Type.Literal('replicated'), replicas: Type.Integer({ minimum: 0 }) }),
+  Type.Object({ type: Type.Literal('global') }),
+  Type.Object({ type: Type.Literal('job'), ...JobMode }),
+  Type.Object({ type: Type.Literal('global-job') }),
+  Type.Object({
+    type: Type.Literal('cron'),
+    /** Five fields. */
+    schedule: Type.String(),
+    timeZone: Type.Optional(Type.String()),
+    suspended: Type.Boolean(),
+    /** When the run before still goes on. */
+    overlap: Type.Union([Type.Literal('allow'), Type.Literal('forbid'), Type.Literal('replace')]),
+    startingDeadlineMs: Type.Optional(Type.Integer({ minimum: 0 })),
+    succeededKept: Type.Integer({ minimum: 0 }),
+    failedKept: Type.Integer({ minimum: 0 }),
+    ...JobMode,
+  }),
+  Type.Object({
+    type: Type.Literal('ordered'),
+    replicas: Type.Integer({ minimum: 0 }),
+    /** All at once instead of one after the other. */
+    parallel: Type.Boolean(),
+  }),
+]);
+export type WorkloadMode = Static<typeof WorkloadMode>;
+
+/** How pods are replaced by those of another revision. */
+export const UpdatePolicy = Type.Object({
+  /** Slots at a time; 0 = all. */
+  parallelism: Type.Integer({ minimum: 0 }),
+  delayMs: Type.Integer({ minimum: 0 }),
+  order: Type.Union([Type.Literal('stop-first'), Type.Literal('start-first')]),
+  onFailure: Type.Union([Type.Literal('pause'), Type.Literal('continue'), Type.Literal('rollback')]),
+  /** A new pod that fails within this time after its start counts as a failure of the update. */
+  monitorMs: Type.Integer({ minimum: 0 }),
+  /** Tolerated share of failed slots, 0 to 1. */
+  maxFailureRatio: Type.Number({ minimum: 0, maximum: 1 }),
+});
+export type UpdatePolicy = Static<typeof UpdatePolicy>;
+
+/** What becomes of a slot whose pod ended. A pod isn't run again: its slot gets a new one. */
+export const SlotRestart = Type.Object({
+  condition: Type.Union([Type.Literal('none'), Type.Literal('on-failure'), Type.Literal('any')]),
+  delayMs: Type.Integer({ minimum: 0 }),
+  /** 0 = no limit. */
+  attemptsMax: Type.Integer({ minimum: 0 }),
+  /** Attempts are counted within this time; 0 = for ever. */
+  windowMs: Type.Integer({ minimum: 0 }),
+});
+export type SlotRestart = Static<typeof SlotRestart>;
+
+export const WorkloadSpec = Type.Object({
+  mode: WorkloadMode,
+  template: PodTemplate,
+  update: UpdatePolicy,
+  rollback: UpdatePolicy,
+  restart: SlotRestart,
+  /** Old revisions that are kept. */
+  revisionsKept: Type.Integer({ minimum: 0 }),
+  /** Ended pods that are kept in each slot, for `ps` and logs. */
+  endedKept: Type.Integer({ minimum: 0 }),
+  /** Raised to replace every pod though nothing changed (`--force`). */
+  force: Type.Integer({ minimum: 0 }),
+  /** Raised to run a job anew. */
+  jobIteration: Type.Integer({ minimum: 0 }),
+  /** Set by who asked for a rollback: the template is that of this revision, and `rollback` says how to get there. */
+  rollsBack: Type.Boolean(),
+});
+export type WorkloadSpec = Static<typeof WorkloadSpec>;
+
+export const WorkloadRevision = Type.Object({
+  number: Type.Integer({ minimum: 1 }),
+  /** Digest of the template, `force` included: equal templates are one revision. */
+  hash: Type.String(),
+  template: PodTemplate,
+  force: Type.Integer({ minimum: 0 }),
+  /** The spec's other parts and the facade's own object as they were, for a rollback that restores them too. */
+  mode: WorkloadMode,
+  given: Type.Record(Type.String(), Type.Unknown()),
+  createdAt: Type.String(),
+});
+export type WorkloadRevision = Static<typeof WorkloadRevision>;
+
+export const UpdateState = Type.Object({
+  state: Type.Union([
+    Type.Literal('updating'),
+    Type.Literal('paused'),
+    Type.Literal('completed'),
+    Type.Literal('rollback-started'),
+    Type.Literal('rollback-paused'),
+    Type.Literal('rollback-completed'),
+  ]),
+  /** The revision that it goes to. */
+  revision: Type.Integer({ minimum: 1 }),
+  startedAt: Type.String(),
+  completedAt: Type.Optional(Type.String()),
+  message: Type.String(),
+  /** Slots (or host names) whose new pod failed. */
+  failed: Type.Array(Type.String()),
+});
+export type UpdateState = Static<typeof UpdateState>;
+
+export const WorkloadStatus = Type.Object({
+  /** The generation that this status speaks of. */
+  generation: Type.Integer({ minimum: 0 }),
+  /** Oldest first; the last one is what is wanted. */
+  revisions: Type.Array(WorkloadRevision),
+  update: Type.Optional(UpdateState),
+  desired: Type.Integer({ minimum: 0 }),
+  running: Type.Integer({ minimum: 0 }),
+  /** Running, and healthy where health is asked. */
+  ready: Type.Integer({ minimum: 0 }),
+  /** Running, of the last revision. */
+  updated: Type.Integer({ minimum: 0 }),
+  /** Of a job. */
+  succeeded: Type.Integer({ minimum: 0 }),
+  failed: Type.Integer({ minimum: 0 }),
+  /** Slots (or host names) that are given up, with the reason. */
+  givenUp: Type.Record(Type.String(), Type.String()),
+  /** Of cron: when it last made a job. */
+  lastScheduledAt: Type.Optional(Type.String()),
+  message: Type.String(),
+});
+export type WorkloadStatus = Static<typeof WorkloadStatus>;
+
+export const Workload = Type.Object({
+  kind: Type.Literal('Workload'),
+  meta: Meta,
+  spec: WorkloadSpec,
+  status: WorkloadStatus,
+  /** A facade's own object, kept so that it can be given back as it was given. */
+  given: Type.Record(Type.String(), Type.Unknown()),
+});
+export type Workload = Static<typeof Workload>;
+
+/** Labels that a workload's controller puts on each of its pods. */
+export const workloadLabels = {
+  /** The workload's uid. */
+  owner: 'kr.workload',
+  /** Slot number, or the host's name in a global mode. */
+  slot: 'kr.slot',
+  /** Number of the revision. */
+  revision: 'kr.revision',
+  /** Of a job: which iteration. */
+  iteration: 'kr.iteration',
+} as const;
