@@ -89,7 +89,7 @@ async function reserve(parts: HostParts, pod: Pod): Promise<Timed<Reservation> |
     domainname,
     ipv4: network.ipv4,
     mac: network.mac,
-    ports,
+    ports: ports.filter(({ mode }) => mode !== 'ingress').map(({ mode: _, ...mapping }) => mapping),
     dns,
     extraHosts,
   });

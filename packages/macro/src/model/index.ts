@@ -4,6 +4,7 @@ export * from './event.ts';
 export * from './file-source.ts';
 export * from './host.ts';
 export * from './image.ts';
+export * from './ingress.ts';
 export * from './keys.ts';
 export * from './kinds.ts';
 export * from './meta.ts';

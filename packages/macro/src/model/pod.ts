@@ -3,12 +3,20 @@ import { Container } from './container.ts';
 import { Meta } from './meta.ts';
 import { Placement } from './placement.ts';
 
-/** A port of the host that leads into the pod. `hostPort` 0 asks for any free one. */
+/**
+ * A port of the host that leads into the pod. `hostPort` 0 asks for any free one.
+ *
+ * | mode                | `hostPort` is                                                               |
+ * | ------------------- | --------------------------------------------------------------------------- |
+ * | `host` (also absent) | a port of the pod's host, and of no other pod there                         |
+ * | `ingress`           | a port of every host, never 0, that leads to any ready pod that publishes it |
+ */
 export const PublishedPort = Type.Object({
   protocol: Type.Union([Type.Literal('tcp'), Type.Literal('udp')]),
   podPort: Type.Integer({ minimum: 1, maximum: 65535 }),
   hostIp: Type.String(),
   hostPort: Type.Integer({ minimum: 0, maximum: 65535 }),
+  mode: Type.Optional(Type.Union([Type.Literal('host'), Type.Literal('ingress')])),
 });
 export type PublishedPort = Static<typeof PublishedPort>;
 

@@ -64,8 +64,9 @@ export function memoryOf(pod: Pod): number {
   return pod.spec.memoryMiB * 1024 * 1024;
 }
 
+/** Ports that one pod alone can have on a host. Ingress ports are every host's, whatever runs there. */
 export function fixedPorts(pod: Pod): PublishedPort[] {
-  return pod.spec.ports.filter((port) => port.hostPort !== 0);
+  return pod.spec.ports.filter((port) => port.hostPort !== 0 && port.mode !== 'ingress');
 }
 
 /** The port of `taken` that `port` can't share an address with. */

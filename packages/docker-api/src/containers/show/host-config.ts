@@ -59,6 +59,8 @@ export function networkMode(pod: Pod): string {
 function portBindings(pod: Pod): Record<string, { HostIp: string; HostPort: string }[]> {
   const bindings: Record<string, { HostIp: string; HostPort: string }[]> = {};
   for (const port of pod.spec.ports) {
+    // As dockerd, which shows these at the service only.
+    if (port.mode === 'ingress') continue;
     const key = `${port.podPort}/${port.protocol}`;
     const binding = { HostIp: port.hostIp, HostPort: port.hostPort === 0 ? '' : String(port.hostPort) };
     bindings[key] = [...(bindings[key] ?? []), binding];
