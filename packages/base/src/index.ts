@@ -1,6 +1,7 @@
 export * from './assert.ts';
 export * from './backoff.ts';
 export * from './clock.ts';
+export * from './compact-id.ts';
 export * from './errors.ts';
 export * from './ids.ts';
 export * from './lock.ts';
