@@ -1,6 +1,7 @@
 import type { Cloud } from './contract.ts';
 import { type EventLog, EventRecorder } from './events.ts';
 import { ExecUseCases } from './execs.ts';
+import { HostUseCases } from './hosts/hosts.ts';
 import { ImageFinder } from './images/find.ts';
 import { ImageUseCases } from './images/images.ts';
 import { ImageNames } from './images/names.ts';
@@ -18,6 +19,7 @@ export function createCloud(parts: CloudParts, log: EventLog): Cloud {
   const images = new ImageUseCases(parts, finder, names, events);
   const volumes = new VolumeUseCases(parts, events);
   return {
+    hosts: new HostUseCases(parts),
     pods: new PodUseCases(parts, finder, names, events),
     execs: new ExecUseCases(parts, events),
     images,

@@ -28,6 +28,7 @@ import type {
   RestartPolicy,
   Volume,
 } from '@kraud/macro';
+import type { Hosts } from './hosts/contract.ts';
 
 /** Who asks, as established by the transport before any handler runs. */
 export interface Caller {
@@ -344,6 +345,7 @@ export interface System {
 
 /** Everything that a tenant can do, once, for every facade. */
 export interface Cloud {
+  readonly hosts: Hosts;
   readonly pods: Pods;
   readonly execs: Execs;
   readonly images: Images;

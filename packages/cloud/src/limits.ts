@@ -52,6 +52,7 @@ export interface CloudLimits extends PodLimits {
   execsKept: number;
   execsMax: number;
   imageFactsCached: number;
+  hostLabelsMax: number;
 }
 
 export const cloudLimits: CloudLimits = {
@@ -59,4 +60,5 @@ export const cloudLimits: CloudLimits = {
   execsKept: 1000,
   execsMax: 10_000,
   imageFactsCached: 1000,
+  hostLabelsMax: 64,
 };

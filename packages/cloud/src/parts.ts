@@ -1,5 +1,5 @@
 import type { Clock, Logger, Random } from '@kraud/base';
-import type { HostApi } from '@kraud/host';
+import type { HostApi, Membership } from '@kraud/host';
 import type { CloudLimits } from './limits.ts';
 import type { Table } from './table.ts';
 
@@ -9,6 +9,11 @@ export interface CloudParts {
   readonly images: Table<'Image'>;
   readonly volumes: Table<'Volume'>;
   readonly networks: Table<'Network'>;
+  readonly hosts: Table<'Host'>;
+  /** Of the host that answers. */
+  readonly hostName: string;
+  /** Who belongs to this cloud; absent on a cloud that nobody can join. */
+  readonly membership?: Membership | undefined;
   /** The host by name; `unavailable` when it can't be reached. */
   readonly hostOf: (name: string | undefined) => HostApi;
   readonly clock: Clock;

@@ -7,6 +7,7 @@ import { openCradle } from '@kraud/cradle';
 import { createDockerApi, type DockerApi } from '@kraud/docker-api';
 import { Heartbeat, HostAgent, hostCradle, podTableOf } from '@kraud/host';
 import { ImageStore } from '@kraud/images';
+import { createKraApi } from '@kraud/kra-api';
 import {
   Controllers,
   defaultTenant,
@@ -155,6 +156,8 @@ export class Daemon {
         images: tables.images,
         volumes: tables.volumes,
         networks: tables.networks,
+        hosts: tables.hosts,
+        hostName: name,
         hostOf: (wanted) => {
           if (wanted === undefined || wanted === name) return agent;
           throw new KraudError('unavailable', `host ${wanted} can't be reached`);
@@ -191,11 +194,13 @@ export class Daemon {
   }
 
   async #serve(config: Config, cloud: Cloud): Promise<void> {
+    const [logger, caller] = [this.#logger, { tenant: defaultTenant, local: true }];
     const api: DockerApi = createDockerApi({
       cloud,
-      caller: { tenant: defaultTenant, local: true },
+      caller,
+      beside: [createKraApi({ cloud, caller, logger })],
       clock: systemClock,
-      logger: this.#logger,
+      logger,
       limits: config.docker,
       version,
     });

@@ -1,5 +1,5 @@
 import { mkdir, unlink } from 'node:fs/promises';
-import { createServer, ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, ServerResponse } from 'node:http';
 import { connect, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { type Clock, isErrno, KraudError, type Logger, messageOf } from '@kraud/base';
@@ -20,6 +20,14 @@ export interface DockerApiOptions {
   readonly version: string;
   readonly limits?: Partial<DockerApiLimits>;
   readonly hostPaths?: HostPaths;
+  /** Other APIs on the same sockets. */
+  readonly beside?: readonly ApiBeside[];
+}
+
+/** Answers every request whose path begins with its prefix, instead of the Docker API. */
+export interface ApiBeside {
+  readonly prefix: string;
+  handle(req: IncomingMessage, res: ServerResponse): void;
 }
 
 /** The Docker Engine API on sockets. `close` stops accepting, lets requests end, and then cuts them off. */
@@ -67,7 +75,9 @@ export function createDockerApi(options: DockerApiOptions): DockerApi {
     });
     server.on('request', (req, res) => {
       silent.delete(req.socket);
-      void dispatch.handle(req, res, undefined);
+      const other = options.beside?.find(({ prefix }) => req.url?.startsWith(prefix));
+      if (other) other.handle(req, res);
+      else void dispatch.handle(req, res, undefined);
     });
     server.on('upgrade', (req, stream, head) => {
       const socket = stream as Socket;

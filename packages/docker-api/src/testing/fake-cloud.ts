@@ -264,6 +264,7 @@ export class FakeCloud {
         record: async (_c, event) => void this.events.push(event),
         stream: (_c, _range, signal) => untilAborted(this.liveEvents, signal),
       },
+      hosts: {},
       system: {
         info: async () => ({
           facts: {

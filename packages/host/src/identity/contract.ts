@@ -1,0 +1,59 @@
+import type { ClientHttp2Session, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import type { Host } from '@kraud/macro';
+
+/** Certificate, key and CA of a host, PEM. The key was made on this host and never leaves it. */
+export interface Credentials {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: string;
+}
+
+/** Who this host is to the others of its cloud. */
+export interface HostIdentity extends Credentials {
+  readonly name: string;
+  /** Calls after every renewal, with the new certificate in place. Answers what ends the calls. */
+  onRenewed(listener: () => void): () => void;
+}
+
+/** What another machine joins with. */
+export interface JoinToken {
+  /** Whoever has it may join until it expires or is revoked. */
+  readonly token: string;
+  /** `ip:port` of the host that gave it. */
+  readonly address: string;
+  /** ISO 8601. */
+  readonly expiresAt: string;
+}
+
+/** Who belongs to the cloud. A host that was removed is refused by all others, and its next start fails. */
+export interface Membership {
+  /** `ttlMs` absent: a day. */
+  issueToken(ttlMs?: number): Promise<JoinToken>;
+  revokeTokens(): Promise<void>;
+  remove(name: string): Promise<void>;
+}
+
+/** The host at the other end, by its certificate. */
+export interface Peer {
+  readonly name: string;
+}
+
+export type PeerHandler = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, peer: Peer) => void;
+
+/** Where other hosts reach this one: HTTP/2 over mutual TLS. */
+export interface PeerListener {
+  /**
+   * Requests whose path begins with `prefix` go to `handler`. Only members of the cloud get that far: the peer has
+   * a certificate of our CA, and has not been removed.
+   */
+  handle(prefix: string, handler: PeerHandler): void;
+}
+
+/** Sessions with other hosts, one for each, made when first asked for and again after one has ended. */
+export interface PeerSessions {
+  /**
+   * An open session, or one that is being opened: requests may be made at once. The other end has proved to be the
+   * very host that was asked for; otherwise its requests fail. `unavailable` when the host has no address.
+   */
+  session(host: Host): ClientHttp2Session;
+}

@@ -1,0 +1,2 @@
+export { createKraApi, type KraApi, type KraApiOptions } from './api.ts';
+export { type KraApiLimits, kraApiLimits } from './limits.ts';

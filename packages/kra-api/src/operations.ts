@@ -1,0 +1,9 @@
+import { changeHost } from './hosts/change.ts';
+import { getHost } from './hosts/get.ts';
+import { makeJoinToken } from './hosts/join-token.ts';
+import { listHosts } from './hosts/list.ts';
+import { removeHost } from './hosts/remove.ts';
+import type { Operation } from './operation.ts';
+
+/** All that `kra` can ask. */
+export const operations: readonly Operation[] = [listHosts, getHost, changeHost, removeHost, makeJoinToken];
