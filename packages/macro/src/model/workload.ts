@@ -108,10 +108,8 @@ export const WorkloadRevision = Type.Object({
   number: Type.Integer({ minimum: 1 }),
   /** Digest of the template, `force` included: equal templates are one revision. */
   hash: Type.String(),
-  template: PodTemplate,
-  force: Type.Integer({ minimum: 0 }),
-  /** The spec's other parts and the facade's own object as they were, for a rollback that restores them too. */
-  mode: WorkloadMode,
+  /** All that was wanted, and the facade's own object, as they last were: a rollback restores them. */
+  spec: WorkloadSpec,
   given: Type.Record(Type.String(), Type.Unknown()),
   createdAt: Type.String(),
 });
@@ -131,17 +129,27 @@ export const UpdateState = Type.Object({
   startedAt: Type.String(),
   completedAt: Type.Optional(Type.String()),
   message: Type.String(),
+  /** How many slots it set out to replace. */
+  slots: Type.Integer({ minimum: 0 }),
+  /** Slots (or host names) whose new pod was ready, and when that was seen. */
+  ready: Type.Record(Type.String(), Type.String()),
   /** Slots (or host names) whose new pod failed. */
   failed: Type.Array(Type.String()),
+  /** Attempts of each slot that were made before it began and don't count. */
+  past: Type.Record(Type.String(), Type.Integer({ minimum: 0 })),
 });
 export type UpdateState = Static<typeof UpdateState>;
 
 export const WorkloadStatus = Type.Object({
-  /** The generation that this status speaks of. */
+  /** The generation that this status speaks of: `update` says nothing of a spec that is newer. */
   generation: Type.Integer({ minimum: 0 }),
   /** Oldest first; the last one is what is wanted. */
   revisions: Type.Array(WorkloadRevision),
   update: Type.Optional(UpdateState),
+  /** Of a replicated one: the slots that are in use. */
+  slots: Type.Array(Type.Integer({ minimum: 1 })),
+  /** How many pods each slot (or host name) has had. */
+  attempts: Type.Record(Type.String(), Type.Integer({ minimum: 1 })),
   desired: Type.Integer({ minimum: 0 }),
   running: Type.Integer({ minimum: 0 }),
   /** Running, and healthy where health is asked. */
@@ -159,6 +167,25 @@ export const WorkloadStatus = Type.Object({
 });
 export type WorkloadStatus = Static<typeof WorkloadStatus>;
 
+/** Of a workload that no controller has looked at. */
+export const newWorkloadStatus = (): WorkloadStatus => ({
+  generation: 0,
+  revisions: [],
+  slots: [],
+  attempts: {},
+  desired: 0,
+  running: 0,
+  ready: 0,
+  updated: 0,
+  succeeded: 0,
+  failed: 0,
+  givenUp: {},
+  message: '',
+});
+
+/** The finalizer of every workload: its pods go first. */
+export const workloadFinalizer = 'workload';
+
 export const Workload = Type.Object({
   kind: Type.Literal('Workload'),
   meta: Meta,
@@ -175,8 +202,12 @@ export const workloadLabels = {
   owner: 'kr.workload',
   /** Slot number, or the host's name in a global mode. */
   slot: 'kr.slot',
+  /** Counts the pods of a slot, from 1. */
+  attempt: 'kr.attempt',
   /** Number of the revision. */
   revision: 'kr.revision',
+  /** Its hash: what tells whether the pod is as it should be. */
+  hash: 'kr.revision-hash',
   /** Of a job: which iteration. */
   iteration: 'kr.iteration',
 } as const;
