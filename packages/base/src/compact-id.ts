@@ -11,7 +11,9 @@ const compactDigits = 25;
  * | `ffff…` (64)    | `f5lxx1zz5pnorynqglhzmsp33` |
  */
 export function compactId(uid: string): string {
-  return BigInt(`0x${uid.slice(0, uidDigits)}`).toString(36).padStart(compactDigits, '0');
+  return BigInt(`0x${uid.slice(0, uidDigits)}`)
+    .toString(36)
+    .padStart(compactDigits, '0');
 }
 
 /** The first 32 digits of the id that this is the compact form of; undefined if it is of none. */

@@ -8,8 +8,10 @@ import { ImageNames } from './images/names.ts';
 import { NetworkUseCases } from './networks.ts';
 import type { CloudParts } from './parts.ts';
 import { PodUseCases } from './pods/pods.ts';
+import { SwarmUseCases } from './swarm/swarms.ts';
 import { SystemUseCases } from './system.ts';
 import { VolumeUseCases } from './volumes/volumes.ts';
+import { WorkloadUseCases } from './workloads/workloads.ts';
 
 /** Puts the use cases together. */
 export function createCloud(parts: CloudParts, log: EventLog): Cloud {
@@ -24,6 +26,8 @@ export function createCloud(parts: CloudParts, log: EventLog): Cloud {
     execs: new ExecUseCases(parts, events),
     images,
     volumes,
+    workloads: new WorkloadUseCases({ parts, images, finder }),
+    swarms: new SwarmUseCases(parts),
     networks: new NetworkUseCases(parts),
     events,
     system: new SystemUseCases(parts, images, volumes),

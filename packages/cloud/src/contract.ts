@@ -29,6 +29,8 @@ import type {
   Volume,
 } from '@kraud/macro';
 import type { Hosts } from './hosts/contract.ts';
+import type { Swarms } from './swarm/contract.ts';
+import type { Workloads } from './workloads/contract.ts';
 
 /** Who asks, as established by the transport before any handler runs. */
 export interface Caller {
@@ -351,6 +353,8 @@ export interface Cloud {
   readonly images: Images;
   readonly volumes: Volumes;
   readonly networks: Networks;
+  readonly workloads: Workloads;
+  readonly swarms: Swarms;
   readonly events: Events;
   readonly system: System;
 }

@@ -30,5 +30,8 @@ export type * from './files/contract.ts';
 export type * from './hosts/contract.ts';
 export * from './limits.ts';
 export type { CloudParts } from './parts.ts';
+export type * from './swarm/contract.ts';
 export type { Table } from './table.ts';
 export type * from './workloads/contract.ts';
+export { previousOf } from './workloads/previous.ts';
+export { versionOf } from './workloads/version.ts';

@@ -9,6 +9,8 @@ export interface CloudParts {
   readonly images: Table<'Image'>;
   readonly volumes: Table<'Volume'>;
   readonly networks: Table<'Network'>;
+  readonly workloads: Table<'Workload'>;
+  readonly tenants: Table<'Tenant'>;
   readonly hosts: Table<'Host'>;
   /** Of the host that answers. */
   readonly hostName: string;

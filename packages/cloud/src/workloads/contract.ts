@@ -1,3 +1,4 @@
+import type { RegistryAuth } from '@kraud/host';
 import type { Pod, SlotRestart, UpdatePolicy, Workload, WorkloadMode } from '@kraud/macro';
 import type { Caller, PodDraft } from '../contract.ts';
 
@@ -8,6 +9,7 @@ export interface WorkloadDraft {
   annotations: Record<string, string>;
   given: Record<string, unknown>;
   mode: WorkloadMode;
+  /** Ports in ingress mode with `hostPort` 0 get a free one. A hostname of '' is each pod's own. */
   pod: Omit<PodDraft, 'name' | 'restart' | 'autoRemove'>;
   templated: boolean;
   update: UpdatePolicy;
@@ -18,27 +20,40 @@ export interface WorkloadDraft {
   endedKept?: number;
 }
 
-/** Use cases about workloads. A `ref` is a name, a full uid, or a prefix of one. */
+/** An image that isn't there is pulled, as `auth` allows. */
+export interface ImageWish {
+  auth?: RegistryAuth;
+  signal: AbortSignal;
+}
+
+/**
+ * Use cases about workloads. A `ref` is a name, a full uid, or a prefix of one. A `version` is what `versionOf` said of
+ * the workload that the change is based on.
+ */
 export interface Workloads {
   /** The image is resolved now: every pod of a revision runs the same one. */
-  create(caller: Caller, draft: WorkloadDraft): Promise<{ workload: Workload; warnings: string[] }>;
+  create(
+    caller: Caller,
+    draft: WorkloadDraft,
+    image: ImageWish,
+  ): Promise<{ workload: Workload; warnings: string[] }>;
   get(caller: Caller, ref: string): Promise<Workload>;
   list(caller: Caller): Promise<Workload[]>;
   /** Its pods, ended ones that are kept too. */
   pods(caller: Caller, ref: string): Promise<Pod[]>;
-  /** Replaces what is wanted. `conflict` when changed since `revision`. */
+  /**
+   * Replaces what is wanted. `conflict` when changed since `version`. An image of the same name stays the one it was,
+   * unless `force` is raised.
+   */
   update(
     caller: Caller,
     ref: string,
     draft: WorkloadDraft,
-    revision: number,
+    version: number,
+    image: ImageWish,
   ): Promise<{ workload: Workload; warnings: string[] }>;
-  /** To the revision before. `conflict` when there is none, or when changed since `revision`. */
-  rollback(
-    caller: Caller,
-    ref: string,
-    revision: number,
-  ): Promise<{ workload: Workload; warnings: string[] }>;
-  /** Its pods go, too. */
+  /** To what was wanted before. `conflict` when there is nothing before, or when changed since `version`. */
+  rollback(caller: Caller, ref: string, version: number): Promise<Workload>;
+  /** Its pods go, too: none is left when it resolves. */
   remove(caller: Caller, ref: string): Promise<void>;
 }

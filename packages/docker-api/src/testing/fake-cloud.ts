@@ -264,6 +264,8 @@ export class FakeCloud {
         record: async (_c, event) => void this.events.push(event),
         stream: (_c, _range, signal) => untilAborted(this.liveEvents, signal),
       },
+      workloads: {},
+      swarms: { get: async () => undefined },
       hosts: {},
       system: {
         info: async () => ({

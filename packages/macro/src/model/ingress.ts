@@ -30,12 +30,13 @@ export function ingressOwner(
   return ingressOwners(workloads.filter(({ meta }) => meta.uid !== self)).get(keyOf(port));
 }
 
-/** A port for `hostPort: 0`; undefined when all are taken. */
+/** A port for `hostPort: 0` that isn't among the `taken` either; undefined when there is none. */
 export function freeIngressPort(
   protocol: PublishedPort['protocol'],
   workloads: readonly Workload[],
+  taken: readonly IngressPort[] = [],
 ): number | undefined {
-  const owners = ingressOwners(workloads);
+  const owners = new Set([...ingressOwners(workloads).keys(), ...taken.map(keyOf)]);
   for (let hostPort = firstPort; hostPort <= lastPort; hostPort += 1) {
     if (!owners.has(keyOf({ protocol, hostPort }))) return hostPort;
   }

@@ -1,0 +1,62 @@
+import { KraudError, newId } from '@kraud/base';
+import { defaultNamespace, type Tenant } from '@kraud/macro';
+import type { Caller } from '../contract.ts';
+import type { CloudParts } from '../parts.ts';
+import type { Swarm, Swarms } from './contract.ts';
+
+const name = 'swarm';
+
+/** Kept in the tenant that it is of: it has nothing of its own. */
+export class SwarmUseCases implements Swarms {
+  readonly #parts: CloudParts;
+
+  constructor(parts: CloudParts) {
+    this.#parts = parts;
+  }
+
+  get(caller: Caller): Promise<Swarm | undefined> {
+    const tenant = this.#parts.tenants.get(keyOf(caller));
+    return Promise.resolve(tenant && swarmOf(tenant));
+  }
+
+  begin(caller: Caller, given: Record<string, unknown>): Promise<Swarm> {
+    const now = this.#now();
+    const swarm = { uid: newId(this.#parts.random), createdAt: now, updatedAt: now, version: 1, given };
+    return this.#write(caller, (present) => {
+      if (present) throw new KraudError('conflict', 'this node is already part of a swarm');
+      return swarm;
+    });
+  }
+
+  update(caller: Caller, given: Record<string, unknown>, version: number): Promise<Swarm> {
+    return this.#write(caller, (present) => {
+      if (present?.version !== version) throw new KraudError('conflict', 'update out of sequence');
+      return { ...present, given, version: version + 1, updatedAt: this.#now() };
+    });
+  }
+
+  async end(caller: Caller): Promise<void> {
+    await this.#parts.tenants.mutate(keyOf(caller), (tenant) => {
+      const { [name]: _, ...given } = tenant.given;
+      return { ...tenant, given };
+    });
+  }
+
+  async #write(caller: Caller, change: (present: Swarm | undefined) => Swarm): Promise<Swarm> {
+    const tenant = await this.#parts.tenants.mutate(keyOf(caller), (found) => ({
+      ...found,
+      given: { ...found.given, [name]: change(swarmOf(found)) },
+    }));
+    const written = swarmOf(tenant);
+    if (!written) throw new KraudError('internal', 'the swarm was not kept');
+    return written;
+  }
+
+  #now(): string {
+    return new Date(this.#parts.clock.now()).toISOString();
+  }
+}
+
+const keyOf = ({ tenant }: Caller) => ({ tenant, namespace: defaultNamespace, name: tenant });
+
+const swarmOf = ({ given }: Tenant): Swarm | undefined => given[name] as Swarm | undefined;

@@ -1,0 +1,72 @@
+import { isDeepStrictEqual } from 'node:util';
+import { KraudError } from '@kraud/base';
+import type { Workload } from '@kraud/macro';
+import type { Caller } from '../contract.ts';
+import { ensureVolume } from '../volumes/ensure.ts';
+import type { ImageWish, WorkloadDraft } from './contract.ts';
+import type { WorkloadTools } from './create.ts';
+import { findWorkload } from './find.ts';
+import { keptImage, resolveImage } from './image.ts';
+import { previousOf, type Wanted, withPrevious } from './previous.ts';
+import { admitWorkload } from './spec.ts';
+import { nextChange, refuseStale } from './version.ts';
+
+/** Replaces what is wanted of a workload; what was wanted is kept for a rollback. */
+export async function updateWorkload(
+  { parts, images, finder }: WorkloadTools,
+  caller: Caller,
+  ref: string,
+  draft: WorkloadDraft,
+  version: number,
+  wish: ImageWish,
+): Promise<{ workload: Workload; warnings: string[] }> {
+  const present = findWorkload(parts, caller, ref);
+  refuseStale(present, version);
+  if (draft.name !== present.meta.name)
+    throw new KraudError('unsupported', 'renaming services is not supported');
+  if (draft.mode.type !== present.spec.mode.type) {
+    throw new KraudError('unsupported', 'service mode change is not allowed');
+  }
+  const image =
+    (await keptImage(finder, caller, draft, present)) ??
+    (await resolveImage(images, finder, caller, draft.pod.container.image, wish));
+  const { uid } = present.meta;
+  const others = parts.workloads.list(caller.tenant).filter(({ meta }) => meta.uid !== uid);
+  const { spec, volumes, warnings } = admitWorkload(parts, caller, draft, image, { uid, others, present });
+  for (const volume of volumes) await ensureVolume(parts, caller, volume, undefined);
+  const { labels, annotations, given } = draft;
+  const workload = await parts.workloads.mutate(present.meta, (found) => {
+    refuseStale(found, version);
+    return changed(found, { spec, labels, annotations, given });
+  });
+  return { workload, warnings };
+}
+
+/** Back to what was wanted before, and that becomes what this can be rolled back to. */
+export async function rollbackWorkload(
+  { parts }: Pick<WorkloadTools, 'parts'>,
+  caller: Caller,
+  ref: string,
+  version: number,
+): Promise<Workload> {
+  const present = findWorkload(parts, caller, ref);
+  return await parts.workloads.mutate(present.meta, (found) => {
+    refuseStale(found, version);
+    const previous = previousOf(found);
+    if (!previous) throw new KraudError('conflict', `service ${ref} does not have a previous spec`);
+    return changed(found, { ...previous, spec: { ...previous.spec, rollsBack: true } });
+  });
+}
+
+function changed(found: Workload, { spec, labels, annotations, given }: Wanted): Workload {
+  const { update, ...seen } = found.status;
+  // An update that is over says nothing of what is wanted now.
+  const over = update?.state === 'completed' || update?.state === 'rollback-completed';
+  return {
+    ...found,
+    meta: { ...found.meta, labels, annotations: nextChange(found, annotations) },
+    spec,
+    status: over && !isDeepStrictEqual(found.spec, spec) ? seen : found.status,
+    given: withPrevious(given, found),
+  };
+}

@@ -1,0 +1,23 @@
+import { KraudError } from '@kraud/base';
+import type { Workload } from '@kraud/macro';
+
+const changesName = 'kr.changes';
+
+const changesOf = ({ meta }: Workload): number => Number(meta.annotations[changesName] ?? 0);
+
+/**
+ * Rises with each change of what is wanted, and only then. The store's revision also rises with what is seen, so a
+ * client that reads and then writes would lose against every pod that starts in between.
+ */
+export function versionOf(workload: Workload): number {
+  return workload.meta.generation + changesOf(workload);
+}
+
+export function refuseStale(workload: Workload, version: number): void {
+  if (versionOf(workload) !== version) throw new KraudError('conflict', 'update out of sequence');
+}
+
+/** The annotations of a user's next change. */
+export function nextChange(present: Workload, annotations: Record<string, string>): Record<string, string> {
+  return { ...annotations, [changesName]: String(changesOf(present) + 1) };
+}
