@@ -152,8 +152,10 @@ void h2_close(void) {
 
 bool h2_receive(const uint8_t *data, size_t len) {
   ssize_t used = nghttp2_session_mem_recv(session, data, len);
-  return used == (ssize_t)len && nghttp2_session_want_read(session);
+  return used == (ssize_t)len && h2_is_open();
 }
+
+bool h2_is_open(void) { return nghttp2_session_want_read(session); }
 
 void h2_pump(void) {
   while (session) {

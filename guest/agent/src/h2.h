@@ -45,6 +45,8 @@ void h2_open(void);
 void h2_close(void);
 /* False once the bytes are no HTTP/2 any more: the session is to be closed. */
 bool h2_receive(const uint8_t *data, size_t len);
+/* False once nothing more is taken; after an error of the peer's only when the farewell has been moved on (h2_pump). */
+bool h2_is_open(void);
 /* Moves what is due to the port; calls `drained`. */
 void h2_pump(void);
 

@@ -21,8 +21,8 @@ static struct buf out;
 static bool blocked; /* the port takes no more for now */
 static bool in_session;
 static struct preface preface;
-/* The session's last bytes: a preface may have begun in them before it showed that the session is over. */
-static uint8_t tail[PREFACE_BYTES - 1];
+/* The session's last bytes: they may be a preface, or the begin of one, before it shows that the session is over. */
+static uint8_t tail[PREFACE_BYTES];
 static size_t tail_len;
 
 static void end_session(void) {
@@ -44,6 +44,18 @@ static void keep_tail(const uint8_t *data, size_t len) {
   tail_len = keep + len;
 }
 
+static void take(const uint8_t *data, size_t len);
+
+/* Over; but a new one may have been asked for in its last bytes. */
+static void restart_session(void) {
+  uint8_t last[sizeof tail];
+  size_t len = tail_len;
+  memcpy(last, tail, len);
+  end_session();
+  preface.matched = 0;
+  take(last, len);
+}
+
 static void take(const uint8_t *data, size_t len) {
   while (len) {
     if (in_session) {
@@ -51,12 +63,8 @@ static void take(const uint8_t *data, size_t len) {
         keep_tail(data, len);
         return;
       }
-      uint8_t before[sizeof tail];
-      size_t before_len = tail_len, ignored;
-      memcpy(before, tail, tail_len);
-      end_session();
-      preface.matched = 0;
-      preface_feed(&preface, before, before_len, &ignored);
+      restart_session();
+      if (in_session) continue;
     }
     size_t used;
     if (preface_feed(&preface, data, len, &used)) {
@@ -95,6 +103,10 @@ static void on_port(struct watch *watch, uint32_t events) {
     if (got > 0) {
       take(chunk, (size_t)got);
       h2_pump();
+      if (in_session && !h2_is_open()) {
+        restart_session();
+        h2_pump();
+      }
       continue;
     }
     if (got < 0 && errno == EAGAIN) break;

@@ -115,6 +115,22 @@ test('a new connection finds its beginning behind the rest of an old one', async
   assert.equal((await guest.info()).agent, 1);
 });
 
+test('the first attempt is heard by a guest that takes the old connection for alive', async () => {
+  const raw = await agent.socket();
+  raw.write(`KRAUD/1 ${'b'.repeat(32)}\n`);
+  raw.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+  raw.write(Buffer.from('000000040000000000', 'hex'));
+  // Its SETTINGS have come: what is sent now begins at a frame's place.
+  await new Promise((resolve) => raw.once('readable', resolve));
+  guest = await GuestClient.open(raw, {
+    clock: systemClock,
+    random: systemRandom,
+    attemptTimeoutMs: 60_000,
+    timeoutMs: 60_000,
+  });
+  assert.equal((await guest.info()).agent, 1);
+});
+
 test('an unfinished frame of an old connection swallows attempts, not the connection', async () => {
   const raw = await agent.socket();
   const nonce = 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa';
