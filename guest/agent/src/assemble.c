@@ -1,6 +1,7 @@
 #include "assemble.h"
 
 #include "copy.h"
+#include "files.h"
 #include "mounts.h"
 #include "pod.h"
 
@@ -232,5 +233,6 @@ void assemble_undo(struct container *container) {
     snprintf(path, sizeof path, "%s/%s", container->dir, names[i]);
     unlink(path);
   }
+  files_free(container);
   rmdir(container->dir);
 }

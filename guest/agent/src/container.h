@@ -33,6 +33,7 @@ struct container {
   bool privileged, share_processes;
   bool read_only_root;
   struct spawn plan;
+  unsigned files_count; /* that the host gave it, see files.c */
   int root; /* O_PATH, the assembled root */
   int group, pts, pidfd;
   pid_t pid;

@@ -1,5 +1,6 @@
 #include "query.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static int hex(char c) {
@@ -40,4 +41,11 @@ bool query_get(const char *query, const char *name, char *into, size_t cap) {
     at = *end ? end + 1 : end;
   }
   return false;
+}
+
+bool query_number(const char *query, const char *name, unsigned long max, unsigned long *into) {
+  char text[16], *end;
+  if (!query_get(query, name, text, sizeof text) || text[0] < '0' || text[0] > '9') return false;
+  *into = strtoul(text, &end, text[0] == '0' ? 8 : 10);
+  return !*end && *into <= max;
 }

@@ -3,6 +3,7 @@
 #include "archive.h"
 #include "container.h"
 #include "exec.h"
+#include "files.h"
 #include "pod.h"
 #include "relay.h"
 #include "sockets.h"
@@ -37,6 +38,7 @@ static const struct route routes[] = {
     {.method = "HEAD", .path = "/v1/containers/*/archive", .streams = true, .contained = archive_get},
     {.method = "PUT", .path = "/v1/containers/*/archive", .streams = true, .contained = archive_put},
     {.method = "POST", .path = "/v1/containers/*/sockets", .contained = socket_listen},
+    {.method = "PUT", .path = "/v1/containers/*/files", .bytes = true, .contained = file_put},
     {.method = "POST", .path = "/v1/sockets/*/accept", .streams = true, .plain = socket_accept},
     {.method = "POST", .path = "/v1/connect", .streams = true, .pod = true, .plain = relay_connect},
 };
@@ -103,7 +105,7 @@ static void run(struct stream *stream) {
     fail(&fault, "conflict", "this VM is no pod yet");
   } else if (route->contained && !container) {
     fail(&fault, "not-found", "no such container: %s", stream->names[0]);
-  } else if (!route->streams && stream->in.len &&
+  } else if (!route->streams && !route->bytes && stream->in.len &&
              !json_is_object(body = json_loadb((const char *)buf_at(&stream->in), stream->in.len, JSON_REJECT_DUPLICATES, NULL))) {
     fail(&fault, "invalid", "the body is not a JSON object");
   } else {

@@ -9,6 +9,7 @@ struct container;
 struct route {
   const char *method, *path; /* '*' stands for one segment */
   bool streams;              /* runs at once and reads its body as it comes */
+  bool bytes;                /* its body is no JSON */
   bool pod;                  /* needs a pod */
   void (*plain)(struct stream *stream, json_t *body);
   /* With the container that the first name means; not while that container is busy. */

@@ -102,6 +102,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     case 4: fuzz_config(text, size - 1); break;
     default:
       query_get(text, "a", value, sizeof value);
+      query_number(text, "a", 07777, &flags);
+      flags = 0;
       mount_options(text, &flags, value, sizeof value);
       valid_name(text);
   }

@@ -156,6 +156,13 @@ static void test_query(void) {
   CHECK(!query_get("path=%2", "path", value, sizeof value) && !query_get("path=%zz", "path", value, sizeof value), "cut");
   CHECK(!query_get("path=a%00b", "path", value, sizeof value), "a zero byte");
   CHECK(!query_get("path=0123456789abcdef", "path", value, sizeof value), "too long");
+  unsigned long number = 0;
+  CHECK(query_number("m=0444", "m", 07777, &number) && number == 0444, "%lu", number);
+  CHECK(query_number("m=1000", "m", 1000, &number) && number == 1000, "%lu", number);
+  CHECK(query_number("m=0", "m", 0, &number) && number == 0, "%lu", number);
+  CHECK(!query_number("m=1001", "m", 1000, &number) && !query_number("m=", "m", 1000, &number), "out of range, empty");
+  CHECK(!query_number("m=-1", "m", 1000, &number) && !query_number("m=09", "m", 1000, &number), "no digits");
+  CHECK(!query_number("m=99999999999999999999", "m", 1000, &number) && !query_number("n=1", "m", 1000, &number), "too long, missing");
 }
 
 static void test_paths(void) {

@@ -1,6 +1,7 @@
 import type { Cloud } from './contract.ts';
 import { type EventLog, EventRecorder } from './events.ts';
 import { ExecUseCases } from './execs.ts';
+import { configUseCases, secretUseCases } from './files/files.ts';
 import { HostUseCases } from './hosts/hosts.ts';
 import { ImageFinder } from './images/find.ts';
 import { ImageUseCases } from './images/images.ts';
@@ -29,6 +30,8 @@ export function createCloud(parts: CloudParts, log: EventLog): Cloud {
     workloads: new WorkloadUseCases({ parts, images, finder }),
     swarms: new SwarmUseCases(parts),
     networks: new NetworkUseCases(parts),
+    secrets: secretUseCases(parts, events),
+    configs: configUseCases(parts, events),
     events,
     system: new SystemUseCases(parts, images, volumes),
   };

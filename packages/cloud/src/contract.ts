@@ -16,6 +16,7 @@ import type {
   TerminalSize,
 } from '@kraud/host';
 import type {
+  Config,
   Event,
   HealthCheck,
   Image,
@@ -26,8 +27,10 @@ import type {
   PublishedPort,
   Resources,
   RestartPolicy,
+  Secret,
   Volume,
 } from '@kraud/macro';
+import type { Files } from './files/contract.ts';
 import type { Hosts } from './hosts/contract.ts';
 import type { Swarms } from './swarm/contract.ts';
 import type { Workloads } from './workloads/contract.ts';
@@ -355,6 +358,8 @@ export interface Cloud {
   readonly networks: Networks;
   readonly workloads: Workloads;
   readonly swarms: Swarms;
+  readonly secrets: Files<Secret>;
+  readonly configs: Files<Config>;
   readonly events: Events;
   readonly system: System;
 }

@@ -1,4 +1,4 @@
-import { GiB, MiB } from '@kraud/base';
+import { GiB, KiB, MiB } from '@kraud/base';
 
 /** What a pod gets when it doesn't say, and the most that it may ask for. All of it can be set in the config. */
 export interface PodLimits {
@@ -53,6 +53,10 @@ export interface CloudLimits extends PodLimits {
   execsMax: number;
   imageFactsCached: number;
   hostLabelsMax: number;
+  /** A secret's bytes are fewer than this; as swarm's. */
+  secretBytesLimit: number;
+  /** The same for a config. */
+  configBytesLimit: number;
 }
 
 export const cloudLimits: CloudLimits = {
@@ -61,4 +65,6 @@ export const cloudLimits: CloudLimits = {
   execsMax: 10_000,
   imageFactsCached: 1000,
   hostLabelsMax: 64,
+  secretBytesLimit: 500 * KiB,
+  configBytesLimit: 1000 * KiB,
 };

@@ -21,6 +21,7 @@ import { LocalNetwork } from '@kraud/network';
 import { LocalBlockVolumes } from '@kraud/volumes';
 import { ensureBasics, realizeNetworks } from './basics.ts';
 import type { Config } from './config.ts';
+import { fileSources } from './file-sources.ts';
 import { guestFiles } from './guest-files.ts';
 import { claimDataDir, instanceId } from './instance.ts';
 import { sweepImages } from './sweep-images.ts';
@@ -129,6 +130,7 @@ export class Daemon {
       network,
       networkSpec: (tenant, networkName) => ({ tenant, name: networkName }),
       volumes,
+      fileSources: fileSources(tables, { store, clock, logger }),
       clock,
       random,
       logger,
@@ -160,6 +162,9 @@ export class Daemon {
         tenants: tables.tenants,
         hosts: tables.hosts,
         hostName: name,
+        workloads: tables.workloads,
+        secrets: tables.secrets,
+        configs: tables.configs,
         hostOf: (wanted) => {
           if (wanted === undefined || wanted === name) return agent;
           throw new KraudError('unavailable', `host ${wanted} can't be reached`);

@@ -40,6 +40,7 @@ import { listNetworks } from './networks/list.ts';
 import { pruneNetworks } from './networks/prune.ts';
 import { removeNetwork } from './networks/remove.ts';
 import type { Operation } from './operation.ts';
+import { fileOperations } from './secrets/operations.ts';
 import { absentOperations } from './system/absent.ts';
 import { auth } from './system/auth.ts';
 import { systemDf } from './system/df.ts';
@@ -114,5 +115,6 @@ export const operations: readonly Operation[] = [
   pruneNetworks,
   listPlugins,
   pruneBuilds,
+  ...fileOperations,
   ...absentOperations,
 ];

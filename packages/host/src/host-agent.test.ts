@@ -425,3 +425,43 @@ test('on a disk that is nearly full nothing is started', async () => {
   assert.match(pod?.status.message ?? '', /no space left on device/);
   assert.deepEqual(world.cradle.running, []);
 });
+
+const secretMount = {
+  type: 'file',
+  source: 'Secret',
+  name: 'key',
+  target: '/run/secrets/key',
+  uid: 1,
+  gid: 2,
+  mode: 0o400,
+} as const;
+
+test('a secret is given before the start, at every start', async () => {
+  await using world = new HostWorld({ programs });
+  world.fileSources.set('Secret key', Buffer.from('hush'));
+  await world.boot();
+  await world.create('a', ['echo', 'hi'], { container: { mounts: [secretMount] } });
+  for (let run = 0; run < 2; run += 1) {
+    const serial = await world.start('a');
+    await world.until('a', (pod) => exited(pod) && pod?.status.serial === serial);
+  }
+  const calls = world.cradle.machines
+    .flatMap(({ calls }) => calls)
+    .filter((call) => /^(put-file|start) /.test(call));
+  assert.deepEqual(calls, [
+    'put-file main /run/secrets/key hush',
+    'start main',
+    'put-file main /run/secrets/key hush',
+    'start main',
+  ]);
+});
+
+test('without a secret that it reads a pod does not start', async () => {
+  await using world = new HostWorld({ programs });
+  await world.boot();
+  await world.create('a', ['echo', 'hi'], { container: { mounts: [secretMount] } });
+  await world.start('a');
+  const pod = await world.until('a', (now) => now?.status.serial === 1);
+  assert.equal(pod?.status.containers[0]?.error, 'secret key not found');
+  assert.deepEqual(world.cradle.running, []);
+});

@@ -5,5 +5,5 @@ export { Heartbeat, type HeartbeatOptions } from './heartbeat.ts';
 export { HostAgent } from './host-agent.ts';
 export type * from './identity/contract.ts';
 export { type HostLimits, hostLimits } from './limits.ts';
-export type { HostCradle, HostParts, HostVm, PodTable } from './parts.ts';
+export type { FileSources, HostCradle, HostParts, HostVm, PodTable } from './parts.ts';
 export { podTableOf } from './pods/pod-table.ts';

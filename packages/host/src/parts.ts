@@ -50,6 +50,12 @@ export interface HostCradle {
   createDisk(path: string, sizeBytes: number): Promise<void>;
 }
 
+/** Secrets and configs, out of the store. */
+export interface FileSources {
+  /** Undefined when there is none of that name. */
+  bytes(source: 'Secret' | 'Config', key: ResourceKey): Promise<Buffer | undefined>;
+}
+
 export interface HostParts {
   /** The Host resource's name: pods with this in `spec.host` are ours. */
   readonly name: string;
@@ -62,6 +68,7 @@ export interface HostParts {
   /** Every network that this host's pods may be on, with its subnet once it is known. */
   readonly networkSpec: (tenant: string, name: string) => NetworkSpec | undefined;
   readonly volumes: VolumeDriver;
+  readonly fileSources: FileSources;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

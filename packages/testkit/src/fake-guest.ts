@@ -217,6 +217,10 @@ export class FakeGuest implements Guest {
     for await (const _ of tar);
   }
 
+  async putFile(name: string, file: { path: string }, bytes: Buffer): Promise<void> {
+    await this.#turn(`put-file ${name} ${file.path} ${bytes.toString()}`);
+  }
+
   async listen(name: string, socket: { path: string }): Promise<string> {
     await this.#turn(`listen ${name} ${socket.path}`);
     return 's1';

@@ -35,6 +35,8 @@ export class HostWorld implements AsyncDisposable {
   readonly network = new FakeNetwork();
   readonly volumes = new FakeVolumes();
   readonly images: FakeImages;
+  /** Secrets and configs, by `Secret NAME` and `Config NAME`. */
+  readonly fileSources = new Map<string, Buffer>();
   readonly tables: Tables;
   /** Real time, by timers that don't keep the process: what a killed agent still waits for must not. */
   readonly #clock: Clock = {
@@ -84,6 +86,7 @@ export class HostWorld implements AsyncDisposable {
       network: crashable(this.network, point),
       networkSpec: (tenant, name) => ({ tenant, name }),
       volumes: crashable(this.volumes, point),
+      fileSources: { bytes: async (source, { name }) => this.fileSources.get(`${source} ${name}`) },
       clock: crashable({ ...this.#clock }, point),
       random: this.#random,
       logger: this.#logger,

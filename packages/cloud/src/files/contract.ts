@@ -10,7 +10,7 @@ export interface FileDraft {
   given: Record<string, unknown>;
 }
 
-/** Use cases about secrets, and the same about configs. A `ref` is a name, a full uid, or a prefix of one. */
+/** Use cases about secrets, and the same about configs. A `ref` is a name, a uid, its compact form, or the beginning of one. */
 export interface Files<F extends Secret | Config> {
   create(caller: Caller, draft: FileDraft): Promise<F>;
   get(caller: Caller, ref: string): Promise<F>;

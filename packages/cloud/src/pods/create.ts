@@ -3,6 +3,7 @@ import { defaultNamespace, type Pod } from '@kraud/macro';
 import { admit } from '../admission/admit.ts';
 import { checkPodName, randomName } from '../admission/names.ts';
 import type { Caller, PodDraft } from '../contract.ts';
+import { refuseMissingFiles } from '../files/missing.ts';
 import type { ImageFinder } from '../images/find.ts';
 import type { CloudParts } from '../parts.ts';
 import { ensureVolume } from '../volumes/ensure.ts';
@@ -33,6 +34,7 @@ export async function createPod(
     limits: parts.limits,
     random: parts.random,
   });
+  refuseMissingFiles(parts, caller, spec);
   if (given !== undefined) refuseTaken(parts, caller, given);
 
   const owner = { kind: 'Pod', uid, name: given ?? '' };

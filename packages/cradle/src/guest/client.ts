@@ -253,6 +253,17 @@ export class GuestClient {
     return answer.id;
   }
 
+  /** A file in a container that has not been started yet: read-only there, and on no disk. At most 1 MiB. */
+  async putFile(
+    name: string,
+    file: { path: string; mode: number; uid: number; gid: number },
+    bytes: Buffer,
+  ): Promise<void> {
+    const { path, uid, gid } = file;
+    const where = query({ path, mode: `0${file.mode.toString(8)}`, uid, gid });
+    await this.#json({ method: 'PUT', path: `${container(name)}/files${where}`, bytes });
+  }
+
   /** Resolves when a process has connected to the socket. */
   async accept(socketId: string, signal?: AbortSignal): Promise<Duplex> {
     const path = `/v1/sockets/${encodeURIComponent(socketId)}/accept`;

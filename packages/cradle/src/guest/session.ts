@@ -12,7 +12,10 @@ import { connectionLost, guestError } from './error.ts';
 export interface Call {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
+  /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as it is, instead of a `body`. */
+  readonly bytes?: Buffer;
   readonly signal?: AbortSignal;
 }
 
@@ -62,9 +65,10 @@ export class GuestSession {
     return new Promise((resolve, reject) => {
       if (call.signal?.aborted) return reject(call.signal.reason);
       if (this.#closing || this.#session.closed || this.#session.destroyed) return reject(connectionLost());
+      const whole = call.bytes ?? (call.body === undefined ? undefined : JSON.stringify(call.body));
       const stream = this.#session.request(
         { ':method': call.method, ':path': call.path },
-        { endStream: begin === undefined && call.body === undefined },
+        { endStream: begin === undefined && whole === undefined },
       );
       let failure: unknown;
       const onAbort = () => cancel(stream);
@@ -90,7 +94,7 @@ export class GuestSession {
         if (!stream.writableEnded) stream.end();
       });
       begin?.(stream);
-      if (call.body !== undefined) stream.end(JSON.stringify(call.body));
+      if (whole !== undefined) stream.end(whole);
     });
   }
 

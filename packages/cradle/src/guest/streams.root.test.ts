@@ -302,6 +302,28 @@ test('a unix socket in the container that the host serves', async () => {
   await assert.rejects(guest.accept(id), { code: 'not-found' });
 });
 
+test('a file that the host gives: whose it says it is, read-only, and not in the writable layer', async () => {
+  const name = newShortId();
+  const script =
+    'cat /run/secrets/key; stat -c "%u %g %a" /run/secrets/key; echo x > /run/secrets/key || echo no';
+  await guest.createContainer(name, containerOf(['sh', '-c', script]));
+  const key = { path: '/run/secrets/key', mode: 0o440, uid: 7, gid: 8 };
+  const bytes = Buffer.alloc(1_024_000, 'a');
+  bytes.write('\n', bytes.length - 1);
+  await guest.putFile(name, key, bytes);
+  await guest.startContainer(name);
+  const logs = await guest.logs(name);
+  const said = textOf(await entries(logs));
+  assert.ok(said.startsWith(bytes.toString()));
+  assert.match(said.slice(bytes.length), /^7 8 440\n.*Read-only file system\nno\n$/s);
+  await assert.rejects(guest.putFile(name, key, bytes), { code: 'conflict' });
+  const { tar } = await guest.readArchive(name, 'upper');
+  let tarBytes = 0;
+  for await (const chunk of tar) tarBytes += chunk.length;
+  assert.ok(tarBytes < 100_000, `${tarBytes}`);
+  await guest.removeContainer(name);
+});
+
 test('pause and resume', async () => {
   const name = await started(containerOf(['sh', '-c', 'while true; do echo tick; sleep 0.01; done']));
   await guest.pauseContainer(name);

@@ -77,6 +77,4 @@ export const absentOperations: readonly Operation[] = [
   swarm('GET', '/tasks'),
   swarm('GET', '/tasks/:id'),
   swarm('GET', '/tasks/:id/logs'),
-  ...collection('secrets'),
-  ...collection('configs'),
 ];

@@ -4,6 +4,7 @@ import { BoundedQueue, KraudError, must, newId } from '@kraud/base';
 import {
   type Caller,
   type Cloud,
+  type Config,
   type Event,
   ExecFailure,
   type ExecRecord,
@@ -13,8 +14,10 @@ import {
   type Pod,
   type PodDraft,
   type Progress,
+  type Secret,
 } from '@kraud/cloud';
 import { buildNetwork, buildPod, buildView, createdAt } from './builders.ts';
+import { fakeFiles } from './fake-files.ts';
 import { FakeProcess } from './fake-process.ts';
 
 /** What a use case that a test doesn't need answers. */
@@ -260,6 +263,8 @@ export class FakeCloud {
         list: async () => this.networks,
         members: async () => [],
       },
+      secrets: fakeFiles<Secret>('Secret'),
+      configs: fakeFiles<Config>('Config'),
       events: {
         record: async (_c, event) => void this.events.push(event),
         stream: (_c, _range, signal) => untilAborted(this.liveEvents, signal),

@@ -76,6 +76,7 @@ export function hostGuest(client: () => GuestClient): Guest {
       (await client().readArchive(name, tree, signal)).tar,
     archivePut: (name, path, tar, { noOverwriteDirNonDir, copyUidGid }) =>
       client().writeArchive(name, path, tar, { noOverwriteDirNonDir, copyUIDGID: copyUidGid }),
+    putFile: (name, file, bytes) => client().putFile(name, file, bytes),
     listen: (name, socket) => client().listenUnix(name, socket),
     accept: (id, signal) => client().accept(id, signal),
   };

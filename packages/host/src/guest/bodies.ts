@@ -47,6 +47,7 @@ export function disksOf(pod: Pod): PodDisks {
           sockets.push({ container: container.name, source: mount.source, target: mount.target });
           break;
         case 'tmpfs':
+        case 'file':
           break;
       }
     }
@@ -107,7 +108,7 @@ export function podBody(
   };
 }
 
-/** Body of `PUT /v1/containers/NAME`. Socket mounts are calls of their own. */
+/** Body of `PUT /v1/containers/NAME`. Sockets and files are calls of their own. */
 export function containerBody(
   container: Container,
   disks: PodDisks,
@@ -143,6 +144,7 @@ export function containerBody(
         mounts.push({ type: 'tmpfs', target: mount.target, options: mount.options });
         break;
       case 'socket':
+      case 'file':
         break;
     }
   }

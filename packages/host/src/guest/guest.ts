@@ -54,6 +54,13 @@ export interface Guest {
     options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean },
   ): Promise<void>;
 
+  /** A file in a container that has not been started: read-only, in memory. */
+  putFile(
+    name: string,
+    file: { path: string; mode: number; uid: number; gid: number },
+    bytes: Buffer,
+  ): Promise<void>;
+
   /** Listens on a unix socket in the container. */
   listen(name: string, socket: { path: string; mode: number; uid: number; gid: number }): Promise<string>;
   /** Resolves when a process connected. Both directions end on their own. */

@@ -7,6 +7,7 @@ import type { LogBook } from '../logs/log-book.ts';
 import type { HostParts, HostVm } from '../parts.ts';
 import { type Claim, claimVm, releaseHolds } from './claim.ts';
 import { execFailure } from './exec-failure.ts';
+import { type GivenFile, givenFiles } from './given-files.ts';
 import { ledgerOf } from './ledger.ts';
 import type { PodFiles } from './pod-files.ts';
 import { networkStatus, Run } from './run.ts';
@@ -26,8 +27,8 @@ export interface StartRequest {
  * is aborted leaves nothing behind; the error of a program that can't be run is a `StartError`.
  *
  * ```
- * record ─┬─ rootfs, volumes ── claim ─┬─ tap into the VPC ────────────┐
- *         └─ address, ports ───────────┴─ pod, container, logs, sockets ┴─ start
+ * record ─┬─ rootfs, volumes ── claim ─┬─ tap into the VPC ─────────────┐
+ *         └─ address, ports ───────────┴─ pod, container, files, sockets ┴─ start
  * ```
  *
  * Once `start` is on its way the run counts as begun: the next daemon finds the VM, and what became of it.
@@ -37,6 +38,7 @@ export async function startRun(parts: HostParts, request: StartRequest): Promise
   const begunAtMs = parts.clock.monotonic();
   refuseFullDisk(parts);
   const disks = disksOf(pod);
+  const given = await givenFiles(pod, parts.fileSources);
   const record: RunRecord = { use: 'run', serial: request.serial, volumes: disks.volumes, sockets: [] };
   mkdirSync(files.dir, { recursive: true, mode: 0o700 });
   writeRecord(files.record, record);
@@ -49,7 +51,7 @@ export async function startRun(parts: HostParts, request: StartRequest): Promise
     );
     vm = claim.vm;
     signal.throwIfAborted();
-    return await boot(parts, request, { claim, network, disks, record, begunAtMs });
+    return await boot(parts, request, { claim, network, disks, given, record, begunAtMs });
   } catch (error) {
     await vm?.kill();
     await releaseHolds(parts, pod.meta.uid);
@@ -103,12 +105,13 @@ async function boot(
     claim: Claim;
     network: Timed<Reservation> | undefined;
     disks: PodDisks;
+    given: readonly GivenFile[];
     record: RunRecord;
     begunAtMs: number;
   },
 ): Promise<Run> {
   const { clock, limits, random } = parts;
-  const { disks, network } = made;
+  const { disks, given, network } = made;
   const { vm, imageFormat, askedAtMs } = made.claim;
   const { guest } = vm;
   const claimedAtMs = clock.monotonic();
@@ -127,6 +130,7 @@ async function boot(
     const wanted = containerBody(container, disks, limits.guestLogBufferBytes);
     steps.push(guest.putContainer(container.name, wanted));
   }
+  for (const { container, bytes, ...file } of given) steps.push(guest.putFile(container, file, bytes));
   const sockets = Promise.all(
     disks.sockets.map(async ({ container, source, target }) => ({
       id: await guest.listen(container, { path: target, mode: 0o660, uid: 0, gid: 0 }),
@@ -140,6 +144,8 @@ async function boot(
   const pluggedAtMs = clock.monotonic();
 
   let record = attached;
+  // Without them a program must not start.
+  if (given.length > 0) await Promise.all(steps);
   if (disks.sockets.length > 0) {
     await Promise.all(steps);
     record = { ...attached, sockets: await sockets };

@@ -6,7 +6,10 @@ export const Secret = Type.Object({
   kind: Type.Literal('Secret'),
   meta: Meta,
   spec: Type.Object({ data: Type.String(), templated: Type.Boolean() }),
-  status: Type.Object({}),
+  status: Type.Object({
+    /** When its labels last changed. */
+    updatedAt: Type.Optional(Type.String()),
+  }),
   given: Type.Record(Type.String(), Type.Unknown()),
 });
 export type Secret = Static<typeof Secret>;
@@ -16,7 +19,10 @@ export const Config = Type.Object({
   kind: Type.Literal('Config'),
   meta: Meta,
   spec: Type.Object({ data: Type.String(), templated: Type.Boolean() }),
-  status: Type.Object({}),
+  status: Type.Object({
+    /** When its labels last changed. */
+    updatedAt: Type.Optional(Type.String()),
+  }),
   given: Type.Record(Type.String(), Type.Unknown()),
 });
 export type Config = Static<typeof Config>;
