@@ -6,8 +6,8 @@ import { createdAt } from './builders.ts';
 export function fakeFiles<F extends Secret | Config>(kind: F['kind']): Files<F> {
   const held = new Map<string, F>();
   const find = (ref: string): F => {
-    const file = [...held.values()].find(
-      ({ meta }) => meta.name === ref || compactId(meta.uid).startsWith(ref),
+    const file = [...held.values()].find(({ meta }) =>
+      [meta.name, meta.uid, compactId(meta.uid)].includes(ref),
     );
     if (!file) throw new KraudError('not-found', `${kind.toLowerCase()} ${ref} not found`);
     return file;
