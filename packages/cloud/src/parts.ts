@@ -16,7 +16,6 @@ export interface CloudParts {
   readonly hostName: string;
   /** Who belongs to this cloud; absent on a cloud that nobody can join. */
   readonly membership?: Membership | undefined;
-  readonly workloads: Table<'Workload'>;
   readonly secrets: Table<'Secret'>;
   readonly configs: Table<'Config'>;
   /** The host by name; `unavailable` when it can't be reached. */

@@ -158,7 +158,6 @@ export class Daemon {
         images: tables.images,
         volumes: tables.volumes,
         networks: tables.networks,
-        workloads: tables.workloads,
         tenants: tables.tenants,
         hosts: tables.hosts,
         hostName: name,
