@@ -1,9 +1,15 @@
 import { assert, type Clock, codeOf, type Logger } from '@kraud/base';
-import type { Pod } from '../model/index.ts';
+import type { Host, Pod } from '../model/index.ts';
 import type { Tables } from '../resources/tables.ts';
 import { check } from '../scheduler/check.ts';
-import { type Observed, plan, type SchedulerLimits, schedulerDefaults } from '../scheduler/plan.ts';
+import type { Eviction } from '../scheduler/contract.ts';
+import { weighs } from '../scheduler/demand.ts';
+import type { Fleet } from '../scheduler/fleet.ts';
+import { type SchedulerLimits, schedulerDefaults } from '../scheduler/limits.ts';
+import { plan } from '../scheduler/plan.ts';
+import { FleetFeed } from './binder-feed.ts';
 import { Controller, type Reconciled } from './controller.ts';
+import { displace } from './displace.ts';
 
 /** The host agent's finalizer: it takes down what it made of a pod before the pod may go. */
 export const hostFinalizer = 'host';
@@ -11,6 +17,8 @@ export const hostFinalizer = 'host';
 const everything = 'unbound pods';
 /** A refused pod is looked at again after this long, whatever happened. */
 const retryMs = 30_000;
+/** Pods that are planned for at once; the others come right after. */
+const roundPodsMax = 2000;
 
 export interface BinderParts {
   readonly tables: Pick<Tables, 'pods' | 'hosts' | 'volumes'>;
@@ -20,16 +28,18 @@ export interface BinderParts {
 }
 
 /**
- * Gives every pod a host: plans all unbound pods at once, has the plan checked, and writes each binding only if the
- * pod is still as it was planned for. A pod without a place says why in its status, and is tried again whenever a
- * host or a pod changes.
+ * Gives every pod a host: plans the unbound pods, has the plan checked, and writes each binding only if the pod is
+ * still as it was planned for. Whoever has to make room is displaced. A pod without a place says why in its status,
+ * and is tried again whenever there may be room.
  */
 export class Binder {
   readonly #parts: BinderParts;
   readonly #controller: Controller;
+  readonly #feed: FleetFeed;
 
   constructor(parts: BinderParts) {
     this.#parts = parts;
+    this.#feed = new FleetFeed(parts.tables, parts.clock, parts.limits ?? schedulerDefaults);
     this.#controller = new Controller({
       name: 'binder',
       reconcile: () => this.#bind(),
@@ -40,15 +50,16 @@ export class Binder {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { pods, hosts } = this.#parts.tables;
     const look = (): void => this.#controller.enqueue(everything);
     const unsubscribe = [
-      pods.cache.subscribe((changes) => {
-        const matters = ({ before, after }: { before: Pod | undefined; after: Pod | undefined }): boolean =>
-          (after !== undefined && after.spec.host === undefined) || frees(before, after);
-        if (changes.some(matters)) look();
+      this.#feed.start(),
+      this.#parts.tables.pods.cache.subscribe((changes) => {
+        if (changes.some(({ before, after }) => isUnbound(after) || frees(before, after))) look();
       }),
-      hosts.cache.subscribe(look),
+      this.#parts.tables.hosts.cache.subscribe((changes) => {
+        const { overfull } = this.#feed.fleet.rooms;
+        if (overfull.size > 0 || changes.some(({ before, after }) => mayTakeMore(before, after))) look();
+      }),
     ];
     look();
     await this.#controller.run(signal);
@@ -56,51 +67,58 @@ export class Binder {
   }
 
   async #bind(): Promise<Reconciled> {
-    const { tables, limits = schedulerDefaults } = this.#parts;
-    const unbound = tables.pods.cache.list().filter((pod) => pod.spec.host === undefined);
-    await Promise.all(
-      unbound.filter((pod) => pod.meta.deletedAt !== undefined).map((pod) => this.#release(pod)),
-    );
-    const wanted = unbound.filter((pod) => pod.meta.deletedAt === undefined).sort(byAge);
-    if (wanted.length === 0) return undefined;
-    const seen: Observed = {
-      hosts: tables.hosts.cache.list(),
-      pods: tables.pods.cache.list(),
-      volumes: tables.volumes.cache.list(),
-    };
-    const made = plan(wanted, seen, limits);
-    const faults = check(made, wanted, seen, limits);
+    const unbound = this.#parts.tables.pods.cache.list().filter((pod) => pod.spec.host === undefined);
+    const removed = unbound.filter((pod) => pod.meta.deletedAt !== undefined);
+    await Promise.all(removed.map((pod) => this.#release(pod)));
+    const all = unbound.filter((pod) => pod.meta.deletedAt === undefined).sort(byAge);
+    const { fleet } = this.#feed;
+    if (all.length === 0 && fleet.rooms.overfull.size === 0) return undefined;
+    let refused = 0;
+    for (let first = 0; first < Math.max(1, all.length); first += roundPodsMax)
+      refused += await this.#round(all.slice(first, first + roundPodsMax), fleet);
+    return refused > 0 ? { againMs: retryMs } : undefined;
+  }
+
+  /** Plans and applies; how many pods were refused. */
+  async #round(wanted: readonly Pod[], fleet: Fleet): Promise<number> {
+    const made = plan(wanted, fleet);
+    const faults = check(made, wanted, fleet);
     assert(faults.length === 0, `a plan that breaks its rules: ${faults.join('; ')}`);
     const byUid = new Map(wanted.map((pod) => [pod.meta.uid, pod]));
     await Promise.all([
-      ...made.bindings.map((binding) => {
-        const pod = byUid.get(binding.uid);
-        return (
-          pod &&
-          this.#write(pod, (present) => {
-            present.spec.host = binding.host;
-            if (!present.meta.finalizers.includes(hostFinalizer)) present.meta.finalizers.push(hostFinalizer);
-            present.status.message = '';
-            return present;
-          })
-        );
-      }),
-      ...made.refusals.map((refusal) => {
-        const pod = byUid.get(refusal.uid);
-        return (
-          pod &&
-          this.#write(pod, (present) => {
-            present.status.message = refusal.message;
-            return present;
-          })
-        );
-      }),
+      ...made.evictions.map((eviction) => this.#evict(eviction)),
+      ...made.bindings.map(({ uid, host }) => this.#bindTo(byUid.get(uid), host)),
+      ...made.refusals.map(({ uid, message }) => this.#say(byUid.get(uid), message)),
     ]);
-    return made.refusals.length > 0 ? { againMs: retryMs } : undefined;
+    return made.refusals.length;
+  }
+
+  async #bindTo(pod: Pod | undefined, host: string): Promise<void> {
+    if (!pod) return;
+    await this.#write(pod, (present) => {
+      present.spec.host = host;
+      if (!present.meta.finalizers.includes(hostFinalizer)) present.meta.finalizers.push(hostFinalizer);
+      present.status.message = '';
+      return present;
+    });
+  }
+
+  async #say(pod: Pod | undefined, message: string): Promise<void> {
+    if (!pod || pod.status.message === message) return;
+    await this.#write(pod, (present) => {
+      present.status.message = message;
+      return present;
+    });
+  }
+
+  async #evict({ uid, revision, reason }: Eviction): Promise<void> {
+    const pod = this.#parts.tables.pods.cache.byUid(uid);
+    if (pod?.meta.revision !== revision) return;
+    await this.#write(pod, (present) => displace(present, reason, this.#parts.clock.now()));
   }
 
   /** Writes to the very version that was planned for; a newer one comes around again by itself. */
-  async #write(pod: Pod, change: (present: Pod) => Pod): Promise<void> {
+  async #write(pod: Pod, change: (present: Pod) => Pod | undefined): Promise<void> {
     await this.#mutate(pod, (present) =>
       present.meta.revision === pod.meta.revision ? change(present) : undefined,
     );
@@ -127,9 +145,27 @@ export class Binder {
   }
 }
 
+function isUnbound(pod: Pod | undefined): boolean {
+  return pod !== undefined && pod.spec.host === undefined;
+}
+
 /** Whether the change may have made room. */
 function frees(before: Pod | undefined, after: Pod | undefined): boolean {
-  return before !== undefined && before.spec.run.wanted !== (after?.spec.run.wanted ?? 'gone');
+  if (before === undefined || before.spec.host === undefined || !weighs(before)) return false;
+  return (
+    after === undefined ||
+    after.spec.host === undefined ||
+    !weighs(after) ||
+    before.spec.run.wanted !== after.spec.run.wanted
+  );
+}
+
+/** Whether a host may take pods that it didn't before: all but what each heartbeat changes. */
+function mayTakeMore(before: Host | undefined, after: Host | undefined): boolean {
+  if (!after || !before) return after !== undefined;
+  const matters = ({ meta, spec, status }: Host): string =>
+    JSON.stringify([meta.labels, spec, status.ready, status.cpus, status.memoryBytes, status.usage]);
+  return matters(before) !== matters(after);
 }
 
 function byAge(a: Pod, b: Pod): number {

@@ -3,11 +3,12 @@ import type { EventLog } from '../events/event-log.ts';
 import { retentionDefaults, trimEvents } from '../events/retention.ts';
 import type { Volume } from '../model/index.ts';
 import type { Tables } from '../resources/tables.ts';
-import { type SchedulerLimits, schedulerDefaults } from '../scheduler/plan.ts';
+import { schedulerDefaults } from '../scheduler/limits.ts';
 import type { Store } from '../store/contract.ts';
 import { AutoRemove } from './auto-remove.ts';
 import { Binder } from './binder.ts';
 import { Compactor } from './compactor.ts';
+import { DisplaceController } from './displace-controller.ts';
 import { collectGarbage } from './garbage.ts';
 import type { Leader } from './leader.ts';
 import { periodically } from './periodic.ts';
@@ -22,7 +23,7 @@ export const macroDefaults = {
   garbageEveryMs: 5 * 60_000,
   retention: retentionDefaults,
   restart: restartDefaults as RestartLimits,
-  scheduler: schedulerDefaults as SchedulerLimits,
+  scheduler: schedulerDefaults,
 };
 
 export interface ControllersParts {
@@ -68,6 +69,7 @@ export class Controllers {
     this.#broughtBack = true;
     await Promise.all([
       new Binder({ tables, clock, logger, limits: this.#limits.scheduler }).run(signal),
+      new DisplaceController({ tables, clock, logger }).run(signal),
       restart.run(signal),
       new AutoRemove({ tables, clock, logger }).run(signal),
       podEvents.run(signal),

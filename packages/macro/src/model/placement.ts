@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 
-/** From the weakest up. A pod may take the room of a weaker band; production and system never give theirs up. */
+/** From the weakest up. A pod may take the room of pods of a weaker band, never of its own: production stands against production. */
 export const Band = Type.Union([
   Type.Literal('free'),
   Type.Literal('batch'),

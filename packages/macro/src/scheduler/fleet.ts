@@ -1,85 +1,239 @@
 import type { Host, Pod, PublishedPort, Volume } from '../model/index.ts';
-import type { Observed, SchedulerLimits } from './plan.ts';
+import type { Observed } from './contract.ts';
+import { type Demand, demandOf, isLeaving, type Room, weighs } from './demand.ts';
+import { HostClasses } from './host-class.ts';
+import { factOf } from './host-rules.ts';
+import { type SchedulerLimits, schedulerDefaults } from './limits.ts';
+import { Neighbours } from './neighbours.ts';
+import { type Habit, keptFor, nextHabit } from './reclaim.ts';
+import { Rooms, type Weight } from './rooms.ts';
 
-/** What a host has promised already. */
-export interface Load {
-  readonly host: Host;
-  memoryBytes: number;
-  vcpus: number;
-  readonly memoryBytesMax: number;
-  readonly vcpusMax: number;
-  readonly ports: PublishedPort[];
+/** A pod that weighs on a host. */
+export interface Placed extends Weight {
+  readonly uid: string;
+  readonly demand: Demand;
+  readonly slot: number;
+  readonly leaving: boolean;
+  readonly habit: Habit | undefined;
 }
 
-/** Hosts with what they carry, in the order of their names. */
+/**
+ * All that a plan rests on, kept up to date by changes instead of made anew: hosts by slot, what runs on them, and
+ * the indexes by which a place is found. A plan leaves it as it was.
+ */
 export class Fleet {
-  readonly #loads = new Map<string, Load>();
+  readonly limits: SchedulerLimits;
+  readonly rooms = new Rooms();
+  readonly neighbours = new Neighbours();
+  readonly classes: HostClasses;
+  readonly #hosts: (Host | undefined)[] = [];
+  readonly #slots = new Map<string, number>();
+  readonly #unused: number[] = [];
+  readonly #placed = new Map<string, Placed>();
+  readonly #onHost: Map<string, Placed>[] = [];
+  readonly #ports = new Map<number, PublishedPort[]>();
+  readonly #columns = new Map<string, (string | undefined)[]>();
   readonly #volumes = new Map<string, Volume>();
+  /** Pods on hosts that aren't here. */
+  readonly #strays = new Map<string, Pod>();
+  readonly #leaving = new Set<Placed>();
 
-  constructor(seen: Observed, limits: SchedulerLimits) {
+  constructor(limits: SchedulerLimits = schedulerDefaults) {
+    this.limits = limits;
+    this.classes = new HostClasses(limits);
+  }
+
+  static of(seen: Observed, limits: SchedulerLimits = schedulerDefaults, nowMs = 0): Fleet {
+    const fleet = new Fleet(limits);
     const hosts = [...seen.hosts].sort((a, b) => (a.meta.name < b.meta.name ? -1 : 1));
-    for (const host of hosts) {
-      this.#loads.set(host.meta.name, {
-        host,
-        memoryBytes: 0,
-        vcpus: 0,
-        memoryBytesMax: host.status.memoryBytes * limits.memoryOvercommit,
-        vcpusMax: host.status.cpus * limits.vcpuOvercommit,
-        ports: [],
-      });
-    }
-    for (const volume of seen.volumes)
-      this.#volumes.set(volumeKey(volume.meta.tenant, volume.meta.name), volume);
-    for (const pod of seen.pods) if (pod.spec.host !== undefined) this.add(pod.spec.host, pod);
+    for (const host of hosts) fleet.setHost(host, nowMs);
+    for (const volume of seen.volumes) fleet.setVolume(volume);
+    for (const pod of seen.pods) fleet.setPod(pod);
+    for (const host of hosts) fleet.setHost(host, nowMs);
+    return fleet;
   }
 
-  loads(): Iterable<Load> {
-    return this.#loads.values();
+  /** Hosts by slot; undefined where a slot is unused. */
+  get hosts(): readonly (Host | undefined)[] {
+    return this.#hosts;
   }
 
-  load(host: string): Load | undefined {
-    return this.#loads.get(host);
+  get hostCount(): number {
+    return this.#slots.size;
+  }
+
+  slotOf(host: string): number | undefined {
+    return this.#slots.get(host);
+  }
+
+  nameOf(slot: number): string {
+    return this.#hosts[slot]?.meta.name ?? '';
+  }
+
+  placed(uid: string): Placed | undefined {
+    return this.#placed.get(uid);
+  }
+
+  allPlaced(): Iterable<Placed> {
+    return this.#placed.values();
+  }
+
+  placedOn(slot: number): ReadonlyMap<string, Placed> {
+    return this.#onHost[slot] ?? new Map();
+  }
+
+  /** Pods whose room will be free soon. */
+  get leaving(): ReadonlySet<Placed> {
+    return this.#leaving;
+  }
+
+  portsOn(slot: number): readonly PublishedPort[] {
+    return this.#ports.get(slot) ?? [];
   }
 
   volume(tenant: string, name: string): Volume | undefined {
-    return this.#volumes.get(volumeKey(tenant, name));
+    return this.#volumes.get(`${tenant}/${name}`);
   }
 
-  /** Only what runs, or is to run, weighs on a host: a container that was created or has exited is a few files. */
-  add(host: string, pod: Pod): void {
-    const load = this.#loads.get(host);
-    if (!load || !wantsToRun(pod)) return;
-    load.memoryBytes += memoryOf(pod);
-    load.vcpus += pod.spec.vcpus;
-    load.ports.push(...fixedPorts(pod));
+  /** A fact of every host, by slot. */
+  column(topology: string): readonly (string | undefined)[] {
+    let column = this.#columns.get(topology);
+    if (!column) {
+      column = this.#hosts.map((host) => host && factOf(host, topology));
+      this.#columns.set(topology, column);
+    }
+    return column;
+  }
+
+  setHost(host: Host, nowMs: number): void {
+    const { name } = host.meta;
+    const slot = this.#slots.get(name) ?? this.#unused.pop() ?? this.#hosts.length;
+    const before = this.#hosts[slot];
+    this.#slots.set(name, slot);
+    this.#hosts[slot] = host;
+    const capacity = { cpu: host.status.cpus * 1000, memory: host.status.memoryBytes };
+    const had = this.rooms.capacity(slot);
+    if (!before || had.cpu !== capacity.cpu || had.memory !== capacity.memory)
+      this.rooms.setCapacity(slot, capacity);
+    if (!before || !sameFacts(before, host)) {
+      for (const [topology, column] of this.#columns) column[slot] = factOf(host, topology);
+      this.classes.hostChanged(slot, host);
+    }
+    if (!before) for (const pod of this.#strays.values()) if (pod.spec.host === name) this.setPod(pod);
+    if (host.status.usage) this.#measure(slot, host.status.usage, nowMs);
+  }
+
+  removeHost(name: string): void {
+    const slot = this.#slots.get(name);
+    if (slot === undefined) return;
+    for (const placed of [...this.placedOn(slot).values()]) {
+      this.take(placed);
+      this.#strays.set(placed.uid, placed.demand.pod);
+    }
+    this.#slots.delete(name);
+    this.#hosts[slot] = undefined;
+    this.#unused.push(slot);
+    for (const column of this.#columns.values()) column[slot] = undefined;
+    this.rooms.remove(slot);
+    this.classes.hostChanged(slot, undefined);
+  }
+
+  /** The pod as it is now, bound or not. */
+  setPod(pod: Pod): void {
+    const { uid } = pod.meta;
+    const before = this.#placed.get(uid);
+    const slot = pod.spec.host === undefined ? undefined : this.#slots.get(pod.spec.host);
+    const stays = pod.spec.host !== undefined && weighs(pod);
+    this.#strays.delete(uid);
+    if (before) this.take(before);
+    if (!stays) return;
+    if (slot === undefined) {
+      this.#strays.set(uid, pod);
+      return;
+    }
+    const habit = before?.slot === slot && sameRun(before.demand.pod, pod) ? before.habit : undefined;
+    const placed = this.weigh(pod, slot);
+    this.put(habit && before ? { ...placed, habit, kept: before.kept } : placed);
+  }
+
+  removePod(uid: string): void {
+    this.#strays.delete(uid);
+    const before = this.#placed.get(uid);
+    if (before) this.take(before);
+  }
+
+  setVolume(volume: Volume): void {
+    this.#volumes.set(`${volume.meta.tenant}/${volume.meta.name}`, volume);
+  }
+
+  removeVolume(volume: Volume): void {
+    this.#volumes.delete(`${volume.meta.tenant}/${volume.meta.name}`);
+  }
+
+  /** The pod as it would weigh on a host, from its first moment on. */
+  weigh(pod: Pod, slot: number, demand = demandOf(pod, this.limits)): Placed {
+    const { band, room } = demand;
+    const leaving = pod.spec.host !== undefined && isLeaving(pod);
+    return { uid: pod.meta.uid, demand, slot, band, full: room, kept: room, leaving, habit: undefined };
+  }
+
+  put(placed: Placed): void {
+    this.#placed.set(placed.uid, placed);
+    let onHost = this.#onHost[placed.slot];
+    if (!onHost) {
+      onHost = new Map();
+      this.#onHost[placed.slot] = onHost;
+    }
+    onHost.set(placed.uid, placed);
+    this.rooms.add(placed.slot, placed);
+    this.neighbours.add(placed);
+    if (placed.leaving) this.#leaving.add(placed);
+    if (placed.demand.ports.length > 0) this.#countPorts(placed.slot);
+  }
+
+  take(placed: Placed): void {
+    this.#placed.delete(placed.uid);
+    this.#onHost[placed.slot]?.delete(placed.uid);
+    this.rooms.subtract(placed.slot, placed);
+    this.neighbours.delete(placed);
+    if (placed.leaving) this.#leaving.delete(placed);
+    if (placed.demand.ports.length > 0) this.#countPorts(placed.slot);
+  }
+
+  #countPorts(slot: number): void {
+    const ports = [...this.placedOn(slot).values()].flatMap((placed) => placed.demand.ports);
+    if (ports.length > 0) this.#ports.set(slot, ports);
+    else this.#ports.delete(slot);
+  }
+
+  #measure(slot: number, usage: NonNullable<Host['status']['usage']>, nowMs: number): void {
+    for (const placed of [...this.placedOn(slot).values()]) {
+      const use = usage[placed.uid];
+      if (!use) continue;
+      const room: Room = { cpu: Math.ceil(use.cpus * 1000), memory: use.memoryBytes };
+      const habit = nextHabit(placed.habit, room, nowMs, this.limits);
+      this.take(placed);
+      this.put({ ...placed, habit, kept: keptFor(placed.full, habit, nowMs, this.limits) });
+    }
   }
 }
 
-export function wantsToRun(pod: Pod): boolean {
-  const { wanted } = pod.spec.run;
-  return (wanted === 'running' || wanted === 'paused') && pod.meta.deletedAt === undefined;
-}
-
-export function memoryOf(pod: Pod): number {
-  return pod.spec.memoryMiB * 1024 * 1024;
-}
-
-/** Ports that one pod alone can have on a host. Ingress ports are every host's, whatever runs there. */
-export function fixedPorts(pod: Pod): PublishedPort[] {
-  return pod.spec.ports.filter((port) => port.hostPort !== 0 && port.mode !== 'ingress');
-}
-
-/** The port of `taken` that `port` can't share an address with. */
-export function clash(port: PublishedPort, taken: readonly PublishedPort[]): PublishedPort | undefined {
-  const any = (ip: string): boolean => ip === '' || ip === '0.0.0.0' || ip === '::';
-  return taken.find(
-    (other) =>
-      other.protocol === port.protocol &&
-      other.hostPort === port.hostPort &&
-      (other.hostIp === port.hostIp || any(other.hostIp) || any(port.hostIp)),
+/** Whether all that rules and scores look at is the same; a heartbeat changes none of it. */
+function sameFacts(a: Host, b: Host): boolean {
+  if (a === b) return true;
+  return (
+    a.status.ready === b.status.ready &&
+    a.status.architecture === b.status.architecture &&
+    same(a.spec, b.spec) &&
+    same(a.meta.labels, b.meta.labels) &&
+    same(a.status.images, b.status.images)
   );
 }
 
-function volumeKey(tenant: string, name: string): string {
-  return `${tenant}/${name}`;
+function same(a: unknown, b: unknown): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
+}
+
+function sameRun(a: Pod, b: Pod): boolean {
+  return a.spec.run.serial === b.spec.run.serial;
 }

@@ -4,7 +4,9 @@ import fc from 'fast-check';
 import type { Host, Pod, PodSpec, Volume } from '../model/index.ts';
 import { sampleHost, samplePod, sampleVolume } from '../model/samples.ts';
 import { check } from './check.ts';
-import { type Observed, plan } from './plan.ts';
+import type { Observed } from './contract.ts';
+import { Fleet } from './fleet.ts';
+import { plan } from './plan.ts';
 
 const gib = 1024 ** 3;
 const running = { run: { wanted: 'running', serial: 1, stoppedByUser: false } } satisfies Partial<PodSpec>;
@@ -20,8 +22,9 @@ function seen(hosts: Host[], pods: Pod[] = [], volumes: Volume[] = []): Observed
 
 /** `web -> alpha` or `web: why not`, after the checker has found nothing. */
 function show(wanted: Pod[], observed: Observed): string[] {
-  const made = plan(wanted, observed);
-  assert.deepEqual(check(made, wanted, observed), []);
+  const fleet = Fleet.of(observed);
+  const made = plan(wanted, fleet);
+  assert.deepEqual(check(made, wanted, fleet), []);
   const name = (uid: string): string => wanted.find((pod) => pod.meta.uid === uid)?.meta.name ?? uid;
   return [
     ...made.bindings.map((binding) => `${name(binding.uid)} -> ${binding.host}`),
@@ -136,10 +139,12 @@ describe('plan', () => {
         const wanted = wantedDrafts.map(make('w'));
         const observed = seen(hosts, [...bound, ...wanted]);
         const before = structuredClone({ wanted, observed });
-        const made = plan(wanted, observed);
-        assert.deepEqual(check(made, wanted, observed), []);
+        const fleet = Fleet.of(observed);
+        const made = plan(wanted, fleet);
+        assert.deepEqual(check(made, wanted, fleet), []);
         assert.deepEqual({ wanted, observed }, before);
-        assert.deepEqual(plan(wanted, observed), made);
+        assert.deepEqual(plan(wanted, fleet), made);
+        assert.deepEqual(plan(wanted, Fleet.of(observed)), made);
       },
     );
     fc.assert(property);
@@ -151,7 +156,7 @@ test('the checker finds what is wrong', () => {
   const [a, b] = [wantedPod('a', { ports: [port(80)] }), wantedPod('b', { ports: [port(80)] })];
   const bind = (pod: Pod, host: string, revision = 5) => ({ uid: pod.meta.uid, revision, host });
   const faults = (bindings: ReturnType<typeof bind>[]) =>
-    check({ bindings, refusals: [] }, [a, b], seen(hosts));
+    check({ bindings, evictions: [], refusals: [] }, [a, b], Fleet.of(seen(hosts)));
   assert.deepEqual(faults([bind(a, 'alpha'), bind(b, 'alpha')]), ['b on alpha: port 80/tcp is taken']);
   assert.deepEqual(faults([bind(a, 'beta'), bind(b, 'gone')]), [
     'a on beta: not ready',
