@@ -1,0 +1,15 @@
+export { formatAddress, type PeerAddress, parseAddress } from './address.ts';
+export { Authority } from './authority.ts';
+export type * from './contract.ts';
+export { IdentityFiles, type SavedIdentity, type SharedStore } from './files.ts';
+export { LocalIdentity, mustBeNamed } from './identity.ts';
+export { type Invitation, joinCloud } from './join.ts';
+export { serveJoins } from './join-server.ts';
+export { JoinTokens } from './join-tokens.ts';
+export { digestOf } from './key.ts';
+export { type PeerLimits, peerLimits } from './limits.ts';
+export { TlsPeerListener } from './listener.ts';
+export { Members } from './members.ts';
+export { CloudMembership } from './membership.ts';
+export { TlsPeerSessions } from './sessions.ts';
+export { parseToken } from './token.ts';

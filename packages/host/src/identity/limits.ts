@@ -1,0 +1,45 @@
+import { KiB } from '@kraud/base';
+
+/** Of certificates, join tokens and the sessions between hosts. */
+export interface PeerLimits {
+  readonly certificateTtlMs: number;
+  readonly authorityTtlMs: number;
+  /** A certificate begins to be valid this long before it is made, for hosts whose clocks go wrong. */
+  readonly clockSkewMs: number;
+  /** How soon a renewal that failed is tried again. */
+  readonly renewRetryMs: number;
+  readonly joinTokenTtlMsDefault: number;
+  readonly joinTokenTtlMsMax: number;
+  /** Tokens that are valid at one time. */
+  readonly joinTokensMax: number;
+  /** Wrong tokens from one address; past it, the address is refused for the rest of the minute. */
+  readonly wrongTokensPerMinuteMax: number;
+  readonly joinBodyBytesMax: number;
+  readonly joinTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  /** How often a session that is open is tried; no answer within `pingTimeoutMs` ends it. */
+  readonly pingIntervalMs: number;
+  readonly pingTimeoutMs: number;
+  /** Requests at one time in one session. */
+  readonly streamsMax: number;
+}
+
+const minuteMs = 60_000;
+const dayMs = 24 * 60 * minuteMs;
+
+export const peerLimits: PeerLimits = {
+  certificateTtlMs: 30 * dayMs,
+  authorityTtlMs: 3650 * dayMs,
+  clockSkewMs: 10 * minuteMs,
+  renewRetryMs: minuteMs,
+  joinTokenTtlMsDefault: dayMs,
+  joinTokenTtlMsMax: 365 * dayMs,
+  joinTokensMax: 100,
+  wrongTokensPerMinuteMax: 10,
+  joinBodyBytesMax: 64 * KiB,
+  joinTimeoutMs: 30_000,
+  connectTimeoutMs: 10_000,
+  pingIntervalMs: 5_000,
+  pingTimeoutMs: 10_000,
+  streamsMax: 10_000,
+};
