@@ -35,9 +35,13 @@ export const PodAffinity = Type.Object({
 });
 export type PodAffinity = Static<typeof PodAffinity>;
 
-export const taintEffects = ['no-schedule', 'prefer-no-schedule', 'evict'] as const;
-export const TaintEffect = Type.Union(taintEffects.map((effect) => Type.Literal(effect)));
-export type TaintEffect = (typeof taintEffects)[number];
+export const TaintEffect = Type.Union([
+  Type.Literal('no-schedule'),
+  Type.Literal('prefer-no-schedule'),
+  Type.Literal('evict'),
+]);
+export type TaintEffect = Static<typeof TaintEffect>;
+export const taintEffects: readonly TaintEffect[] = ['no-schedule', 'prefer-no-schedule', 'evict'];
 
 export const Taint = Type.Object({ key: Type.String(), value: Type.String(), effect: TaintEffect });
 export type Taint = Static<typeof Taint>;
