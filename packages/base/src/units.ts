@@ -34,3 +34,24 @@ export function formatBytes(bytes: number): string {
   }
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
+
+const unitsMs: Record<string, number> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
+
+/**
+ * Milliseconds from a duration as people write it: numbers with units, the largest unit first.
+ *
+ * | text    | ms       |
+ * | ------- | -------- |
+ * | `24h`   | 86400000 |
+ * | `1h30m` | 5400000  |
+ * | `500ms` | 500      |
+ */
+export function parseDurationMs(text: string): number {
+  const parts = [...text.matchAll(/(\d{1,9})(ms|[dhms])/g)];
+  const units = parts.map(([, , unit = '']) => unitsMs[unit] ?? 0);
+  const falling = units.every((unit, at) => at === 0 || unit < (units[at - 1] ?? 0));
+  if (parts.length === 0 || parts.map(([part]) => part).join('') !== text || !falling) {
+    throw new KraudError('invalid', `invalid duration: '${text}' (write it as 24h, 90m or 1h30m)`);
+  }
+  return parts.reduce((sum, [, digits], at) => sum + Number(digits) * (units[at] ?? 0), 0);
+}

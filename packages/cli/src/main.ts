@@ -2,7 +2,7 @@ import { messageOf } from '@kraud/base';
 import { Command } from 'commander';
 import pico from 'picocolors';
 import { down } from './commands/down.ts';
-import { showHost } from './commands/host.ts';
+import { hostCommands } from './commands/host/commands.ts';
 import { status } from './commands/status.ts';
 import { up } from './commands/up.ts';
 import { showVersion } from './commands/version.ts';
@@ -30,10 +30,7 @@ program
   .command('version')
   .description('print the versions of kra and of the daemon')
   .action(() => showVersion(globals()));
-program
-  .command('host')
-  .description('show this host: its capacity, and which accelerator runs its VMs and why')
-  .action(() => showHost(globals()));
+hostCommands(program, globals);
 program
   .command('up')
   .description('start the local daemon in the background')

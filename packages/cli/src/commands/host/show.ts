@@ -1,4 +1,4 @@
-import { getJson } from '../client.ts';
+import { getJson } from '../../client.ts';
 
 interface HostInfo {
   Accelerator: string;
