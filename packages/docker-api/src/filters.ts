@@ -59,14 +59,21 @@ export class Filters {
     throw new KraudError('invalid', `invalid filter '${name}=${value}'`);
   }
 
+  /** Refuses values that aren't known, in dockerd's words. */
+  oneOf(name: string, known: readonly string[]): void {
+    for (const value of this.get(name)) {
+      if (!known.includes(value)) throw new KraudError('invalid', `invalid filter '${name}=${value}'`);
+    }
+  }
+
   /** `label` (all of them must be there) and `label!` (none of them may), each `name` or `name=value`. */
-  labels(actual: Readonly<Record<string, string>>): boolean {
+  labels(actual: Readonly<Record<string, string>>, filter = 'label'): boolean {
     const holds = (value: string): boolean => {
       const at = value.indexOf('=');
       const name = at < 0 ? value : value.slice(0, at);
       return Object.hasOwn(actual, name) && (at < 0 || actual[name] === value.slice(at + 1));
     };
-    return this.get('label').every(holds) && !this.get('label!').some(holds);
+    return this.get(filter).every(holds) && !this.get(`${filter}!`).some(holds);
   }
 }
 

@@ -41,6 +41,7 @@ import { pruneNetworks } from './networks/prune.ts';
 import { removeNetwork } from './networks/remove.ts';
 import type { Operation } from './operation.ts';
 import { fileOperations } from './secrets/operations.ts';
+import { swarmOperations } from './swarm/operations.ts';
 import { absentOperations } from './system/absent.ts';
 import { auth } from './system/auth.ts';
 import { systemDf } from './system/df.ts';
@@ -115,6 +116,7 @@ export const operations: readonly Operation[] = [
   pruneNetworks,
   listPlugins,
   pruneBuilds,
+  ...swarmOperations,
   ...fileOperations,
   ...absentOperations,
 ];

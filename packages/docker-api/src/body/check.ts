@@ -69,6 +69,7 @@ const isObject = (value: unknown): value is object =>
 const types: Record<LeafType, { is: (value: unknown) => boolean; words: string }> = {
   string: { is: isString, words: 'a string' },
   int: { is: Number.isSafeInteger, words: 'a whole number' },
+  number: { is: (value) => Number.isFinite(value), words: 'a number' },
   bool: { is: (value) => typeof value === 'boolean', words: 'true or false' },
   strings: { is: (value) => Array.isArray(value) && value.every(isString), words: 'a list of strings' },
   ints: {

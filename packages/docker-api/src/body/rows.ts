@@ -1,7 +1,17 @@
 import type { Support } from '../operation.ts';
 
 /** JSON types that a leaf of a body may have. `command` is a string or a list of strings, `any` isn't looked at. */
-export type LeafType = 'string' | 'int' | 'bool' | 'strings' | 'labels' | 'set' | 'command' | 'ints' | 'any';
+export type LeafType =
+  | 'string'
+  | 'int'
+  | 'number'
+  | 'bool'
+  | 'strings'
+  | 'labels'
+  | 'set'
+  | 'command'
+  | 'ints'
+  | 'any';
 
 /**
  * One option of a JSON body. `path` names it as users know it; `[]` goes into a list, `{}` into a map:

@@ -24,7 +24,7 @@ export const containerLogs: Operation = {
   },
   async run({ pods }, call) {
     const { query, signal } = call;
-    const wanted = queryOf(call);
+    const wanted = outputQueryOf(call);
     const pod = await pods.get(call.caller, call.param('id'));
     const { spec } = mainOf(pod);
     if (spec.log.driver === 'none') {
@@ -49,9 +49,10 @@ export const containerLogs: Operation = {
 };
 
 /** Only what runs, or is about to, is followed: like dockerd, `logs -f` of a container that has ended ends too. */
-const goesOn = (pod: Pod): boolean => isRunning(pod) || pod.status.phase === 'starting';
+export const goesOn = (pod: Pod): boolean => isRunning(pod) || pod.status.phase === 'starting';
 
-function queryOf(call: Call): Omit<OutputQuery, 'follow' | 'chunks'> {
+/** What a client asks for of a container's or a task's output. */
+export function outputQueryOf(call: Call): Omit<OutputQuery, 'follow' | 'chunks'> {
   const { query } = call;
   const stdout = query.flag('stdout');
   const stderr = query.flag('stderr');

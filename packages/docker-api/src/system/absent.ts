@@ -1,9 +1,6 @@
 import { KraudError } from '@kraud/base';
 import type { Operation } from '../operation.ts';
 
-const notAManager =
-  'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
-
 function absent(method: Operation['method'], path: string, note: string): Operation {
   return {
     method,
@@ -15,26 +12,6 @@ function absent(method: Operation['method'], path: string, note: string): Operat
     },
   };
 }
-
-function swarm(method: Operation['method'], path: string): Operation {
-  return {
-    method,
-    path,
-    support: 'refused',
-    note: 'as on a node outside a swarm',
-    run() {
-      return Promise.reject(new KraudError('unavailable', notAManager));
-    },
-  };
-}
-
-const collection = (name: string): Operation[] => [
-  swarm('GET', `/${name}`),
-  swarm('POST', `/${name}/create`),
-  swarm('GET', `/${name}/:id`),
-  swarm('POST', `/${name}/:id/update`),
-  swarm('DELETE', `/${name}/:id`),
-];
 
 /** Operations of the API that are refused by name. */
 export const absentOperations: readonly Operation[] = [
@@ -61,20 +38,4 @@ export const absentOperations: readonly Operation[] = [
   absent('POST', '/plugins/:name/upgrade', 'plugins'),
   absent('POST', '/plugins/:name/push', 'plugins'),
   absent('POST', '/plugins/:name/set', 'plugins'),
-  absent('POST', '/swarm/init', 'swarms'),
-  absent('POST', '/swarm/join', 'swarms'),
-  swarm('GET', '/swarm'),
-  swarm('POST', '/swarm/leave'),
-  swarm('POST', '/swarm/update'),
-  swarm('GET', '/swarm/unlockkey'),
-  swarm('POST', '/swarm/unlock'),
-  swarm('GET', '/nodes'),
-  swarm('GET', '/nodes/:id'),
-  swarm('DELETE', '/nodes/:id'),
-  swarm('POST', '/nodes/:id/update'),
-  ...collection('services'),
-  swarm('GET', '/services/:id/logs'),
-  swarm('GET', '/tasks'),
-  swarm('GET', '/tasks/:id'),
-  swarm('GET', '/tasks/:id/logs'),
 ];

@@ -1,5 +1,6 @@
 import type { HostFacts } from '@kraud/cloud';
 import type { Operation } from '../operation.ts';
+import { swarmInfo } from '../swarm/show.ts';
 
 const machine: Record<string, string> = { amd64: 'x86_64', arm64: 'aarch64' };
 
@@ -13,8 +14,8 @@ function warningsOf({ accelerator, warnings }: HostFacts): string[] {
 export const getInfo: Operation = {
   method: 'GET',
   path: '/info',
-  async run({ system }, call) {
-    const { facts, pods, images, instanceId } = await system.info();
+  async run(cloud, call) {
+    const { facts, pods, images, instanceId } = await cloud.system.info();
     const { accelerator, slots } = facts;
     const { serving } = call;
     call.json(200, {
@@ -35,7 +36,7 @@ export const getInfo: Operation = {
       ],
       Plugins: {
         Volume: ['local'],
-        Network: ['bridge', 'null'],
+        Network: ['bridge', 'null', 'overlay'],
         Authorization: null,
         Log: ['json-file', 'local', 'none'],
       },
@@ -84,14 +85,7 @@ export const getInfo: Operation = {
       ServerVersion: serving.version,
       Runtimes: { kraud: { path: facts.vmm } },
       DefaultRuntime: 'kraud',
-      Swarm: {
-        NodeID: '',
-        NodeAddr: '',
-        LocalNodeState: 'inactive',
-        ControlAvailable: false,
-        Error: '',
-        RemoteManagers: null,
-      },
+      Swarm: await swarmInfo(cloud, call.caller),
       LiveRestoreEnabled: true,
       Isolation: '',
       InitBinary: '',

@@ -98,6 +98,7 @@ export interface MountBody {
 }
 
 export interface EndpointBody {
+  Aliases?: string[];
   MacAddress?: string;
   IPAMConfig?: { IPv4Address?: string };
 }

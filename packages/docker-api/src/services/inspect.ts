@@ -1,0 +1,15 @@
+import { type Operation, yes } from '../operation.ts';
+import { swarmOf } from '../swarm/member.ts';
+import { findService } from './find.ts';
+import { serviceOf } from './show/service.ts';
+
+export const inspectService: Operation = {
+  method: 'GET',
+  path: '/services/:id',
+  params: { insertDefaults: yes('flag') },
+  async run(cloud, call) {
+    await swarmOf(cloud, call);
+    const workload = await findService(cloud, call, call.param('id'));
+    call.json(200, serviceOf(workload, { defaults: call.query.flag('insertDefaults') }));
+  },
+};

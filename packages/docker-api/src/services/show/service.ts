@@ -1,0 +1,54 @@
+import { previousOf, versionOf, type Workload } from '@kraud/cloud';
+import { swarmId } from '../../swarm/ids.ts';
+import type { PortBody } from '../body.ts';
+import { specOf } from './spec.ts';
+import { updateStatusOf } from './update-status.ts';
+
+/** A service as Docker's API shows it. */
+export function serviceOf(
+  workload: Workload,
+  options: { defaults?: boolean; status?: boolean } = {},
+): Record<string, unknown> {
+  const { meta, status } = workload;
+  const withDefaults = options.defaults ?? false;
+  const spec = specOf(workload, withDefaults);
+  const previous = previousOf(workload);
+  const update = updateStatusOf(workload);
+  const isJob = spec.Mode?.ReplicatedJob !== undefined || spec.Mode?.GlobalJob !== undefined;
+  return {
+    ID: swarmId(workload),
+    Version: { Index: versionOf(workload) },
+    CreatedAt: meta.createdAt,
+    UpdatedAt: status.update?.startedAt ?? meta.createdAt,
+    Spec: spec,
+    ...(previous
+      ? { PreviousSpec: specOf({ ...previous, meta: { ...meta, labels: previous.labels } }, withDefaults) }
+      : {}),
+    Endpoint: endpointOf(workload, spec.EndpointSpec),
+    ...(update ? { UpdateStatus: update } : {}),
+    ...(options.status ? { ServiceStatus: countsOf(workload) } : {}),
+    ...(isJob ? { JobStatus: { JobIteration: { Index: workload.spec.jobIteration } } } : {}),
+  };
+}
+
+function countsOf({ status }: Workload): Record<string, number> {
+  return {
+    RunningTasks: status.running,
+    DesiredTasks: status.desired,
+    CompletedTasks: status.succeeded,
+  };
+}
+
+function endpointOf(
+  { spec }: Workload,
+  given: { Mode?: string; Ports?: PortBody[] } = {},
+): Record<string, unknown> {
+  const ports = spec.template.spec.ports.map((port, i) => ({
+    ...(given.Ports?.[i]?.Name ? { Name: given.Ports[i].Name } : {}),
+    Protocol: port.protocol,
+    TargetPort: port.podPort,
+    ...(port.hostPort === 0 ? {} : { PublishedPort: port.hostPort }),
+    PublishMode: port.mode ?? 'host',
+  }));
+  return { Spec: given, ...(ports.length > 0 ? { Ports: ports } : {}) };
+}

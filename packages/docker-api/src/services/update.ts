@@ -1,0 +1,49 @@
+import { KraudError } from '@kraud/base';
+import { settleHostSources } from '../containers/draft/host-sources.ts';
+import { registryAuth } from '../images/auth.ts';
+import { type Operation, yes } from '../operation.ts';
+import { swarmOf } from '../swarm/member.ts';
+import { outOfSequence } from '../swarm/sequence.ts';
+import type { ServiceBody } from './body.ts';
+import { contextOf } from './context.ts';
+import { serviceDraftOf } from './draft/draft.ts';
+import { findService } from './find.ts';
+import { serviceRows } from './rows.ts';
+
+export const updateService: Operation = {
+  method: 'POST',
+  path: '/services/:id/update',
+  params: {
+    version: yes('number'),
+    registryAuthFrom: yes(
+      'text',
+      'accepted: credentials are used for the pull of this request and never kept',
+    ),
+    rollback: yes('text', '`previous`: to what was wanted before the last change, once'),
+  },
+  body: serviceRows,
+  async run(cloud, call) {
+    const { caller, query, signal } = call;
+    const swarm = await swarmOf(cloud, call);
+    const version = query.number('version');
+    if (version === undefined) throw new KraudError('invalid', 'invalid service version');
+    const rollback = query.text('rollback');
+    if (rollback !== '' && rollback !== 'previous' && rollback !== 'none') {
+      throw new KraudError('invalid', `unrecognized rollback option ${rollback}`);
+    }
+    const { body, unknown } = await call.body();
+    const { uid } = (await findService(cloud, call, call.param('id'))).meta;
+    if (rollback === 'previous') {
+      await outOfSequence(cloud.workloads.rollback(caller, uid, version));
+      call.json(200, { Warnings: null });
+      return;
+    }
+    const { draft, hostSources } = serviceDraftOf(body as ServiceBody, await contextOf(cloud, call, swarm));
+    const auth = registryAuth(call);
+    if (caller.local) await settleHostSources(hostSources, call.serving.hostPaths, async () => {});
+    const wish = { ...(auth ? { auth } : {}), signal };
+    const { warnings } = await outOfSequence(cloud.workloads.update(caller, uid, draft, version, wish));
+    const ignored = unknown.map((path) => `${path} is not known and was ignored`);
+    call.json(200, { Warnings: [...warnings, ...ignored] });
+  },
+};

@@ -1,0 +1,79 @@
+import { codeOf, compactId } from '@kraud/base';
+import type { Caller, Cloud, Host, Swarm } from '@kraud/cloud';
+import { swarmId } from './ids.ts';
+import { swarmSpecOf } from './spec.ts';
+
+/** Docker clients want an address of every node; a cloud of one needs none. */
+const localAddress = '127.0.0.1';
+const dataPathPort = 4789;
+
+/** `ip:port` where other hosts reach this one. */
+export const addressOf = ({ status }: Host): string => status.address ?? `${localAddress}:2377`;
+export const ipOf = (host: Host): string =>
+  addressOf(host)
+    .replace(/:\d+$/, '')
+    .replace(/^\[(.*)\]$/, '$1');
+
+/** What `docker info` and `GET /swarm` have in common. */
+export function clusterOf(swarm: Swarm, trustRoot: string): Record<string, unknown> {
+  return {
+    ID: compactId(swarm.uid),
+    Version: { Index: swarm.version },
+    CreatedAt: swarm.createdAt,
+    UpdatedAt: swarm.updatedAt,
+    Spec: swarmSpecOf(swarm),
+    TLSInfo: { TrustRoot: trustRoot, CertIssuerSubject: '', CertIssuerPublicKey: '' },
+    RootRotationInProgress: false,
+    DefaultAddrPool: ['10.0.0.0/8'],
+    SubnetSize: 24,
+    DataPathPort: dataPathPort,
+  };
+}
+
+/** `Swarm` of `GET /info`. */
+export async function swarmInfo(
+  { swarms, hosts }: Pick<Cloud, 'swarms' | 'hosts'>,
+  caller: Caller,
+): Promise<Record<string, unknown>> {
+  const swarm = await swarms.get(caller);
+  if (!swarm) {
+    return {
+      NodeID: '',
+      NodeAddr: '',
+      LocalNodeState: 'inactive',
+      ControlAvailable: false,
+      Error: '',
+      RemoteManagers: null,
+    };
+  }
+  const [self, all] = [await hosts.self(caller), await hosts.list(caller)];
+  const managers = all.filter(({ spec }) => spec.manager);
+  return {
+    NodeID: swarmId(self),
+    NodeAddr: ipOf(self),
+    LocalNodeState: 'active',
+    ControlAvailable: true,
+    Error: '',
+    RemoteManagers: managers.map((host) => ({ NodeID: swarmId(host), Addr: addressOf(host) })),
+    Nodes: all.length,
+    Managers: managers.length,
+    Cluster: clusterOf(swarm, ''),
+  };
+}
+
+/** Shown in a token's place as long as this host can't be joined: it says what to do about that. */
+const noToken = 'none-start-kraudd-with---listen';
+
+/** What machines join with. */
+export async function joinToken(
+  { hosts }: Pick<Cloud, 'hosts'>,
+  caller: Caller,
+  options: { rotate?: boolean } = {},
+): Promise<string> {
+  try {
+    return (await hosts.joinToken(caller, options)).token;
+  } catch (error) {
+    if (codeOf(error) === 'conflict' || codeOf(error) === 'forbidden') return noToken;
+    throw error;
+  }
+}

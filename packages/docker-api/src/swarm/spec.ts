@@ -1,0 +1,83 @@
+import { KraudError } from '@kraud/base';
+import type { Swarm } from '@kraud/cloud';
+import { type BodyRow, row } from '../body/rows.ts';
+
+/** A swarm's settings as clients give them. */
+export interface SwarmSpecBody {
+  Name?: string;
+  Labels?: Record<string, string>;
+  Orchestration?: { TaskHistoryRetentionLimit?: number };
+  Raft?: Record<string, number>;
+  Dispatcher?: { HeartbeatPeriod?: number };
+  CAConfig?: { NodeCertExpiry?: number };
+}
+
+export const endedKeptDefault = 5;
+const raft = {
+  SnapshotInterval: 10_000,
+  KeepOldSnapshots: 0,
+  LogEntriesForSlowFollowers: 500,
+  ElectionTick: 10,
+  HeartbeatTick: 1,
+};
+const heartbeatNs = 5_000_000_000;
+const certificateNs = 7_776_000_000_000_000;
+
+/** What the store and the hosts' identity have of their own; kept so that a client's round trip changes nothing. */
+const theirs = {
+  kept: true,
+  note: 'shown; the store and the hosts’ certificates have settings of their own',
+} as const;
+
+export const swarmSpecRows = (prefix: string): BodyRow[] => {
+  const s = (name: string): string => `${prefix}${name}`;
+  return [
+    row('partly', s('Name'), 'string', 'default', { note: '`default`, as with dockerd' }),
+    row('yes', s('Labels'), 'labels', { a: 'b' }),
+    row('yes', s('Orchestration.TaskHistoryRetentionLimit'), 'int', 3),
+    ...Object.keys(raft).map((name) => row('partly', s(`Raft.${name}`), 'int', 7, theirs)),
+    row('partly', s('Dispatcher.HeartbeatPeriod'), 'int', 7, theirs),
+    row('partly', s('CAConfig.NodeCertExpiry'), 'int', 7, theirs),
+    row('refused', s('CAConfig.ExternalCAs'), 'any', [{ URL: 'x' }], {
+      note: 'the cloud has a CA of its own',
+    }),
+    row('refused', s('CAConfig.SigningCACert'), 'string', 'x', { note: 'the cloud has a CA of its own' }),
+    row('refused', s('CAConfig.SigningCAKey'), 'string', 'x', { note: 'the cloud has a CA of its own' }),
+    row('refused', s('CAConfig.ForceRotate'), 'int', 1, {
+      note: 'hosts renew their certificates by themselves',
+    }),
+    row('refused', s('TaskDefaults.LogDriver'), 'any', { Name: 'local' }, { note: 'name it at the service' }),
+    row('refused', s('EncryptionConfig.AutoLockManagers'), 'bool', true, {
+      note: 'managers are not locked: the store keeps its own keys',
+    }),
+  ];
+};
+
+/** The settings in full, as dockerd shows them. */
+export function swarmSpecOf({ given }: Swarm): Record<string, unknown> & { Labels: Record<string, string> } {
+  const spec = (given.docker ?? {}) as SwarmSpecBody;
+  return {
+    Name: spec.Name || 'default',
+    Labels: spec.Labels ?? {},
+    Orchestration: { TaskHistoryRetentionLimit: endedKept(spec) },
+    Raft: { ...raft, ...spec.Raft },
+    Dispatcher: { HeartbeatPeriod: spec.Dispatcher?.HeartbeatPeriod || heartbeatNs },
+    CAConfig: { NodeCertExpiry: spec.CAConfig?.NodeCertExpiry || certificateNs },
+    TaskDefaults: {},
+    EncryptionConfig: { AutoLockManagers: false },
+  };
+}
+
+export function endedKeptOf({ given }: Swarm): number {
+  return endedKept((given.docker ?? {}) as SwarmSpecBody);
+}
+
+function endedKept({ Orchestration: orchestration }: SwarmSpecBody): number {
+  const limit = orchestration?.TaskHistoryRetentionLimit ?? endedKeptDefault;
+  return limit < 0 ? endedKeptDefault : limit;
+}
+
+export function checkSpec(spec: SwarmSpecBody): void {
+  if (spec.Name && spec.Name !== 'default')
+    throw new KraudError('invalid', 'swarm spec must be named "default"');
+}

@@ -1,0 +1,32 @@
+import { KraudError } from '@kraud/base';
+import { type Operation, partly, refused, yes } from '../operation.ts';
+import { swarmOf } from './member.ts';
+import { outOfSequence } from './sequence.ts';
+import { joinToken } from './show.ts';
+import { checkSpec, type SwarmSpecBody, swarmSpecRows } from './spec.ts';
+
+const rotation = 'ends all join tokens that were given before';
+
+export const updateSwarm: Operation = {
+  method: 'POST',
+  path: '/swarm/update',
+  params: {
+    version: yes('number'),
+    rotateWorkerToken: partly('flag', rotation),
+    rotateManagerToken: partly('flag', rotation),
+    rotateManagerUnlockKey: refused('flag', 'managers are not locked: the store keeps its own keys'),
+  },
+  body: swarmSpecRows(''),
+  async run(cloud, call) {
+    await swarmOf(cloud, call);
+    const { query } = call;
+    const version = query.number('version');
+    if (version === undefined) throw new KraudError('invalid', 'invalid swarm version');
+    const spec = (await call.body()).body as SwarmSpecBody;
+    checkSpec(spec);
+    await outOfSequence(cloud.swarms.update(call.caller, { docker: spec }, version));
+    const rotate = query.flag('rotateWorkerToken') || query.flag('rotateManagerToken');
+    if (rotate) await joinToken(cloud, call.caller, { rotate });
+    call.empty(200);
+  },
+};

@@ -1,0 +1,77 @@
+import type { Host, Pod } from '@kraud/cloud';
+import { mainOf } from '../containers/show/given.ts';
+
+export type TaskState =
+  | 'pending'
+  | 'assigned'
+  | 'starting'
+  | 'running'
+  | 'complete'
+  | 'failed'
+  | 'shutdown'
+  | 'rejected'
+  | 'orphaned';
+
+export interface TaskStatus {
+  readonly state: TaskState;
+  readonly at: string;
+  readonly message: string;
+  readonly error: string;
+}
+
+/**
+ * What a pod is doing, in Swarm's words.
+ *
+ * | pod                                    | task                      |
+ * | -------------------------------------- | ------------------------- |
+ * | created, bound to no host              | pending                   |
+ * | created, bound                         | assigned                  |
+ * | starting, or its health isn't known yet | starting                 |
+ * | running, paused, stopping              | running                   |
+ * | exited, as it was asked to             | shutdown                  |
+ * | exited with 0                          | complete                  |
+ * | exited with another code               | failed                    |
+ * | exited without having run              | rejected                  |
+ * | on a host that was lost for good       | orphaned                  |
+ */
+export function stateOf(pod: Pod, host: Host | undefined): TaskStatus {
+  const { phase, message } = pod.status;
+  const { spec, status: container } = mainOf(pod);
+  const made = pod.meta.createdAt;
+  const say = (state: TaskState, at: string | undefined, words: string, error = ''): TaskStatus => ({
+    state,
+    at: at ?? made,
+    message: words,
+    error,
+  });
+  if (phase === 'created') {
+    if (pod.spec.host === undefined) return say('pending', made, 'pending task scheduling', message);
+    return say('assigned', made, 'scheduler assigned task to node');
+  }
+  if (phase === 'starting' || phase === 'restarting') return say('starting', made, 'starting');
+  if (phase === 'exited' || phase === 'removing' || phase === 'dead') return ended();
+  if (pod.spec.host !== undefined && !host) return say('orphaned', container?.startedAt, 'the node is gone');
+  const waits = spec.health && (container?.health?.status ?? 'starting') === 'starting';
+  if (waits && pod.spec.run.wanted === 'running') return say('starting', container?.startedAt, 'starting');
+  return say('running', container?.startedAt, 'started');
+
+  function ended(): TaskStatus {
+    const at = container?.finishedAt;
+    if (container?.startedAt === undefined) {
+      if (pod.spec.run.wanted === 'stopped') return say('shutdown', at, 'shutdown');
+      return say('rejected', at, 'preparing', container?.error || message);
+    }
+    if (pod.spec.run.wanted === 'stopped') return say('shutdown', at, 'shutdown');
+    if (container.exitCode === 0) return say('complete', at, 'finished');
+    return say('failed', at, 'started', container.error || `task: non-zero exit (${container.exitCode})`);
+  }
+}
+
+/** What is wanted of it; `done` are those that nothing more is wanted of. */
+export function desiredStateOf(pod: Pod, state: TaskState, isJob: boolean): string {
+  if (pod.meta.deletedAt !== undefined) return 'remove';
+  const done = state === 'complete' || state === 'failed' || state === 'rejected' || state === 'shutdown';
+  if (isJob && state === 'complete') return 'complete';
+  if (done || pod.spec.run.wanted === 'stopped' || state === 'orphaned') return 'shutdown';
+  return isJob ? 'complete' : 'running';
+}
