@@ -1,4 +1,4 @@
-import type { Readable, Writable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 
 /**
  * What the use cases ask of the host that a pod is bound to. In one process it is the host agent itself; between
@@ -10,8 +10,16 @@ import type { Readable, Writable } from 'node:stream';
 export interface HostApi {
   readonly name: string;
 
-  /** Entries of a container's output, oldest first. Ends as `follow` says, or when the signal aborts. */
-  output(uid: string, container: string, query: OutputQuery, signal: AbortSignal): AsyncIterable<OutputEntry>;
+  /**
+   * Entries of a container's output, oldest first. Ends as `follow` says, or when the signal aborts. A run that begins
+   * after this has resolved is seen from its first byte, whenever the entries are read.
+   */
+  output(
+    uid: string,
+    container: string,
+    query: OutputQuery,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<OutputEntry>>;
   /** A container's stdin. Ending it closes stdin for good (not on a tty); destroying it only detaches. */
   stdin(uid: string, container: string): Promise<Writable>;
   resize(uid: string, container: string, size: TerminalSize): Promise<void>;
@@ -48,6 +56,7 @@ export interface HostApi {
 
   readonly images: HostImages;
   readonly volumes: HostVolumes;
+  readonly ports: HostPorts;
   facts(): Promise<HostFacts>;
 }
 
@@ -265,7 +274,23 @@ export interface HostVolumes {
   remove(key: { tenant: string; name: string }): Promise<void>;
   usage(key: { tenant: string; name: string }): Promise<number>;
   /** Where the volume's disk file is on the host. */
-  path(key: { tenant: string; name: string }): string;
+  path(key: { tenant: string; name: string }): Promise<string>;
+}
+
+/** Ways into the ports of a pod that runs on the host. */
+export interface HostPorts {
+  /** A TCP connection. Each direction ends by itself. `unavailable` when nobody accepts it in time. */
+  connect(uid: string, port: number, signal: AbortSignal): Promise<Duplex>;
+  /**
+   * Datagrams to a UDP port from an address of their own, and what is answered to it, until the signal. As ever, one may
+   * be lost on the way.
+   */
+  datagrams(
+    uid: string,
+    port: number,
+    received: (data: Buffer) => void,
+    signal: AbortSignal,
+  ): Promise<(data: Buffer) => void>;
 }
 
 export interface HostFacts {

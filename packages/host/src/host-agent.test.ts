@@ -237,7 +237,7 @@ test('attach before the start sees everything, and stdin written before it arriv
   const agent = await world.boot();
   const { meta } = await world.create('a', ['cat'], { container: { stdin: true } });
   const query = { stdout: true, stderr: true, from: 'end', follow: 'run', chunks: true } as const;
-  const entries = agent.output(meta.uid, 'main', query, new AbortController().signal);
+  const entries = await agent.output(meta.uid, 'main', query, new AbortController().signal);
   const stdin = await agent.stdin(meta.uid, 'main');
   stdin.end('hello');
   await world.start('a');

@@ -6,6 +6,7 @@ import type { Resources } from '@kraud/macro';
 import { hostFacts } from './api/facts.ts';
 import * as files from './api/files.ts';
 import { hostImages } from './api/images.ts';
+import { hostPorts } from './api/ports.ts';
 import * as processes from './api/processes.ts';
 import { hostVolumes } from './api/volumes.ts';
 import type {
@@ -17,6 +18,7 @@ import type {
   HostApi,
   HostFacts,
   HostImages,
+  HostPorts,
   HostVolumes,
   OutputEntry,
   OutputQuery,
@@ -43,6 +45,7 @@ export class HostAgent implements HostApi {
   readonly name: string;
   readonly images: HostImages;
   readonly volumes: HostVolumes;
+  readonly ports: HostPorts;
   readonly #parts: HostParts;
   readonly #owners = new Map<string, PodOwner>();
   #unsubscribe: () => void = () => {};
@@ -52,6 +55,7 @@ export class HostAgent implements HostApi {
     this.#parts = parts;
     this.images = hostImages(parts.images);
     this.volumes = hostVolumes(parts.volumes);
+    this.ports = hostPorts((uid) => this.#address(uid), parts.limits.connectTimeoutMs);
   }
 
   /** The cache of pods must be filled. Starts the cradle. */
@@ -117,17 +121,26 @@ export class HostAgent implements HostApi {
     return owner;
   }
 
+  #address(uid: string): string {
+    this.#podSeen(uid);
+    const pod = this.#owners.get(uid)?.pod;
+    if (!pod) throw new KraudError('not-found', `No such container: ${uid}`);
+    const address = pod.status.network?.ipv4;
+    if (address === undefined) throw new KraudError('unavailable', `container ${uid} has no address now`);
+    return address;
+  }
+
   /** A caller may be ahead of our subscription. */
   #podSeen(uid: string): void {
     if (!this.#owners.has(uid)) this.#podChanged(uid);
   }
 
-  output(
+  async output(
     uid: string,
     container: string,
     query: OutputQuery,
     signal: AbortSignal,
-  ): AsyncIterable<OutputEntry> {
+  ): Promise<AsyncIterable<OutputEntry>> {
     const owner = this.#owner(uid, container);
     return owner.logs.of(owner.pod, container).read(query, signal);
   }

@@ -5,5 +5,6 @@ export { Heartbeat, type HeartbeatOptions } from './heartbeat.ts';
 export { HostAgent } from './host-agent.ts';
 export * from './identity/index.ts';
 export { type HostLimits, hostLimits } from './limits.ts';
+export * from './link/index.ts';
 export type { FileSources, HostCradle, HostParts, HostVm, PodTable } from './parts.ts';
 export { podTableOf } from './pods/pod-table.ts';

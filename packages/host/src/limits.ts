@@ -33,6 +33,8 @@ export interface HostLimits {
   readonly ownerEventsMax: number;
   /** How long a drain waits for what is going on. */
   readonly drainMs: number;
+  /** How long a pod has to accept a connection to one of its ports. */
+  readonly connectTimeoutMs: number;
 }
 
 export const hostLimits: HostLimits = {
@@ -52,4 +54,5 @@ export const hostLimits: HostLimits = {
   removalTries: 4,
   ownerEventsMax: 100_000,
   drainMs: 10_000,
+  connectTimeoutMs: 30_000,
 };

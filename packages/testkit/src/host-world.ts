@@ -213,7 +213,7 @@ export class HostWorld implements AsyncDisposable {
     const uid = this.pod(name)?.meta.uid ?? '';
     const query = { stdout: true, stderr: true, from: 'start', follow: 'no' } as const;
     let text = '';
-    const entries = this.agent.output(uid, 'main', query, AbortSignal.timeout(patienceMs));
+    const entries = await this.agent.output(uid, 'main', query, AbortSignal.timeout(patienceMs));
     for await (const { data } of entries) text += data.toString();
     return text;
   }

@@ -102,7 +102,7 @@ export class VolumeUseCases implements Volumes {
     const host = this.#parts.hostOf(volume.status.host).volumes;
     return {
       volume,
-      mountpoint: host.path(key),
+      mountpoint: await host.path(key),
       usedBytes: await host.usage(key),
       users: this.#users(volume).map((pod) => pod.meta.uid),
     };

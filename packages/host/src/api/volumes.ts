@@ -9,6 +9,6 @@ export function hostVolumes(driver: VolumeDriver): HostVolumes {
     },
     remove: (key) => driver.remove(key),
     usage: (key) => driver.usage(key),
-    path: (key) => driver.path(key),
+    path: async (key) => driver.path(key),
   };
 }
