@@ -1,4 +1,4 @@
-// Unit tests: node tools/unit.ts [plain] [root] [vm] [WORD…]
+// Unit tests: node tools/unit.ts [plain] [etcd] [root] [vm] [WORD…]
 // With WORDs only files whose path contains one of them; with kinds only those kinds.
 import {
   add,
@@ -12,12 +12,16 @@ import {
 } from './run-tests.ts';
 
 const globs = ['packages/*/src/**/*.test.ts', 'tools/**/*.test.ts', 'bench/**/*.test.ts'];
-const kinds = ['plain', 'root', 'vm'] as const;
+const kinds = ['plain', 'etcd', 'root', 'vm'] as const;
 type Kind = (typeof kinds)[number];
 
-/** `x.root.test.ts` needs root, mounts or network namespaces; `x.vm.test.ts` boots VMs; the rest runs anywhere. */
+/**
+ * `x.etcd.test.ts` starts etcd; `x.root.test.ts` needs root, mounts or network namespaces; `x.vm.test.ts` boots VMs; the
+ * rest runs anywhere.
+ */
 function kindOf(path: string): Kind {
   if (path.endsWith('.vm.test.ts')) return 'vm';
+  if (path.endsWith('.etcd.test.ts')) return 'etcd';
   return path.endsWith('.root.test.ts') ? 'root' : 'plain';
 }
 
