@@ -10,6 +10,7 @@ import { defaultNetworkLimits, type NetworkLimits } from '@kraud/network';
 import { parse } from 'yaml';
 import type { Flags } from './flags.ts';
 import { overlay } from './settings.ts';
+import { type StoreLimits, type StorePlace, storeLimits, storePlace } from './store.ts';
 
 /** Everything that the daemon was told, checked. */
 export interface Config {
@@ -26,6 +27,8 @@ export interface Config {
   readonly network: NetworkLimits;
   readonly pods: CloudLimits;
   readonly registries: RegistrySettings;
+  readonly store: StorePlace;
+  readonly storeLimits: StoreLimits;
 }
 
 const logLevels = ['debug', 'info', 'warn', 'error'];
@@ -34,12 +37,12 @@ const unixPathBytesMax = 107;
 /** Flags win over the file, the file over the defaults. */
 export function readConfig(flags: Flags, env: NodeJS.ProcessEnv): Config {
   const file = flags.config === undefined ? {} : readTable(flags.config);
-  const { cradle, docker, host, images, network, pods, registries, ...rest } = file;
+  const { cradle, docker, host, images, network, pods, registries, store, ...rest } = file;
   const [unknown] = Object.keys(rest);
   if (unknown !== undefined) {
     throw new KraudError(
       'invalid',
-      `config: unknown table '${unknown}' (known: cradle, docker, host, images, network, pods, registries)`,
+      `config: unknown table '${unknown}' (known: cradle, docker, host, images, network, pods, registries, store)`,
     );
   }
   const dataDir = resolve(flags.dataDir ?? '/var/lib/kraud');
@@ -59,6 +62,8 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv): Config {
     network: overlay('network', defaultNetworkLimits, network),
     pods: overlay('pods', cloudLimits, pods),
     registries: registryTable(registries),
+    store: storePlace(flags, dataDir),
+    storeLimits: overlay('store', storeLimits, store),
   };
 }
 

@@ -8,15 +8,7 @@ import { createDockerApi, type DockerApi } from '@kraud/docker-api';
 import { Heartbeat, HostAgent, hostCradle, podTableOf } from '@kraud/host';
 import { ImageStore } from '@kraud/images';
 import { createKraApi } from '@kraud/kra-api';
-import {
-  Controllers,
-  defaultTenant,
-  EventLog,
-  LeaseLeader,
-  openLmdbStore,
-  type Store,
-  Tables,
-} from '@kraud/macro';
+import { Controllers, defaultTenant, EventLog, LeaseLeader, type Store, Tables } from '@kraud/macro';
 import { LocalNetwork } from '@kraud/network';
 import { LocalBlockVolumes } from '@kraud/volumes';
 import { ensureBasics, realizeNetworks } from './basics.ts';
@@ -24,6 +16,7 @@ import type { Config } from './config.ts';
 import { fileSources } from './file-sources.ts';
 import { guestFiles } from './guest-files.ts';
 import { claimDataDir, instanceId } from './instance.ts';
+import { openStore } from './store.ts';
 import { sweepImages } from './sweep-images.ts';
 import { version } from './version.ts';
 
@@ -79,7 +72,7 @@ export class Daemon {
     const release = await claimDataDir(dataDir, id);
     this.#stopped('data directory', release);
 
-    const store = openLmdbStore(join(dataDir, 'store'));
+    const store = await openStore(config.store, config.storeLimits, { clock, random, logger });
     this.#stopped('store', () => store.close());
     const tables = new Tables({ store, clock, logger });
     this.#background('caches', (signal) => tables.run(signal));
@@ -176,18 +169,18 @@ export class Daemon {
       },
       events,
     );
-    this.#control(store, tables, events, cloud);
+    this.#control(id, store, tables, events, cloud);
     await this.#serve(config, cloud);
   }
 
-  #control(store: Store, tables: Tables, events: EventLog, cloud: Cloud): void {
+  #control(id: string, store: Store, tables: Tables, events: EventLog, cloud: Cloud): void {
     const [clock, logger] = [systemClock, this.#logger];
     const controllers = new Controllers({
       store,
       tables,
       events,
       // The data directory's lock vouches that an earlier daemon of this identity is dead.
-      leader: new LeaseLeader('macro', 'local', { store, clock, logger }),
+      leader: new LeaseLeader('macro', id, { store, clock, logger }),
       dropVolume: async (volume) => {
         await cloud.volumes.remove({ tenant: volume.meta.tenant, local: false }, volume.meta.name, {
           force: true,

@@ -19,7 +19,7 @@ export class Recent {
 
   push(commit: Commit): void {
     const last = this.#commits.at(-1);
-    if (last && commit.revision !== last.revision + 1) this.#reset();
+    if (last && commit.revision !== last.revision + 1) this.clear();
     this.#commits.push(commit);
     this.#events += commit.events.length;
     this.#chars += charsOf(commit);
@@ -43,7 +43,7 @@ export class Recent {
     return { events: commits.flatMap((commit) => commit.events), through: last.revision };
   }
 
-  #reset(): void {
+  clear(): void {
     this.#commits = [];
     this.#events = 0;
     this.#chars = 0;

@@ -1,4 +1,5 @@
 import { CompactedError, type WatchBatch, type WatchEvent, type WatchOptions } from '../contract.ts';
+import { Waiting } from '../waiting.ts';
 import type { Commit } from './batch.ts';
 import type { Reader } from './engine.ts';
 import { compactRevision, eventsFrom, presentRevision } from './history.ts';
@@ -12,7 +13,7 @@ export class Watches {
   readonly #reader: Reader;
   readonly #recent: Recent;
   readonly #pageEvents: number;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Waiting();
   #revision: number;
   #compacted: number;
   #closed = false;
@@ -35,12 +36,12 @@ export class Watches {
       this.#recent.push(commit);
       this.#revision = commit.revision;
     }
-    this.#wakeAll();
+    this.#waiting.wake();
   }
 
   close(): void {
     this.#closed = true;
-    this.#wakeAll();
+    this.#waiting.wake();
   }
 
   async *watch(prefix: string, options: WatchOptions): AsyncGenerator<WatchBatch, void, void> {
@@ -49,7 +50,7 @@ export class Watches {
     let told = next - 1;
     while (!this.#closed && !signal?.aborted) {
       if (next > this.#revision) {
-        await this.#wake(signal);
+        await this.#waiting.next(signal);
         continue;
       }
       const page = this.#page(next);
@@ -69,22 +70,5 @@ export class Watches {
   #page(from: number): { events: WatchEvent[]; through: number } {
     if (from <= this.#compacted) throw new CompactedError(this.#compacted);
     return this.#recent.from(from) ?? eventsFrom(this.#reader, from, this.#pageEvents);
-  }
-
-  /** Resolves with the next commit, on close, or when the signal aborts. */
-  #wake(signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        this.#waiting.delete(wake);
-        signal?.removeEventListener('abort', wake);
-        resolve();
-      };
-      this.#waiting.add(wake);
-      signal?.addEventListener('abort', wake);
-    });
-  }
-
-  #wakeAll(): void {
-    for (const wake of [...this.#waiting]) wake();
   }
 }
