@@ -48,11 +48,12 @@ const macroArrows: Readonly<Record<string, readonly string[]>> = {
   store: [],
   model: [],
   scheduler: ['model'],
+  workloads: ['model', 'scheduler'],
   health: ['model'],
   events: ['store', 'model'],
   cache: ['store', 'model'],
   resources: ['store', 'model', 'cache'],
-  controllers: ['store', 'model', 'resources', 'cache', 'scheduler', 'health', 'events'],
+  controllers: ['store', 'model', 'resources', 'cache', 'scheduler', 'workloads', 'health', 'events'],
 };
 
 /** Tests and benchmarks drive the outside; they may also use the parts' own types to do so. */

@@ -306,6 +306,8 @@ export interface Volumes {
   get(caller: Caller, name: string): Promise<VolumeView>;
   list(caller: Caller): Promise<VolumeView[]>;
   remove(caller: Caller, name: string, options: { force: boolean }): Promise<void>;
+  /** Makes what a pod of a workload mounts and what is missing; anonymous ones go with the pod. Safe to repeat. */
+  makeFor(pod: Pod): Promise<void>;
   prune(
     caller: Caller,
     matches: (view: VolumeView) => boolean,

@@ -186,6 +186,7 @@ export class Daemon {
           force: true,
         });
       },
+      makeVolumes: (pod) => cloud.volumes.makeFor(pod),
       clock,
       logger,
     });

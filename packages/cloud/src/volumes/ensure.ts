@@ -30,12 +30,16 @@ export function volumeSize(
   return sizeBytes;
 }
 
-/** The volume by this name, made if it is missing. One that is there with another driver or options is a `conflict`. */
+/**
+ * The volume by this name, made if it is missing: then with these annotations, if it has an owner. One that is there
+ * with another driver or options is a `conflict`.
+ */
 export async function ensureVolume(
   parts: CloudParts,
   caller: Caller,
   wanted: WantedVolume,
   owner: { kind: string; uid: string; name: string } | undefined,
+  annotations: Record<string, string> = {},
 ): Promise<{ volume: Volume; made: boolean }> {
   const key = { tenant: caller.tenant, namespace: defaultNamespace, name: wanted.name };
   const present = parts.volumes.get(key);
@@ -52,7 +56,7 @@ export async function ensureVolume(
       uid: newId(parts.random),
       ...key,
       labels: wanted.labels,
-      annotations: {},
+      annotations: owner ? annotations : {},
       generation: 1,
       ...(owner ? { owner } : {}),
       finalizers: [],
@@ -67,6 +71,6 @@ export async function ensureVolume(
     return { volume: await parts.volumes.create(volume), made: true };
   } catch (error) {
     if (codeOf(error) !== 'exists') throw error;
-    return await ensureVolume(parts, caller, wanted, owner);
+    return await ensureVolume(parts, caller, wanted, owner, annotations);
   }
 }

@@ -4,6 +4,7 @@ import { checkVolumeName } from '../admission/mounts.ts';
 import type { Caller, Volumes, VolumeView } from '../contract.ts';
 import type { EventRecorder } from '../events.ts';
 import type { CloudParts } from '../parts.ts';
+import { withOwner } from './anonymous.ts';
 import { ensureVolume, volumeSize } from './ensure.ts';
 
 export class VolumeUseCases implements Volumes {
@@ -58,6 +59,20 @@ export class VolumeUseCases implements Volumes {
       );
     }
     await this.#drop(caller, volume);
+  }
+
+  async makeFor(pod: Pod): Promise<void> {
+    const caller: Caller = { tenant: pod.meta.tenant, local: false };
+    for (const mount of pod.spec.containers.flatMap((container) => container.mounts)) {
+      if (mount.type !== 'volume') continue;
+      const { anonymous, volume: name } = mount;
+      const labels: Record<string, string> = anonymous ? { 'com.docker.volume.anonymous': '' } : {};
+      const wanted = { name, anonymous, driver: 'local', options: {}, labels };
+      const present = this.#parts.volumes.get({ tenant: caller.tenant, namespace: defaultNamespace, name });
+      if (present) continue;
+      const owner = { kind: 'Pod', uid: pod.meta.uid, name: pod.meta.name };
+      await ensureVolume(this.#parts, caller, wanted, anonymous ? owner : undefined, { [withOwner]: 'true' });
+    }
   }
 
   async prune(

@@ -1,7 +1,7 @@
 import type { Clock, Logger } from '@kraud/base';
 import type { EventLog } from '../events/event-log.ts';
 import { retentionDefaults, trimEvents } from '../events/retention.ts';
-import type { Volume } from '../model/index.ts';
+import type { Pod, Volume } from '../model/index.ts';
 import type { Tables } from '../resources/tables.ts';
 import { schedulerDefaults } from '../scheduler/limits.ts';
 import type { Store } from '../store/contract.ts';
@@ -15,6 +15,7 @@ import { periodically } from './periodic.ts';
 import { PodEvents } from './pod-events.ts';
 import { RestartController } from './restart.ts';
 import { type RestartLimits, restartDefaults } from './restart-policy.ts';
+import { WorkloadController } from './workload.ts';
 
 export const macroDefaults = {
   /** History is kept for one to two of these. */
@@ -33,6 +34,8 @@ export interface ControllersParts {
   readonly leader: Leader;
   /** Removes the volume's data and then the volume; gone already is fine. */
   readonly dropVolume: (volume: Volume) => Promise<void>;
+  /** Makes the volumes that a pod names and that are missing; those of its own go with it. Safe to repeat. */
+  readonly makeVolumes: (pod: Pod) => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits?: Partial<typeof macroDefaults>;
@@ -57,7 +60,7 @@ export class Controllers {
   }
 
   async #lead(signal: AbortSignal): Promise<void> {
-    const { store, tables, events, clock, logger, dropVolume } = this.#parts;
+    const { store, tables, events, clock, logger, dropVolume, makeVolumes } = this.#parts;
     const restart = new RestartController({ tables, clock, logger, limits: this.#limits.restart });
     const podEvents = new PodEvents({ store, log: events, clock, logger });
     const compactor = new Compactor(store, () => podEvents.neededAfter);
@@ -73,6 +76,7 @@ export class Controllers {
       restart.run(signal),
       new AutoRemove({ tables, clock, logger }).run(signal),
       podEvents.run(signal),
+      new WorkloadController({ tables, makeVolumes, mayMove: () => true, clock, logger }).run(signal),
       every('compact', this.#limits.compactEveryMs, () => compactor.compact()),
       every('trim-events', this.#limits.trimEventsEveryMs, () =>
         trimEvents(store, clock, this.#limits.retention),
@@ -84,7 +88,9 @@ export class Controllers {
   async #catchUp(): Promise<void> {
     const { tables, store } = this.#parts;
     const revision = await store.revision();
-    const caches = [tables.pods.cache, tables.hosts.cache, tables.volumes.cache, tables.networks.cache];
+    const caches = [tables.pods, tables.workloads, tables.hosts, tables.volumes, tables.networks].map(
+      ({ cache }) => cache,
+    );
     await Promise.all(caches.map((cache) => cache.reached(revision)));
   }
 }

@@ -9,3 +9,4 @@ export { happenings, PodEvents } from './pod-events.ts';
 export { RestartController } from './restart.ts';
 export { applyRestart, restartDefaults, restartStep, startsWithDaemon } from './restart-policy.ts';
 export { WorkQueue } from './work-queue.ts';
+export { WorkloadController, type WorkloadParts } from './workload.ts';

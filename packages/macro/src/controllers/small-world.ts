@@ -42,7 +42,8 @@ export class SmallWorld {
     const leader = new LeaseLeader('controllers', 'alpha', parts);
     const dropVolume = async (volume: { meta: { tenant: string; namespace: string; name: string } }) =>
       await tables.volumes.delete(volume.meta);
-    const controllers = new Controllers({ ...parts, tables, events, leader, dropVolume });
+    const makeVolumes = async (): Promise<void> => {};
+    const controllers = new Controllers({ ...parts, tables, events, leader, dropVolume, makeVolumes });
     await Promise.all([tables.run(signal), controllers.run(signal)]);
   }
 

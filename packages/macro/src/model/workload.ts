@@ -156,7 +156,9 @@ export const WorkloadStatus = Type.Object({
   ready: Type.Integer({ minimum: 0 }),
   /** Running, of the last revision. */
   updated: Type.Integer({ minimum: 0 }),
-  /** Of a job. */
+  /** Of a job: the iteration that the rest speaks of, and the slots (or host names) that have succeeded in it. */
+  iteration: Type.Integer({ minimum: 0 }),
+  done: Type.Array(Type.String()),
   succeeded: Type.Integer({ minimum: 0 }),
   failed: Type.Integer({ minimum: 0 }),
   /** Slots (or host names) that are given up, with the reason. */
@@ -177,6 +179,8 @@ export const newWorkloadStatus = (): WorkloadStatus => ({
   running: 0,
   ready: 0,
   updated: 0,
+  iteration: 0,
+  done: [],
   succeeded: 0,
   failed: 0,
   givenUp: {},

@@ -1,0 +1,81 @@
+import type { Constraint, Host, Placement, Taint } from '../model/index.ts';
+
+/**
+ * The hosts that a global workload has a pod on, in the order of their names. One that takes no new pods keeps those
+ * that it has: `there` are names of hosts that have one.
+ */
+export function eligibleHosts(
+  hosts: readonly Host[],
+  placement: Pick<Placement, 'constraints' | 'tolerations'>,
+  there: ReadonlySet<string>,
+): readonly Host[] {
+  return hosts
+    .filter((host) => mayStay(host, placement) && (there.has(host.meta.name) || isOpen(host, placement)))
+    .sort((a, b) => (a.meta.name < b.meta.name ? -1 : 1));
+}
+
+/** Its pods run on if they are there. */
+function mayStay(
+  host: Host,
+  { constraints, tolerations }: Pick<Placement, 'constraints' | 'tolerations'>,
+): boolean {
+  return (
+    host.spec.drained !== true &&
+    host.meta.deletedAt === undefined &&
+    host.status.lostAt === undefined &&
+    !evicts(host, tolerations) &&
+    constraints.every((constraint) => satisfies(host, constraint))
+  );
+}
+
+function isOpen(host: Host, { tolerations }: Pick<Placement, 'tolerations'>): boolean {
+  const refused = (taint: Taint): boolean => taint.effect === 'no-schedule' && !tolerates(tolerations, taint);
+  return host.status.ready && !host.spec.cordoned && !(host.spec.taints ?? []).some(refused);
+}
+
+/** A taint of the host drives such pods away. */
+export function evicts(host: Host, tolerations: Placement['tolerations']): boolean {
+  return (host.spec.taints ?? []).some((taint) => taint.effect === 'evict' && !tolerates(tolerations, taint));
+}
+
+function tolerates(tolerations: Placement['tolerations'], taint: Taint): boolean {
+  return tolerations.some(
+    ({ key, value, effect }) =>
+      (key === undefined || key === taint.key) &&
+      (value === undefined || value === taint.value) &&
+      (effect === undefined || effect === taint.effect),
+  );
+}
+
+function satisfies(host: Host, { key, op, values }: Constraint): boolean {
+  const fact = factOf(host, key);
+  switch (op) {
+    case 'in':
+      return fact !== undefined && values.includes(fact);
+    case 'not-in':
+      return fact === undefined || !values.includes(fact);
+    case 'exists':
+      return fact !== undefined;
+    case 'absent':
+      return fact === undefined;
+    case 'greater':
+      return fact !== undefined && fact !== '' && Number(fact) > Number(values[0]);
+    case 'less':
+      return fact !== undefined && fact !== '' && Number(fact) < Number(values[0]);
+  }
+}
+
+function factOf(host: Host, key: string): string | undefined {
+  switch (key) {
+    case 'kr.host':
+      return host.meta.name;
+    case 'kr.role':
+      return host.spec.manager === true ? 'manager' : 'worker';
+    case 'kr.os':
+      return 'linux';
+    case 'kr.arch':
+      return host.status.architecture;
+    default:
+      return host.meta.labels[key];
+  }
+}
