@@ -4,11 +4,12 @@ import { KraudError, messageOf } from '@kraud/base';
 import { type CloudLimits, cloudLimits } from '@kraud/cloud';
 import { type CradleLimits, cradleLimits } from '@kraud/cradle';
 import { type DockerApiLimits, dockerApiLimits } from '@kraud/docker-api';
-import { type HostLimits, hostLimits } from '@kraud/host';
+import { type HostLimits, hostLimits, type PeerLimits, peerLimits } from '@kraud/host';
 import { type ImageLimits, imageLimits, type RegistrySettings, registrySettings } from '@kraud/images';
 import { defaultNetworkLimits, type NetworkLimits } from '@kraud/network';
 import { parse } from 'yaml';
 import type { Flags } from './flags.ts';
+import { type PlaceConfig, placeConfig } from './place.ts';
 import { overlay } from './settings.ts';
 import { type StoreLimits, type StorePlace, storeLimits, storePlace } from './store.ts';
 
@@ -25,6 +26,8 @@ export interface Config {
   readonly host: HostLimits;
   readonly images: ImageLimits;
   readonly network: NetworkLimits;
+  readonly peers: PeerLimits;
+  readonly place: PlaceConfig;
   readonly pods: CloudLimits;
   readonly registries: RegistrySettings;
   readonly store: StorePlace;
@@ -37,12 +40,12 @@ const unixPathBytesMax = 107;
 /** Flags win over the file, the file over the defaults. */
 export function readConfig(flags: Flags, env: NodeJS.ProcessEnv): Config {
   const file = flags.config === undefined ? {} : readTable(flags.config);
-  const { cradle, docker, host, images, network, pods, registries, store, ...rest } = file;
+  const { cradle, docker, host, images, network, peers, pods, registries, store, ...rest } = file;
   const [unknown] = Object.keys(rest);
   if (unknown !== undefined) {
     throw new KraudError(
       'invalid',
-      `config: unknown table '${unknown}' (known: cradle, docker, host, images, network, pods, registries, store)`,
+      `config: unknown table '${unknown}' (known: cradle, docker, host, images, network, peers, pods, registries, store)`,
     );
   }
   const dataDir = resolve(flags.dataDir ?? '/var/lib/kraud');
@@ -60,6 +63,8 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv): Config {
     host: overlay('host', hostLimits, host),
     images: overlay('images', imageLimits, images),
     network: overlay('network', defaultNetworkLimits, network),
+    peers: overlay('peers', peerLimits, peers),
+    place: placeConfig(flags),
     pods: overlay('pods', cloudLimits, pods),
     registries: registryTable(registries),
     store: storePlace(flags, dataDir),

@@ -1,5 +1,4 @@
 import { mkdir } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { KraudError, type Logger, messageOf, systemClock, systemRandom } from '@kraud/base';
 import { type Cloud, createCloud } from '@kraud/cloud';
@@ -16,6 +15,8 @@ import type { Config } from './config.ts';
 import { fileSources } from './file-sources.ts';
 import { guestFiles } from './guest-files.ts';
 import { claimDataDir, instanceId } from './instance.ts';
+import { findPlace } from './join.ts';
+import { Peers } from './peers.ts';
 import { openStore } from './store.ts';
 import { sweepImages } from './sweep-images.ts';
 import { version } from './version.ts';
@@ -32,6 +33,7 @@ interface Part {
 export class Daemon {
   readonly #stopping: Part[] = [];
   readonly #logger: Logger;
+  readonly #ended = Promise.withResolvers<string>();
 
   private constructor(logger: Logger) {
     this.#logger = logger;
@@ -46,6 +48,11 @@ export class Daemon {
       await daemon.stop();
       throw error;
     }
+  }
+
+  /** Resolves with the reason when the daemon should end without having been asked to. */
+  get ended(): Promise<string> {
+    return this.#ended.promise;
   }
 
   /** Pods go on. */
@@ -72,14 +79,18 @@ export class Daemon {
     const release = await claimDataDir(dataDir, id);
     this.#stopped('data directory', release);
 
-    const store = await openStore(config.store, config.storeLimits, { clock, random, logger });
+    const place = await findPlace(config, logger);
+    const { name } = place;
+    const store = await openStore(place.store, config.storeLimits, { clock, random, logger });
     this.#stopped('store', () => store.close());
     const tables = new Tables({ store, clock, logger });
     this.#background('caches', (signal) => tables.run(signal));
     await tables.ready();
     await ensureBasics(tables, { clock, random });
+    const peers = await Peers.open(place, { store, limits: config.peers, clock, random, logger });
+    if (peers) this.#background('host identity', (signal) => peers.run(signal));
+    void peers?.removed.then(() => this.#ended.resolve(`${name} was removed from the cloud`));
 
-    const name = hostname();
     const guest = await guestFiles(config.cacheDir);
     const images = await ImageStore.open({
       dir: join(dataDir, 'images'),
@@ -131,11 +142,14 @@ export class Daemon {
     });
     await agent.start();
     this.#stopped('host agent', () => agent.stop({ keepVms: true }));
+    await peers?.listen();
+    this.#stopped('peer listener', () => peers?.close());
     const heartbeat = new Heartbeat({
       name,
       tenant: defaultTenant,
       hosts: tables.hosts,
       facts: () => agent.facts(),
+      more: () => ({ version, ...(peers ? { address: peers.address } : {}) }),
       intervalMs: config.host.heartbeatMs,
       clock,
       random,
@@ -154,6 +168,7 @@ export class Daemon {
         tenants: tables.tenants,
         hosts: tables.hosts,
         hostName: name,
+        membership: peers?.membership,
         workloads: tables.workloads,
         secrets: tables.secrets,
         configs: tables.configs,
@@ -170,6 +185,8 @@ export class Daemon {
       events,
     );
     this.#control(id, store, tables, events, cloud);
+    const { labels } = config.place;
+    await cloud.hosts.update({ tenant: defaultTenant, local: true }, name, { labels });
     await this.#serve(config, cloud);
   }
 

@@ -10,6 +10,10 @@ export const usage = `Usage: kraudd --data-dir DIR [--docker unix:///path.sock] 
   --store-ca FILE       reach it by TLS: the certificates (PEM) of who signs for it
   --store-cert FILE     our own certificate there, with --store-key
   --store-key FILE      its key
+  --name NAME           this host's name in its cloud (default the machine's hostname)
+  --listen IP:PORT      where the other hosts of the cloud reach this one
+  --join TOKEN@IP:PORT  join the cloud that has a host there; the line is printed by: kra host join-token
+  --label KEY=VALUE     a label of this host, such as kr.zone=a; may be given more than once
   --log-level LEVEL     debug, info, warn or error (default info)
   --version             print the version and end
   --help                print this and end
@@ -20,6 +24,10 @@ export interface Flags {
   dataDir?: string;
   docker?: string;
   config?: string;
+  name?: string;
+  listen?: string;
+  join?: string;
+  labels?: string[];
   store?: string;
   storeCa?: string;
   storeCert?: string;
@@ -37,6 +45,10 @@ export function parseFlags(args: readonly string[]): Flags {
         'data-dir': { type: 'string' },
         docker: { type: 'string' },
         config: { type: 'string' },
+        name: { type: 'string' },
+        listen: { type: 'string' },
+        join: { type: 'string' },
+        label: { type: 'string', multiple: true },
         store: { type: 'string' },
         'store-ca': { type: 'string' },
         'store-cert': { type: 'string' },
@@ -55,6 +67,10 @@ export function parseFlags(args: readonly string[]): Flags {
       ...(values['store-ca'] !== undefined ? { storeCa: values['store-ca'] } : {}),
       ...(values['store-cert'] !== undefined ? { storeCert: values['store-cert'] } : {}),
       ...(values['store-key'] !== undefined ? { storeKey: values['store-key'] } : {}),
+      ...(values.name !== undefined ? { name: values.name } : {}),
+      ...(values.listen !== undefined ? { listen: values.listen } : {}),
+      ...(values.join !== undefined ? { join: values.join } : {}),
+      ...(values.label !== undefined ? { labels: values.label } : {}),
       ...(values['log-level'] !== undefined ? { logLevel: values['log-level'] } : {}),
       version: values.version,
       help: values.help,

@@ -21,8 +21,8 @@ export async function kraudd(): Promise<void> {
   logger.info({ socket: config.dockerSocket, dataDir: config.dataDir, pid: process.pid, version }, 'ready');
   // A daemon that is killed later leaves it to the next one all the same.
   flushCompileCache();
-  const signal = await stopped;
-  logger.info({ signal }, 'drains; pods go on');
+  const reason = await Promise.race([stopped, daemon.ended]);
+  logger.info({ reason }, 'drains; pods go on');
   await daemon.stop();
   logger.info({}, 'ended');
 }

@@ -8,6 +8,8 @@ export interface HeartbeatOptions {
   readonly tenant: string;
   readonly hosts: Pick<Table<'Host'>, 'get' | 'create' | 'mutate'>;
   readonly facts: () => Promise<HostFacts>;
+  /** What other parts know of this host. */
+  readonly more?: () => Partial<Host['status']>;
   readonly intervalMs: number;
   readonly clock: Clock;
   readonly random: Random;
@@ -50,7 +52,7 @@ export class Heartbeat {
   }
 
   async #beat(ready: boolean): Promise<void> {
-    const { name, tenant, hosts, facts, clock, random } = this.#options;
+    const { name, tenant, hosts, facts, more, clock, random } = this.#options;
     const key: ResourceKey = { tenant, namespace: defaultNamespace, name };
     const { cpus, memoryBytes, architecture, kernel, operatingSystem, accelerator } = await facts();
     const now = new Date(clock.now()).toISOString();
@@ -63,6 +65,7 @@ export class Heartbeat {
       operatingSystem,
       accelerator: { ...accelerator },
       heartbeatAt: now,
+      ...more?.(),
     };
     if (!hosts.get(key)) {
       const meta = { ...key, uid: newId(random), labels: {}, annotations: {}, finalizers: [] };
