@@ -11,10 +11,11 @@ import type { HostParts } from '../parts.ts';
 import { type Adoptable, adoptRun } from './adopt.ts';
 import { releaseHolds } from './claim.ts';
 import { diskBytes, readNumber } from './disk-bytes.ts';
+import { ignoring } from './ignoring.ts';
 import { type Action, type Observed, plan } from './plan.ts';
 import { PodFiles } from './pod-files.ts';
 import { rootDisks } from './pod-images.ts';
-import type { Run } from './run.ts';
+import { type Run, sharesFiles } from './run.ts';
 import { notedEnds, noteEnds, removeRecord } from './run-record.ts';
 import { startFailure, startRun } from './start.ts';
 import { exitedStatus, failedStatus, removalStatus, settledStatus, upStatus } from './status.ts';
@@ -69,6 +70,8 @@ export class PodOwner {
   #gone = false;
   #seen = { atMs: 0, atWallMs: 0 };
   #probes: HealthProbes | undefined;
+  /** The last run's VM, which goes down while the pod is removed. A daemon that dies meanwhile finds it and ends it. */
+  #leftover: Promise<void> = Promise.resolve();
   /** Steps that failed since the last one that didn't. */
   #failures = 0;
   readonly #backoff = new Backoff({ firstMs: 100, maxMs: 30_000 });
@@ -130,9 +133,10 @@ export class PodOwner {
   async #loop(): Promise<void> {
     for await (const event of this.#queue) {
       this.#apply(event);
+      if (this.#gone) break;
       this.#refresh();
       this.#advance();
-      if (this.#gone || (this.#closing && this.#isQuiet())) break;
+      if (this.#closing && this.#isQuiet()) break;
     }
     await this.#end();
   }
@@ -150,6 +154,9 @@ export class PodOwner {
     await this.#probes?.stop();
     if (this.#run) await this.#run.leave();
     if (!this.#gone) this.logs.close();
+    await this.#leftover.catch((fault: unknown) => {
+      this.#logger.error({ error: messageOf(fault) }, 'a VM does not go; the next start ends it');
+    });
   }
 
   #apply(event: OwnerEvent): void {
@@ -304,6 +311,7 @@ export class PodOwner {
     this.#abort = new AbortController();
     const { signal } = this.#abort;
     const { files, logs } = this;
+    await this.#leftover;
     try {
       this.#take(
         await startRun(this.#parts, { pod: this.#pod, serial, files, logs, seen: this.#seen, signal }),
@@ -385,7 +393,8 @@ export class PodOwner {
 
   /**
    * A run is over. Its exit is told as soon as nothing is held any more that another pod could trip over (ports,
-   * volumes); the VM may still be going down then. The VM goes first where its disks are to be kept.
+   * volumes); the VM may still be going down then. The VM goes first where its disks are to be kept, and last, behind
+   * the pod's own removal, where nothing is.
    */
   async #finish(run: Run): Promise<void> {
     await this.#probes?.stop();
@@ -394,11 +403,7 @@ export class PodOwner {
     const network = this.#parts.network.detach(this.uid);
     const shares = sharesFiles(run);
     const keepsNothing = !shares && (meta.deletedAt !== undefined || spec.autoRemove);
-    const released = (async () => {
-      await (keepsNothing ? run.vm.kill() : run.vm.stop());
-      await network;
-      await releaseHolds(this.#parts, this.uid);
-    })();
+    const released = this.#release(run, network, keepsNothing);
     released.catch(() => {});
     if (shares) await released;
     else await network;
@@ -406,9 +411,17 @@ export class PodOwner {
       await this.#write((pod) => exitedStatus(pod, run));
       run.exitReported = true;
     }
-    await released;
-    removeRecord(this.files.record);
+    // The record is kept until the exit is told: a daemon that dies before that tells it from there.
+    const gone = released.then(() => removeRecord(this.files.record));
+    if (keepsNothing) this.#leftover = gone;
+    else await gone;
     this.#run = undefined;
+  }
+
+  async #release(run: Run, network: Promise<void>, keepsNothing: boolean): Promise<void> {
+    await (keepsNothing ? run.vm.kill() : run.vm.stop());
+    await network;
+    await releaseHolds(this.#parts, this.uid);
   }
 
   /** Nothing runs. What an earlier daemon noted of the run's end is told, otherwise that it is lost. */
@@ -425,6 +438,7 @@ export class PodOwner {
   }
 
   async #openToolbox(): Promise<void> {
+    await this.#leftover;
     try {
       this.#toolbox = await openToolbox(this.#parts, this.#pod, this.files, () => this.podChanged());
     } catch (error) {
@@ -471,21 +485,6 @@ export class PodOwner {
         if (codeOf(error) !== 'not-found') throw error;
       }
     }
-  }
-}
-
-/** Has files that outlive it: what the guest hasn't written yet must reach them before its VM goes. */
-function sharesFiles({ record, vm }: Run): boolean {
-  return record.volumes.length > 0 || vm.spec.hostPaths.length > 0;
-}
-
-async function ignoring(code: 'conflict', work: Promise<void>): Promise<void> {
-  try {
-    await work;
-  } catch (error) {
-    // A lost guest is told by its VM's exit.
-    if (codeOf(error) !== code && codeOf(error) !== 'not-found' && codeOf(error) !== 'unavailable')
-      throw error;
   }
 }
 

@@ -221,3 +221,8 @@ export function networkStatus(reservation: {
     ports: attachment.ports as NonNullable<PodStatus['network']>['ports'],
   };
 }
+
+/** Has files that outlive it: what the guest hasn't written yet must reach them before its VM goes. */
+export function sharesFiles({ record, vm }: Run): boolean {
+  return record.volumes.length > 0 || vm.spec.hostPaths.length > 0;
+}

@@ -46,11 +46,29 @@ export class Watches {
 
   async *watch(prefix: string, options: WatchOptions): AsyncGenerator<WatchBatch, void, void> {
     const { signal } = options;
+    // Listened for: asking a signal that is made of others whether it is aborted costs more than all else in here.
+    const over = { is: signal?.aborted ?? false };
+    const end = (): void => {
+      over.is = true;
+    };
+    signal?.addEventListener('abort', end, { once: true });
+    try {
+      yield* this.#follow(prefix, options, over);
+    } finally {
+      signal?.removeEventListener('abort', end);
+    }
+  }
+
+  async *#follow(
+    prefix: string,
+    options: WatchOptions,
+    over: { readonly is: boolean },
+  ): AsyncGenerator<WatchBatch, void, void> {
     let next = options.fromRevision;
     let told = next - 1;
-    while (!this.#closed && !signal?.aborted) {
+    while (!this.#closed && !over.is) {
       if (next > this.#revision) {
-        await this.#waiting.next(signal);
+        await this.#waiting.next(options.signal);
         continue;
       }
       const page = this.#page(next);
