@@ -61,7 +61,11 @@ export class LeaseLeader implements Leader {
     const askedMs = this.#clock.monotonic();
     const lease = await this.#store.lease(this.#limits.ttlMs);
     const over = new AbortController();
-    const term = AbortSignal.any([signal, over.signal]);
+    const term = over.signal;
+    // Not a signal made of two: those are dear to ask, and a term's is asked at every change of the store.
+    const end = (): void => over.abort();
+    signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
     try {
       const holder = await this.#claim(lease.id);
       if (holder) return await this.#untilGone(holder, signal);
@@ -69,6 +73,7 @@ export class LeaseLeader implements Leader {
       const keeping = this.#keep(lease, askedMs, term).finally(() => over.abort());
       await Promise.all([keeping, lead(term).finally(() => over.abort())]);
     } finally {
+      signal.removeEventListener('abort', end);
       over.abort();
       await lease.revoke().catch(() => {});
     }
