@@ -9,8 +9,8 @@ import type { EtcdTls } from '../endpoint.ts';
 import { EtcdStore } from '../etcd-store.ts';
 import { type EtcdLimits, etcdLimits } from '../limits.ts';
 import { rpcs } from '../rpcs.ts';
+import { CutProxy, type Link } from './cut-proxy.ts';
 import { Member, type TlsFiles } from './member.ts';
-import { type Link, PeerProxy } from './peer-proxy.ts';
 
 export interface TestEtcdOptions {
   /** Default 1. */
@@ -29,14 +29,14 @@ const startTries = 5;
 export class TestEtcd implements AsyncDisposable {
   readonly members: readonly Member[];
   readonly #dir: string;
-  readonly #proxies: readonly PeerProxy[];
+  readonly #proxies: readonly CutProxy[];
   readonly #tls: EtcdTls | undefined;
   #stores = 0;
 
   private constructor(
     dir: string,
     members: readonly Member[],
-    proxies: readonly PeerProxy[],
+    proxies: readonly CutProxy[],
     tls: EtcdTls | undefined,
   ) {
     this.#dir = dir;
@@ -66,7 +66,7 @@ export class TestEtcd implements AsyncDisposable {
     const names = Array.from({ length: options.members ?? 1 }, (_, i) => `m${i + 1}`);
     const ports = await freePorts(names.length * 2);
     const proxies = options.partitions
-      ? await Promise.all(names.map((_, i) => PeerProxy.start(must(ports[i], 'no port'))))
+      ? await Promise.all(names.map((_, i) => CutProxy.start(must(ports[i], 'no port'))))
       : [];
     const peerPort = (i: number): number => must(ports[i], 'no port');
     const advertised = (i: number): number => proxies[i]?.port ?? peerPort(i);

@@ -1,14 +1,17 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** A connection from one member to another: `from` is the id of the member that made it, if it says so. */
+/** A connection to a member; `from` is the id of the member that made it, undefined for a client's. */
 export interface Link {
   readonly from: string | undefined;
 }
 
 const fromHeader = /^x-server-from: *([0-9a-f]+)/im;
 
-/** Stands in front of a member's peer port. Members say in their requests who they are, so links can be cut one by one. */
-export class PeerProxy {
+/**
+ * Stands in front of a member's port. Members say in their requests to each other who they are, so these links can be
+ * cut one by one.
+ */
+export class CutProxy {
   readonly #server: Server;
   readonly #links = new Map<Socket, { link: Link; target: Socket }>();
   #isCut: (link: Link) => boolean = () => false;
@@ -17,8 +20,8 @@ export class PeerProxy {
     this.#server = createServer((socket) => this.#accept(socket, targetPort));
   }
 
-  static async start(targetPort: number): Promise<PeerProxy> {
-    const proxy = new PeerProxy(targetPort);
+  static async start(targetPort: number): Promise<CutProxy> {
+    const proxy = new CutProxy(targetPort);
     await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
     return proxy;
   }
