@@ -74,6 +74,7 @@ export const serviceRows: readonly BodyRow[] = [
   ...updateRows('RollbackConfig'),
   ...attachmentRows(''),
   row('partly', 'EndpointSpec.Mode', 'string', 'dnsrr', {
+    kept: true,
     note: 'both modes: the service’s name is answered with the addresses of its tasks; there is no virtual address',
   }),
   row('yes', 'EndpointSpec.Ports[].Name', 'string', 'http', { kept: true }),

@@ -19,6 +19,7 @@ import {
 import { buildNetwork, buildPod, buildView, createdAt } from './builders.ts';
 import { fakeFiles } from './fake-files.ts';
 import { FakeProcess } from './fake-process.ts';
+import { FakeSwarm } from './fake-swarm.ts';
 
 /** What a use case that a test doesn't need answers. */
 function missing(name: string): never {
@@ -30,6 +31,7 @@ export class FakeCloud {
   readonly drafts: PodDraft[] = [];
   readonly calls: { name: string; args: unknown[] }[] = [];
   readonly pods = new Map<string, Pod>();
+  readonly swarm = new FakeSwarm(this.pods);
   readonly processes = new Map<string, FakeProcess>();
   readonly execs = new Map<string, { record: ExecRecord; process: FakeProcess }>();
   readonly events: { type: string; action: string; actor: string }[] = [];
@@ -269,9 +271,9 @@ export class FakeCloud {
         record: async (_c, event) => void this.events.push(event),
         stream: (_c, _range, signal) => untilAborted(this.liveEvents, signal),
       },
-      workloads: {},
-      swarms: { get: async () => undefined },
-      hosts: {},
+      workloads: this.swarm.workloadCases,
+      swarms: this.swarm.swarmCases,
+      hosts: this.swarm.hostCases,
       system: {
         info: async () => ({
           facts: {

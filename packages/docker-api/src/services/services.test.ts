@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import { must } from '@kraud/base';
+import type { Workload } from '@kraud/cloud';
+import { createdAt } from '../testing/builders.ts';
+import { type Reply, TestServer } from '../testing/server.ts';
+
+let server: TestServer;
+beforeEach(async () => {
+  server = await TestServer.open();
+  await server.ask('POST', '/swarm/init', {});
+});
+afterEach(async () => {
+  await server[Symbol.asyncDispose]();
+});
+
+const container = { Image: 'app', Args: ['echo', 'hi'] };
+const web = {
+  Name: 'web',
+  TaskTemplate: { ContainerSpec: container },
+  Mode: { Replicated: { Replicas: 2 } },
+};
+
+const create = (body: object = web): Promise<Reply> => server.ask('POST', '/services/create', body);
+const service = async (ref = 'web', query = ''): Promise<Reply['json']> =>
+  (await server.ask('GET', `/services/${ref}${query}`)).json;
+const filtered = (path: string, filters: object): Promise<Reply> =>
+  server.ask('GET', `${path}?filters=${encodeURIComponent(JSON.stringify(filters))}`);
+const workload = (): Workload => must([...server.fake.swarm.workloads.values()][0], 'a service was made');
+
+test('made, found by id, name and beginning, listed, removed', async () => {
+  const made = await create();
+  assert.equal(made.status, 201);
+  const { ID } = made.json;
+  assert.match(ID, /^[0-9a-z]{25}$/);
+  for (const ref of [ID, 'web', ID.slice(0, 8)]) assert.equal((await service(ref)).ID, ID);
+  assert.equal((await server.ask('GET', '/services/nosuch')).status, 404);
+  assert.equal((await filtered('/services', { name: ['we'], mode: ['replicated'] })).json.length, 1);
+  assert.equal((await filtered('/services', { mode: ['global'] })).json.length, 0);
+  assert.equal((await server.ask('DELETE', `/services/${ID}`)).status, 200);
+  assert.deepEqual((await server.ask('GET', '/services')).json, []);
+});
+
+test('a service says what clients count on, and its defaults when asked', async () => {
+  await create({ TaskTemplate: web.TaskTemplate, Name: 'web' });
+  const plain = await service();
+  assert.deepEqual(plain.Spec.Mode, { Replicated: { Replicas: 1 } });
+  assert.equal(plain.Spec.UpdateConfig, undefined);
+  const full = await service('web', '?insertDefaults=true');
+  assert.equal(full.Spec.UpdateConfig.Monitor, 5_000_000_000);
+  assert.equal(full.Spec.UpdateConfig.FailureAction, 'pause');
+  assert.equal(full.Spec.TaskTemplate.RestartPolicy.Condition, 'any');
+});
+
+test('changes come in order, and lead back', async () => {
+  await create();
+  const { ID, Version, Spec } = await service();
+  const more = { ...Spec, Mode: { Replicated: { Replicas: 5 } }, Labels: { a: 'b' } };
+  const path = (version: number, query = ''): string => `/services/${ID}/update?version=${version}${query}`;
+  assert.equal((await server.ask('POST', path(Version.Index), more)).status, 200);
+  const late = await server.ask('POST', path(Version.Index), Spec);
+  assert.equal(late.status, 500);
+  assert.match(late.json.message, /update out of sequence/);
+  const changed = await service();
+  assert.equal(changed.Spec.Mode.Replicated.Replicas, 5);
+  assert.equal(changed.PreviousSpec.Mode.Replicated.Replicas, 2);
+  assert.deepEqual([changed.Spec.Labels, changed.PreviousSpec.Labels], [{ a: 'b' }, {}]);
+  const back = await server.ask('POST', path(changed.Version.Index, '&rollback=previous'), changed.Spec);
+  assert.equal(back.status, 200);
+  assert.equal((await service()).Spec.Mode.Replicated.Replicas, 2);
+});
+
+const refusals: [string, object, number, RegExp][] = [
+  ['no image', { Name: 'x', TaskTemplate: { ContainerSpec: {} } }, 400, /image reference must be provided/],
+  ['two modes', { ...web, Mode: { Replicated: {}, Global: {} } }, 400, /only one service mode/],
+  ['a wrong order', { ...web, UpdateConfig: { Order: 'first' } }, 400, /UpdateConfig\.Order first/],
+  [
+    'a rollback of a rollback',
+    { ...web, RollbackConfig: { FailureAction: 'rollback' } },
+    400,
+    /FailureAction/,
+  ],
+  ['a ratio above 1', { ...web, UpdateConfig: { MaxFailureRatio: 2 } }, 400, /MaxFailureRatio/],
+  ['an unknown network', task({ Networks: [{ Target: 'nosuch' }] }), 404, /network nosuch not found/],
+  ['an unknown fact', task({ Placement: { Constraints: ['engine.labels.a==b'] } }), 501, /engine\.labels\.a/],
+  ['no operator', task({ Placement: { Constraints: ['node.role'] } }), 400, /expected one operator/],
+  ['sctp', ports({ TargetPort: 80, Protocol: 'sctp' }), 501, /sctp is not supported/],
+  ['a port of 0', ports({ TargetPort: 0 }), 400, /invalid target port/],
+  ['plugins', { Name: 'x', TaskTemplate: { Runtime: 'plugin' } }, 501, /Runtime is not supported: plugins/],
+  [
+    'jobs that run for ever',
+    { ...task({ RestartPolicy: { Condition: 'any' } }), Mode: { GlobalJob: {} } },
+    400,
+    /"any"/,
+  ],
+];
+
+function task(more: object): object {
+  return { Name: 'x', TaskTemplate: { ContainerSpec: container, ...more } };
+}
+
+function ports(...list: object[]): object {
+  return { ...web, EndpointSpec: { Ports: list } };
+}
+
+for (const [what, body, status, message] of refusals) {
+  test(`${what}: refused by name, and nothing is made`, async () => {
+    const reply = await create(body);
+    assert.deepEqual([reply.status, message.test(reply.json.message)], [status, true], reply.text);
+    assert.equal(server.fake.swarm.workloads.size, 0);
+  });
+}
+
+test('constraints are conditions on facts of hosts', async () => {
+  const { ID } = (await server.ask('GET', '/nodes/beta')).json;
+  await create(
+    task({
+      Placement: {
+        Constraints: [`node.id==${ID}`, 'node.labels.zone!=a', 'node.platform.arch==x86_64'],
+        Preferences: [{ Spread: { SpreadDescriptor: 'node.labels.rack' } }],
+        MaxReplicas: 2,
+      },
+    }),
+  );
+  const placement = must(server.fake.swarm.drafts[0]?.pod.placement, 'it is placed');
+  assert.deepEqual(placement.constraints, [
+    { key: 'kr.host', op: 'in', values: ['beta'] },
+    { key: 'zone', op: 'not-in', values: ['a'] },
+    { key: 'kr.arch', op: 'in', values: ['amd64'] },
+  ]);
+  assert.deepEqual([placement.spread[0]?.topology, placement.perHostMax], ['rack', 2]);
+});
+
+test('tasks are the pods of services, in Swarm’s words', async () => {
+  await create();
+  const running = { name: 'main', state: 'running' as const, exitCode: 0, oomKilled: false, error: '' };
+  const { swarm } = server.fake;
+  const up = swarm.addTask(workload(), '1', {
+    host: 'alpha',
+    phase: 'running',
+    containers: [{ ...running, startedAt: createdAt }],
+  });
+  swarm.addTask(workload(), '2', {
+    host: 'beta',
+    phase: 'exited',
+    containers: [{ ...running, state: 'exited', exitCode: 3, startedAt: createdAt, finishedAt: createdAt }],
+  });
+  swarm.addTask(workload(), '2');
+  const seen = (reply: Reply): unknown[] =>
+    reply.json.map((one: Reply['json']) => [one.Slot, one.Status.State, one.DesiredState, one.Status.Err]);
+  assert.deepEqual(seen(await server.ask('GET', '/tasks')), [
+    [1, 'running', 'running', undefined],
+    [2, 'failed', 'shutdown', 'task: non-zero exit (3)'],
+    [2, 'pending', 'running', undefined],
+  ]);
+  assert.equal((await filtered('/tasks', { service: ['web'], 'desired-state': ['running'] })).json.length, 2);
+  assert.equal((await filtered('/tasks', { node: ['self'] })).json.length, 1);
+  assert.equal((await filtered('/tasks', { name: ['web.2'] })).json.length, 2);
+  assert.equal((await filtered('/tasks', { service: ['nosuch'] })).status, 404);
+  const [first] = (await filtered('/tasks', { node: ['alpha'] })).json;
+  assert.equal(first.Status.ContainerStatus.ContainerID, up.meta.uid);
+  assert.equal((await server.ask('GET', `/tasks/${first.ID}`)).json.Spec.ContainerSpec.Image, 'app');
+});
+
+test('only tasks of what is wanted now are up to date', async () => {
+  await create();
+  server.fake.swarm.addTask(workload(), '1');
+  const upToDate = async (): Promise<number> =>
+    (await filtered('/tasks', { '_up-to-date': ['true'] })).json.length;
+  assert.equal(await upToDate(), 1);
+  const { ID, Version, Spec } = await service();
+  Spec.TaskTemplate.ForceUpdate = 1;
+  await server.ask('POST', `/services/${ID}/update?version=${Version.Index}`, Spec);
+  assert.equal(await upToDate(), 0);
+});
+
+test('logs of all tasks are framed one by one, with where each line is from', async () => {
+  await create();
+  const { swarm, processes } = server.fake;
+  const { FakeProcess } = await import('../testing/fake-process.ts');
+  for (const slot of ['1', '2']) {
+    const pod = swarm.addTask(workload(), slot, { host: 'alpha', phase: 'exited' });
+    const process = new FakeProcess(['echo', `from ${slot}`]);
+    processes.set(pod.meta.uid, process);
+    process.run();
+  }
+  const reply = await server.ask('GET', '/services/web/logs?stdout=1&details=1&timestamps=1');
+  const { ID } = await service();
+  const lines = reply.text.split('\n').filter((line) => line !== '');
+  assert.equal(lines.length, 2);
+  for (const line of lines) {
+    const [time, details = '', , from] = line.slice(8).split(' ');
+    assert.match(time ?? '', /^\d{4}-.*Z$/);
+    assert.match(
+      details,
+      new RegExp(`^com\\.docker\\.swarm\\.node\\.id=\\w+,com\\.docker\\.swarm\\.service\\.id=${ID},`),
+    );
+    assert.match(from ?? '', /^[12]$/);
+  }
+});

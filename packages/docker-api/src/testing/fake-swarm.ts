@@ -1,0 +1,235 @@
+import { KraudError, newId } from '@kraud/base';
+import {
+  type Host,
+  type Hosts,
+  type Pod,
+  type PodDraft,
+  previousOf,
+  type Swarm,
+  type Swarms,
+  versionOf,
+  type Workload,
+  type WorkloadDraft,
+  type Workloads,
+} from '@kraud/cloud';
+import { buildPod, createdAt } from './builders.ts';
+
+export function buildHost(name: string, uid: string, spec: Partial<Host['spec']> = {}): Host {
+  return {
+    kind: 'Host',
+    meta: {
+      uid,
+      tenant: 'default',
+      namespace: 'default',
+      name,
+      labels: {},
+      annotations: {},
+      generation: 1,
+      finalizers: [],
+      createdAt,
+    },
+    spec: { cordoned: false, ...spec },
+    status: {
+      ready: true,
+      cpus: 2,
+      memoryBytes: 1_000_000,
+      architecture: 'amd64',
+      kernel: '6',
+      operatingSystem: 'Linux',
+      accelerator: { kind: 'tcg', reason: 'test' },
+      heartbeatAt: createdAt,
+    },
+    given: {},
+  };
+}
+
+/** A workload as the cloud would make it of a draft, without its policy. Its controller has seen it. */
+export function buildWorkload(draft: WorkloadDraft, uid: string, generation = 1): Workload {
+  const pod = buildPod(
+    { ...draft.pod, name: '', restart: { name: 'no', retriesMax: 0 }, autoRemove: false },
+    uid,
+  );
+  const { run: _, restart: __, autoRemove: ___, ...podSpec } = pod.spec;
+  const spec: Workload['spec'] = {
+    mode: draft.mode,
+    template: {
+      labels: draft.pod.labels,
+      annotations: {},
+      templated: draft.templated,
+      spec: podSpec,
+      given: draft.pod.given,
+    },
+    update: draft.update,
+    rollback: draft.rollback,
+    restart: draft.restart,
+    revisionsKept: draft.revisionsKept ?? 10,
+    endedKept: draft.endedKept ?? 5,
+    force: draft.force,
+    jobIteration: 0,
+    rollsBack: false,
+  };
+  const revision = { number: generation, hash: `h${generation}`, spec, given: draft.given, createdAt };
+  return {
+    kind: 'Workload',
+    meta: {
+      uid,
+      tenant: 'default',
+      namespace: 'default',
+      name: draft.name,
+      labels: draft.labels,
+      annotations: draft.annotations,
+      generation,
+      finalizers: [],
+      createdAt,
+    },
+    spec,
+    status: {
+      generation,
+      revisions: [revision],
+      slots: [],
+      attempts: {},
+      desired: draft.mode.type === 'replicated' ? draft.mode.replicas : 1,
+      running: 0,
+      ready: 0,
+      updated: 0,
+      succeeded: 0,
+      failed: 0,
+      givenUp: {},
+      message: '',
+    },
+    given: draft.given,
+  };
+}
+
+/** A swarm, its nodes and services in memory. Nothing makes pods of them: tests do, with `addTask`. */
+export class FakeSwarm {
+  readonly hosts = [buildHost('alpha', '1a'.repeat(32)), buildHost('beta', '2b'.repeat(32))];
+  readonly workloads = new Map<string, Workload>();
+  readonly drafts: WorkloadDraft[] = [];
+  readonly #pods: Map<string, Pod>;
+  swarm: Swarm | undefined;
+
+  constructor(pods: Map<string, Pod>) {
+    this.#pods = pods;
+  }
+
+  addTask(workload: Workload, slot: string, change: Partial<Pod['status']> & { host?: string } = {}): Pod {
+    const { host, ...status } = change;
+    const { template } = workload.spec;
+    const draft = {
+      ...this.drafts.at(-1)?.pod,
+      name: '',
+      restart: { name: 'no', retriesMax: 0 },
+    } as PodDraft;
+    const pod = buildPod(draft, newId());
+    const made: Pod = {
+      ...pod,
+      meta: {
+        ...pod.meta,
+        labels: {
+          ...template.labels,
+          'kr.workload': workload.meta.uid,
+          'kr.slot': slot,
+          'kr.revision-hash': workload.status.revisions.at(-1)?.hash ?? '',
+        },
+      },
+      spec: {
+        ...pod.spec,
+        ...(host === undefined ? {} : { host }),
+        run: { ...pod.spec.run, wanted: 'running' },
+      },
+      status: { ...pod.status, ...status },
+    };
+    this.#pods.set(made.meta.uid, made);
+    return made;
+  }
+
+  get hostCases(): Partial<Hosts> {
+    const find = (ref: string): Host => {
+      const host = this.hosts.find(({ meta }) => meta.name === ref);
+      if (!host) throw new KraudError('not-found', `no host ${ref}`);
+      return host;
+    };
+    return {
+      list: async () => this.hosts,
+      self: async () => find('alpha'),
+      joinToken: async () => {
+        throw new KraudError('conflict', 'this host listens for no others');
+      },
+      update: async (_c, ref, { labels = {}, ...spec }) => {
+        const host = find(ref);
+        for (const [name, value] of Object.entries(labels)) {
+          if (value === undefined) delete host.meta.labels[name];
+          else host.meta.labels[name] = value;
+        }
+        Object.assign(host.spec, spec);
+        return host;
+      },
+    };
+  }
+
+  get swarmCases(): Swarms {
+    return {
+      get: async () => this.swarm,
+      begin: async (_c, given) => {
+        if (this.swarm) throw new KraudError('conflict', 'this node is already part of a swarm');
+        this.swarm = { uid: newId(), createdAt, updatedAt: createdAt, version: 1, given };
+        return this.swarm;
+      },
+      update: async (_c, given, version) => {
+        if (this.swarm?.version !== version) throw new KraudError('conflict', 'update out of sequence');
+        this.swarm = { ...this.swarm, given, version: version + 1 };
+        return this.swarm;
+      },
+      end: async () => {
+        this.swarm = undefined;
+      },
+    };
+  }
+
+  get workloadCases(): Workloads {
+    const find = (ref: string): Workload => {
+      const found = [...this.workloads.values()].find(({ meta }) => meta.name === ref || meta.uid === ref);
+      if (!found) throw new KraudError('not-found', `service ${ref} not found`);
+      return found;
+    };
+    const put = (workload: Workload): Workload => {
+      this.workloads.set(workload.meta.uid, workload);
+      return workload;
+    };
+    const checked = (ref: string, version: number): Workload => {
+      const found = find(ref);
+      if (versionOf(found) !== version) throw new KraudError('conflict', 'update out of sequence');
+      return found;
+    };
+    const replaced = (old: Workload, next: Workload): Workload => {
+      const { previous: _, ...given } = old.given;
+      const wanted = { spec: old.spec, given, labels: old.meta.labels, annotations: {} };
+      return put({ ...next, given: { ...next.given, previous: wanted } });
+    };
+    return {
+      create: async (_c, draft) => {
+        this.drafts.push(draft);
+        return { workload: put(buildWorkload(draft, newId())), warnings: [] };
+      },
+      get: async (_c, ref) => find(ref),
+      list: async () => [...this.workloads.values()],
+      pods: async (_c, ref) =>
+        [...this.#pods.values()].filter(({ meta }) => meta.labels['kr.workload'] === find(ref).meta.uid),
+      update: async (_c, ref, draft, version) => {
+        const old = checked(ref, version);
+        this.drafts.push(draft);
+        const next = buildWorkload(draft, old.meta.uid, old.meta.generation + 1);
+        return { workload: replaced(old, next), warnings: [] };
+      },
+      rollback: async (_c, ref, version) => {
+        const old = checked(ref, version);
+        const previous = previousOf(old);
+        if (!previous) throw new KraudError('conflict', 'no previous spec');
+        const meta = { ...old.meta, generation: old.meta.generation + 1 };
+        return replaced(old, { ...old, meta, spec: previous.spec, given: previous.given });
+      },
+      remove: async (_c, ref) => void this.workloads.delete(find(ref).meta.uid),
+    };
+  }
+}
