@@ -92,6 +92,8 @@ export function buildWorkload(draft: WorkloadDraft, uid: string, generation = 1)
       running: 0,
       ready: 0,
       updated: 0,
+      iteration: 0,
+      done: [],
       succeeded: 0,
       failed: 0,
       givenUp: {},
