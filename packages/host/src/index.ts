@@ -1,4 +1,5 @@
 export * from './contract.ts';
+export * from './gates/index.ts';
 export { hostCradle } from './guest/adapter.ts';
 export type { Guest } from './guest/guest.ts';
 export { Heartbeat, type HeartbeatOptions } from './heartbeat.ts';

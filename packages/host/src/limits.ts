@@ -33,6 +33,8 @@ export interface HostLimits {
   readonly ownerEventsMax: number;
   /** How long a drain waits for what is going on. */
   readonly drainMs: number;
+  /** A pod that connections come to from every host is asked to end this long after none of them sends it any more. */
+  readonly ingressDrainMs: number;
   /** How long a pod has to accept a connection to one of its ports. */
   readonly connectTimeoutMs: number;
 }
@@ -54,5 +56,6 @@ export const hostLimits: HostLimits = {
   removalTries: 4,
   ownerEventsMax: 100_000,
   drainMs: 10_000,
+  ingressDrainMs: 1000,
   connectTimeoutMs: 30_000,
 };

@@ -2,4 +2,4 @@ export { linkPrefix } from './caller.ts';
 export { linkedHost } from './client.ts';
 export { type LinkLimits, linkLimits } from './limits.ts';
 export { LinkServer, type LinkServerOptions } from './server.ts';
-export { tend } from './session.ts';
+export { tend, widen } from './session.ts';

@@ -11,7 +11,7 @@ import { serveImport, serveLoad, servePull, servePush, serveSave } from './image
 import type { LinkLimits } from './limits.ts';
 import { serveOutput, serveStdin } from './output.ts';
 import { serveConnect, serveDatagrams } from './ports.ts';
-import { tend } from './session.ts';
+import { tend, widen } from './session.ts';
 import { type UnaryName, unaryCalls } from './unary.ts';
 
 export interface LinkServerOptions {
@@ -59,7 +59,10 @@ export class LinkServer {
   /** Takes one call; never throws. */
   async serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
     const { limits, host, logger } = this.#options;
-    if (stream.session) tend(stream.session, this.#options);
+    if (stream.session) {
+      widen(stream.session, limits);
+      tend(stream.session, this.#options);
+    }
     const channel = new Channel(stream);
     const name = (headers[':path'] ?? '').slice(linkPrefix.length);
     this.#going += 1;

@@ -2,20 +2,24 @@ import type { Http2Session } from 'node:http2';
 import type { Clock } from '@kraud/base';
 import type { LinkLimits } from './limits.ts';
 
+const widened = new WeakSet<Http2Session>();
 const tended = new WeakSet<Http2Session>();
 
-/**
- * Makes a connection fit for calls, once: a window so large that one slow reader doesn't stop the others, and a
- * question every while, so that a host that is gone without a word is seen to be.
- */
+/** Makes a connection fit for calls, once: its window is so large that one slow reader doesn't stop the others. */
+export function widen(session: Http2Session, limits: LinkLimits): void {
+  if (widened.has(session)) return;
+  widened.add(session);
+  const set = (): void => {
+    if (!session.destroyed) session.setLocalWindowSize(limits.windowBytes);
+  };
+  if (session.connecting) session.once('connect', set);
+  else set();
+}
+
+/** Asks every while, so that a host that is gone without a word is seen to be. */
 export function tend(session: Http2Session, parts: { clock: Clock; limits: LinkLimits }): void {
   if (tended.has(session)) return;
   tended.add(session);
-  const widen = (): void => {
-    if (!session.destroyed) session.setLocalWindowSize(parts.limits.windowBytes);
-  };
-  if (session.connecting) session.once('connect', widen);
-  else widen();
   void keepAsking(session, parts);
 }
 

@@ -354,6 +354,10 @@ export class PodOwner {
   async #signal(run: Run): Promise<void> {
     const { run: wanted, containers } = this.#pod.spec;
     run.stop = 'signalled';
+    if (this.#pod.spec.ports.some(({ mode }) => mode === 'ingress')) {
+      // Nobody sends it anything new once all have seen that it is to stop; what it has begun may end.
+      await this.#parts.clock.sleep(this.#parts.limits.ingressDrainMs, run.signal).catch(() => {});
+    }
     const timeouts = containers.map(({ stopTimeoutMs }) => wanted.stop?.timeoutMs ?? stopTimeoutMs);
     const timeoutMs = timeouts.some((ms) => ms < 0) ? undefined : Math.max(...timeouts);
     if (timeoutMs !== undefined) this.#later(run, timeoutMs, 'overdue');

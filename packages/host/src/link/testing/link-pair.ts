@@ -21,7 +21,7 @@ import { linkPrefix } from '../caller.ts';
 import { linkedHost } from '../client.ts';
 import { type LinkLimits, linkLimits } from '../limits.ts';
 import { LinkServer } from '../server.ts';
-import { tend } from '../session.ts';
+import { tend, widen } from '../session.ts';
 
 const portOf = (server: Server | Http2Server): number => (server.address() as AddressInfo).port;
 
@@ -101,6 +101,7 @@ export class LinkPair implements AsyncDisposable {
     if (!this.#session || this.#session.destroyed) {
       this.#session = connect(`http://127.0.0.1:${portOf(this.#line)}`);
       this.#session.on('error', () => {});
+      widen(this.#session, this.#parts.limits);
       tend(this.#session, this.#parts);
     }
     return this.#session;
