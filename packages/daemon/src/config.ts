@@ -4,7 +4,16 @@ import { KraudError, messageOf } from '@kraud/base';
 import { type CloudLimits, cloudLimits } from '@kraud/cloud';
 import { type CradleLimits, cradleLimits } from '@kraud/cradle';
 import { type DockerApiLimits, dockerApiLimits } from '@kraud/docker-api';
-import { type HostLimits, hostLimits, type PeerLimits, peerLimits } from '@kraud/host';
+import {
+  type GateLimits,
+  gateLimits,
+  type HostLimits,
+  hostLimits,
+  type LinkLimits,
+  linkLimits,
+  type PeerLimits,
+  peerLimits,
+} from '@kraud/host';
 import { type ImageLimits, imageLimits, type RegistrySettings, registrySettings } from '@kraud/images';
 import { defaultNetworkLimits, type NetworkLimits } from '@kraud/network';
 import { parse } from 'yaml';
@@ -23,8 +32,10 @@ export interface Config {
   readonly cacheDir: string;
   readonly cradle: CradleLimits;
   readonly docker: DockerApiLimits;
+  readonly gates: GateLimits;
   readonly host: HostLimits;
   readonly images: ImageLimits;
+  readonly link: LinkLimits;
   readonly network: NetworkLimits;
   readonly peers: PeerLimits;
   readonly place: PlaceConfig;
@@ -40,12 +51,13 @@ const unixPathBytesMax = 107;
 /** Flags win over the file, the file over the defaults. */
 export function readConfig(flags: Flags, env: NodeJS.ProcessEnv): Config {
   const file = flags.config === undefined ? {} : readTable(flags.config);
-  const { cradle, docker, host, images, network, peers, pods, registries, store, ...rest } = file;
+  const { cradle, docker, gates, host, images, link, network, peers, pods, registries, store, ...rest } =
+    file;
   const [unknown] = Object.keys(rest);
   if (unknown !== undefined) {
     throw new KraudError(
       'invalid',
-      `config: unknown table '${unknown}' (known: cradle, docker, host, images, network, peers, pods, registries, store)`,
+      `config: unknown table '${unknown}' (known: cradle, docker, gates, host, images, link, network, peers, pods, registries, store)`,
     );
   }
   const dataDir = resolve(flags.dataDir ?? '/var/lib/kraud');
@@ -60,8 +72,10 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv): Config {
     cacheDir: env.KRAUD_CACHE ?? '/var/cache/kraud',
     cradle: overlay('cradle', cradleLimits, cradle),
     docker: overlay('docker', dockerApiLimits, docker),
+    gates: overlay('gates', gateLimits, gates),
     host: overlay('host', hostLimits, host),
     images: overlay('images', imageLimits, images),
+    link: overlay('link', linkLimits, link),
     network: overlay('network', defaultNetworkLimits, network),
     peers: overlay('peers', peerLimits, peers),
     place: placeConfig(flags),

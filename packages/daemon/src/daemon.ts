@@ -14,8 +14,10 @@ import { ensureBasics, realizeNetworks } from './basics.ts';
 import type { Config } from './config.ts';
 import { fileSources } from './file-sources.ts';
 import { guestFiles } from './guest-files.ts';
+import { ingressPorts } from './ingress-ports.ts';
 import { claimDataDir, instanceId } from './instance.ts';
 import { findPlace } from './join.ts';
+import { linkHosts } from './link.ts';
 import { Peers } from './peers.ts';
 import { openStore } from './store.ts';
 import { sweepImages } from './sweep-images.ts';
@@ -142,6 +144,10 @@ export class Daemon {
     });
     await agent.start();
     this.#stopped('host agent', () => agent.stop({ keepVms: true }));
+    const hostOf = linkHosts({ here: agent, tables, peers, limits: config.link, clock, random, logger });
+    const gates = ingressPorts({ name, tables, hostOf, limits: config.gates, clock, logger });
+    agent.warnWith(() => gates.problems);
+    this.#background('ingress ports', (signal) => gates.run(signal));
     await peers?.listen();
     this.#stopped('peer listener', () => peers?.close());
     const heartbeat = new Heartbeat({
@@ -172,10 +178,7 @@ export class Daemon {
         workloads: tables.workloads,
         secrets: tables.secrets,
         configs: tables.configs,
-        hostOf: (wanted) => {
-          if (wanted === undefined || wanted === name) return agent;
-          throw new KraudError('unavailable', `host ${wanted} can't be reached`);
-        },
+        hostOf,
         clock,
         random,
         logger,

@@ -48,6 +48,7 @@ export class HostAgent implements HostApi {
   readonly ports: HostPorts;
   readonly #parts: HostParts;
   readonly #owners = new Map<string, PodOwner>();
+  readonly #warnings: (() => readonly string[])[] = [];
   #unsubscribe: () => void = () => {};
 
   constructor(parts: HostParts) {
@@ -56,6 +57,11 @@ export class HostAgent implements HostApi {
     this.images = hostImages(parts.images);
     this.volumes = hostVolumes(parts.volumes);
     this.ports = hostPorts((uid) => this.#address(uid), parts.limits.connectTimeoutMs);
+  }
+
+  /** What else is amiss with this machine, asked whenever its facts are. */
+  warnWith(source: () => readonly string[]): void {
+    this.#warnings.push(source);
   }
 
   /** The cache of pods must be filled. Starts the cradle. */
@@ -221,6 +227,7 @@ export class HostAgent implements HostApi {
   }
 
   async facts(): Promise<HostFacts> {
-    return hostFacts(this.#parts);
+    const facts = hostFacts(this.#parts);
+    return { ...facts, warnings: [...facts.warnings, ...this.#warnings.flatMap((source) => source())] };
   }
 }
