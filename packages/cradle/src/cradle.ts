@@ -372,6 +372,12 @@ export function instanceName(dataDir: string): string {
   return createHash('sha256').update(dataDir).digest('hex').slice(0, 12);
 }
 
+/** Directories of which each holds one control group per VM of the cradle with this data directory; none without control groups. */
+export async function vmGroups(dataDir: string): Promise<string[]> {
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  return (await Cgroups.of(instanceName(await realpath(dataDir)))).parents;
+}
+
 async function bootId(): Promise<string> {
   return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
 }

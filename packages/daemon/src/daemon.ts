@@ -18,6 +18,7 @@ import { ingressPorts } from './ingress-ports.ts';
 import { claimDataDir, instanceId } from './instance.ts';
 import { findPlace } from './join.ts';
 import { linkHosts } from './link.ts';
+import { startLiveness } from './liveness.ts';
 import { Peers } from './peers.ts';
 import { openStore } from './store.ts';
 import { sweepImages } from './sweep-images.ts';
@@ -93,6 +94,10 @@ export class Daemon {
     if (peers) this.#background('host identity', (signal) => peers.run(signal));
     void peers?.removed.then(() => this.#ended.resolve(`${name} was removed from the cloud`));
 
+    const isShared = place.store.kind !== 'embedded';
+    const live = { name, instance: id, isShared, store, tables, clock, logger };
+    const liveness = await startLiveness(config, live);
+    this.#stopped('host lease', () => liveness.stop());
     const guest = await guestFiles(config.cacheDir);
     const images = await ImageStore.open({
       dir: join(dataDir, 'images'),
@@ -137,6 +142,7 @@ export class Daemon {
       networkSpec: (tenant, networkName) => ({ tenant, name: networkName }),
       volumes,
       fileSources: fileSources(tables, { store, clock, logger }),
+      liveness,
       clock,
       random,
       logger,
@@ -162,6 +168,7 @@ export class Daemon {
       logger,
     });
     await heartbeat.start();
+    liveness.onRegained(() => heartbeat.beatSoon());
     this.#stopped('heartbeat', () => heartbeat.stop());
 
     const events = new EventLog({ store, clock, random });

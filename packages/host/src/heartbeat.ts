@@ -1,5 +1,12 @@
 import { type Clock, codeOf, type Logger, messageOf, newId, type Random } from '@kraud/base';
-import { defaultNamespace, type Host, type ResourceKey, type Table } from '@kraud/macro';
+import {
+  type Compare,
+  defaultNamespace,
+  type Host,
+  hostLeaseKey,
+  type ResourceKey,
+  type Table,
+} from '@kraud/macro';
 import type { HostFacts } from './contract.ts';
 
 export interface HeartbeatOptions {
@@ -16,11 +23,16 @@ export interface HeartbeatOptions {
   readonly logger: Logger;
 }
 
-/** Keeps this machine's Host resource: made on the first beat, measured on each, not ready once it has stopped. */
+/**
+ * Keeps this machine's Host resource: made on the first beat, measured on each, not ready once it has stopped. Only a
+ * host that holds its lease speaks for itself. One that was taken out of the cloud isn't put back by a later beat.
+ */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
   readonly #stop = new AbortController();
   #loop: Promise<void> = Promise.resolve();
+  #soon = new AbortController();
+  #isKnown = false;
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
@@ -38,11 +50,17 @@ export class Heartbeat {
     await this.#beat(false);
   }
 
+  /** Doesn't wait for its time. */
+  beatSoon(): void {
+    this.#soon.abort();
+  }
+
   async #run(): Promise<void> {
     const { clock, intervalMs, logger } = this.#options;
     for (;;) {
-      await clock.sleep(intervalMs, this.#stop.signal).catch(() => {});
+      await clock.sleep(intervalMs, AbortSignal.any([this.#stop.signal, this.#soon.signal])).catch(() => {});
       if (this.#stop.signal.aborted) return;
+      this.#soon = new AbortController();
       try {
         await this.#beat(true);
       } catch (error) {
@@ -67,7 +85,7 @@ export class Heartbeat {
       heartbeatAt: now,
       ...more?.(),
     };
-    if (!hosts.get(key)) {
+    if (!this.#isKnown && !hosts.get(key)) {
       const meta = { ...key, uid: newId(random), labels: {}, annotations: {}, finalizers: [] };
       try {
         await hosts.create({
@@ -77,11 +95,14 @@ export class Heartbeat {
           status,
           given: {},
         });
+        this.#isKnown = true;
         return;
       } catch (error) {
         if (codeOf(error) !== 'exists') throw error;
       }
     }
-    await hosts.mutate(key, (host) => ({ ...host, status }));
+    const held: Compare = { key: hostLeaseKey(name), target: 'exists', is: true };
+    await hosts.mutate(key, (host) => ({ ...host, status }), [held]);
+    this.#isKnown = true;
   }
 }

@@ -50,6 +50,7 @@ export class HostAgent implements HostApi {
   readonly #owners = new Map<string, PodOwner>();
   readonly #warnings: (() => readonly string[])[] = [];
   #unsubscribe: () => void = () => {};
+  #stopped = false;
 
   constructor(parts: HostParts) {
     this.name = parts.name;
@@ -82,6 +83,7 @@ export class HostAgent implements HostApi {
 
   async stop(options: { readonly keepVms: boolean }): Promise<void> {
     this.#unsubscribe();
+    this.#stopped = true;
     const owners = [...this.#owners.values()];
     for (const owner of owners) owner.close(options.keepVms ? 'leave' : 'stop');
     const finished = Promise.all(owners.map((owner) => owner.finished)).then(() => {});
@@ -106,7 +108,10 @@ export class HostAgent implements HostApi {
   #own(owner: PodOwner): void {
     this.#owners.set(owner.uid, owner);
     void owner.finished.then(() => {
-      if (this.#owners.get(owner.uid) === owner) this.#owners.delete(owner.uid);
+      if (this.#owners.get(owner.uid) !== owner) return;
+      this.#owners.delete(owner.uid);
+      // Moved away and back while the owner took down what was here.
+      if (!this.#stopped) this.#podChanged(owner.uid);
     });
   }
 

@@ -7,5 +7,15 @@ export { HostAgent } from './host-agent.ts';
 export * from './identity/index.ts';
 export { type HostLimits, hostLimits } from './limits.ts';
 export * from './link/index.ts';
-export type { FileSources, HostCradle, HostParts, HostVm, PodTable } from './parts.ts';
+export { bootMs } from './liveness/boot-clock.ts';
+export { type Fence, FenceProcess } from './liveness/fence.ts';
+export { buildFence } from './liveness/fence-tool.ts';
+export { Liveness, type LivenessOptions, type MayRun } from './liveness/liveness.ts';
+export type {
+  FileSources,
+  HostCradle,
+  HostParts,
+  HostVm,
+  PodTable,
+} from './parts.ts';
 export { podTableOf } from './pods/pod-table.ts';

@@ -25,6 +25,8 @@ export interface HostLimits {
   /** Output of a health probe that is kept. */
   readonly healthOutputBytes: number;
   readonly heartbeatMs: number;
+  /** A host that isn't heard of for this long has lost its pods to others; it has ended them itself by then. From 5000. */
+  readonly leaseTtlMs: number;
   /** Bytes of free disk below which nothing is started. */
   readonly diskFreeBytesMin: number;
   /** A removal that fails this often in a row is told to who waits for it; it is tried on. */
@@ -52,6 +54,7 @@ export const hostLimits: HostLimits = {
   socketAcceptsPending: 4,
   healthOutputBytes: 4 * KiB,
   heartbeatMs: 10_000,
+  leaseTtlMs: 15_000,
   diskFreeBytesMin: 64 * MiB,
   removalTries: 4,
   ownerEventsMax: 100_000,

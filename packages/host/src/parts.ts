@@ -6,6 +6,7 @@ import type { HostNetwork, NetworkSpec } from '@kraud/network';
 import type { VolumeDriver } from '@kraud/volumes';
 import type { Guest } from './guest/guest.ts';
 import type { HostLimits } from './limits.ts';
+import type { MayRun } from './liveness/liveness.ts';
 
 /** The pods that are bound to this host: read from a cache, written to the store. */
 export interface PodTable {
@@ -69,6 +70,7 @@ export interface HostParts {
   readonly networkSpec: (tenant: string, name: string) => NetworkSpec | undefined;
   readonly volumes: VolumeDriver;
   readonly fileSources: FileSources;
+  readonly liveness: MayRun;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

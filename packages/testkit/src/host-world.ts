@@ -87,6 +87,7 @@ export class HostWorld implements AsyncDisposable {
       networkSpec: (tenant, name) => ({ tenant, name }),
       volumes: crashable(this.volumes, point),
       fileSources: { bytes: async (source, { name }) => this.fileSources.get(`${source} ${name}`) },
+      liveness: { mayRun: async () => {}, firedSince: () => false },
       clock: crashable({ ...this.#clock }, point),
       random: this.#random,
       logger: this.#logger,

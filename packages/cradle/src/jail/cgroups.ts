@@ -29,28 +29,38 @@ export class Cgroups {
     this.#roots = roots;
   }
 
-  static async open(instance: string): Promise<Cgroups> {
-    const unified = await exists(join(mountPoint, 'cgroup.controllers'));
+  /** What an instance has or will have on this host, whether it is there or not. */
+  static async of(instance: string): Promise<Cgroups> {
     const path = join('kraud', instance);
-    if (!unified) {
-      const roots: { controller: string; dir: string }[] = [];
-      for (const controller of v1Controllers) {
-        if (!(await exists(join(mountPoint, controller, 'cgroup.procs')))) continue;
-        roots.push({ controller, dir: join(mountPoint, controller, path) });
-      }
-      const cgroups = new Cgroups(false, roots);
-      for (const root of roots) {
-        await mkdir(root.dir, { recursive: true });
-        if (root.controller === 'cpu') await writeFile(join(root.dir, '../cpu.shares'), allShares.v1);
-      }
+    if (await exists(join(mountPoint, 'cgroup.controllers'))) {
+      return new Cgroups(true, [{ controller: '', dir: join(mountPoint, path) }]);
+    }
+    const roots: { controller: string; dir: string }[] = [];
+    for (const controller of v1Controllers) {
+      if (!(await exists(join(mountPoint, controller, 'cgroup.procs')))) continue;
+      roots.push({ controller, dir: join(mountPoint, controller, path) });
+    }
+    return new Cgroups(false, roots);
+  }
+
+  static async open(instance: string): Promise<Cgroups> {
+    const cgroups = await Cgroups.of(instance);
+    for (const { dir } of cgroups.#roots) await mkdir(dir, { recursive: true });
+    if (!cgroups.#unified) {
+      const cpu = cgroups.#roots.find(({ controller }) => controller === 'cpu');
+      if (cpu) await writeFile(join(cpu.dir, '../cpu.shares'), allShares.v1);
       return cgroups;
     }
-    const dir = join(mountPoint, path);
-    await mkdir(dir, { recursive: true });
+    const dir = join(mountPoint, 'kraud', instance);
     for (const parent of [mountPoint, join(mountPoint, 'kraud'), dir]) await enableControllers(parent);
     // A container manager may have left us without the controller.
     if (await exists(join(dir, '../cpu.weight'))) await writeFile(join(dir, '../cpu.weight'), allShares.v2);
-    return new Cgroups(true, [{ controller: '', dir }]);
+    return cgroups;
+  }
+
+  /** The directories that hold all VMs' groups, each of which has every VM. */
+  get parents(): string[] {
+    return this.#roots.map((root) => root.dir);
   }
 
   /** The directories whose `cgroup.procs` the VM's first process has to join. */

@@ -313,6 +313,7 @@ export class PodOwner {
     const { files, logs } = this;
     await this.#leftover;
     try {
+      await this.#parts.liveness.mayRun(signal);
       this.#take(
         await startRun(this.#parts, { pod: this.#pod, serial, files, logs, seen: this.#seen, signal }),
       );
@@ -432,7 +433,9 @@ export class PodOwner {
   async #settle(because: 'lost' | 'overtaken'): Promise<void> {
     const noted = notedEnds(this.files.record, this.#pod.status.serial);
     await releaseHolds(this.#parts, this.uid);
-    await this.#write((pod) => settledStatus(pod, because, nsOfMs(this.#parts.clock.now()), noted));
+    const lost =
+      because === 'lost' && this.#parts.liveness.firedSince(Number.NEGATIVE_INFINITY) ? 'fenced' : because;
+    await this.#write((pod) => settledStatus(pod, lost, nsOfMs(this.#parts.clock.now()), noted));
     removeRecord(this.files.record);
   }
 
@@ -462,6 +465,8 @@ export class PodOwner {
     this.logs.remove();
     await rm(this.files.dir, { recursive: true, force: true });
     await this.#change((pod) => {
+      // Taken from this host, and given back meanwhile: it isn't this owner's any more.
+      if (pod.meta.deletedAt === undefined) return undefined;
       const finalizers = pod.meta.finalizers.filter((name) => name !== 'host');
       return { ...pod, meta: { ...pod.meta, finalizers } };
     });

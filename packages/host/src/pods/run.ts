@@ -7,7 +7,7 @@ import type { HostParts, HostVm } from '../parts.ts';
 import { Relay } from '../sockets/relay.ts';
 import type { ObservedRun } from './plan.ts';
 import type { RunRecord } from './run-record.ts';
-import { type ContainerEnd, endOf, endOfVm, type UpFacts } from './status.ts';
+import { type ContainerEnd, endOf, endOfFenced, endOfVm, type UpFacts } from './status.ts';
 import { ContainerStdin } from './stdin.ts';
 import { nsOfMs } from './times.ts';
 
@@ -191,8 +191,12 @@ export class Run {
   #vmEnded(exit: VmExit): void {
     if (this.#ended) return;
     const finishedAtNs = nsOfMs(this.#parts.clock.now());
+    const since = this.runsAtMs ?? Number.NEGATIVE_INFINITY;
+    const fenced =
+      (exit.reason === 'killed' || exit.reason === 'crashed') && this.#parts.liveness.firedSince(since);
+    const end = fenced ? endOfFenced(finishedAtNs) : endOfVm(exit, finishedAtNs);
     for (const { name } of this.#pod.spec.containers) {
-      if (!this.ends.has(name)) this.ends.set(name, endOfVm(exit, finishedAtNs));
+      if (!this.ends.has(name)) this.ends.set(name, end);
     }
     this.#end();
   }

@@ -48,6 +48,14 @@ export function endOfVm(exit: VmExit, finishedAtNs: bigint): ContainerEnd {
   };
 }
 
+/** Of whatever the fence ended. */
+const outOfReach = 'the host could not reach the cloud';
+
+/** Ended by this host's fence. */
+export function endOfFenced(finishedAtNs: bigint): ContainerEnd {
+  return { exitCode: 137, oomKilled: false, finishedAtNs, reason: outOfReach };
+}
+
 export interface UpFacts {
   readonly serial: number;
   readonly paused: boolean;
@@ -176,21 +184,22 @@ export function removalStatus(pod: Pod, phase: 'removing' | 'dead', why: string)
 /** Status of a pod that nothing runs although the store has it otherwise. */
 export function settledStatus(
   pod: Pod,
-  because: 'lost' | 'overtaken',
+  because: 'lost' | 'fenced' | 'overtaken',
   nowNs: bigint,
   noted?: ReadonlyMap<string, ContainerEnd>,
 ): PodStatus {
-  const end: ContainerEnd =
-    because === 'lost'
-      ? {
-          exitCode: 255,
-          oomKilled: false,
-          finishedAtNs: nowNs,
-          reason: 'its VM went away while nobody watched: the host restarted, or the VMM ended',
-        }
-      : { exitCode: 137, oomKilled: false, finishedAtNs: nowNs, reason: 'stopped before it ran' };
+  const ending = { oomKilled: false, finishedAtNs: nowNs };
+  const end: ContainerEnd = {
+    lost: {
+      ...ending,
+      exitCode: 255,
+      reason: 'its VM went away while nobody watched: the host restarted, or the VMM ended',
+    },
+    fenced: endOfFenced(nowNs),
+    overtaken: { ...ending, exitCode: 137, reason: 'stopped before it ran' },
+  }[because];
   const waitsToRestart = pod.status.phase === 'restarting';
-  const known = because === 'lost' ? noted : undefined;
+  const known = because === 'overtaken' ? undefined : noted;
   const ends = new Map(
     waitsToRestart
       ? []

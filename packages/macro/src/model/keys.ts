@@ -55,3 +55,11 @@ export function checkName(kind: Kind, key: ResourceKey): void {
 function refuse(kind: Kind, part: string, value: string): never {
   throw new KraudError('invalid', `invalid ${part} of a ${kind}: ${JSON.stringify(value.slice(0, 80))}`);
 }
+
+/** Below it, the hosts that hold their lease: a key is there exactly as long as its host's lease lives. */
+export const hostLeasePrefix = '/lease/host/';
+
+/** What a host holds while it may run pods. Its value tells who holds it: see `LeaseHolder`. */
+export function hostLeaseKey(name: string): string {
+  return `${hostLeasePrefix}${name}`;
+}

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FakeClock } from '@kraud/base';
 import { samplePod } from '../model/samples.ts';
+import type { Compare } from '../store/contract.ts';
 import { openMemoryStore } from '../store/memory/open.ts';
 import { ResourceClient } from './client.ts';
 
@@ -55,13 +56,26 @@ describe('resource client', () => {
     const { pods } = setUp();
     const guess = await pods.create(samplePod('a', { spec: { memoryMiB: 100 } }));
     const bump = () =>
-      pods.mutate(
-        key('a'),
-        (pod) => ({ ...pod, spec: { ...pod.spec, memoryMiB: pod.spec.memoryMiB + 1 } }),
+      pods.mutate(key('a'), (pod) => ({ ...pod, spec: { ...pod.spec, memoryMiB: pod.spec.memoryMiB + 1 } }), {
         guess,
-      );
+      });
     await Promise.all(Array.from({ length: 20 }, bump));
     assert.equal((await pods.get(key('a')))?.spec.memoryMiB, 120);
+  });
+
+  test('a change that needs more of the store fails when that does not hold, whoever changes the resource', async () => {
+    const { pods, store } = setUp();
+    const guess = await pods.create(samplePod('a', { spec: { memoryMiB: 100 } }));
+    const bump = (also: Compare[]) =>
+      pods.mutate(key('a'), (pod) => ({ ...pod, spec: { ...pod.spec, memoryMiB: pod.spec.memoryMiB + 1 } }), {
+        guess,
+        also,
+      });
+    const free: Compare = { key: '/lease/host/alpha', target: 'exists', is: false };
+    assert.equal((await bump([free])).spec.memoryMiB, 101);
+    await store.txn({ success: [{ op: 'put', key: '/lease/host/alpha', value: '' }] });
+    await Promise.all([assert.rejects(bump([free]), { code: 'conflict' }), bump([]), bump([])]);
+    assert.equal((await pods.get(key('a')))?.spec.memoryMiB, 103);
   });
 
   test('a refusal is believed of the present version only', async () => {
@@ -74,7 +88,7 @@ describe('resource client', () => {
         if (pod.spec.memoryMiB !== 256) throw new Error('an old version');
         return { ...pod, spec: { ...pod.spec, memoryMiB: 512 } };
       },
-      guess,
+      { guess },
     );
     assert.equal(result.spec.memoryMiB, 512);
     await assert.rejects(

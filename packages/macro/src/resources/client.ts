@@ -5,7 +5,7 @@ import type { Kind, Kinds, Pod } from '../model/index.ts';
 import { keyOf, prefixOf } from '../model/keys.ts';
 import type { ResourceKey } from '../model/meta.ts';
 import { mayBecome } from '../model/phases.ts';
-import type { Entry, Store } from '../store/contract.ts';
+import type { Compare, Entry, Store } from '../store/contract.ts';
 
 /** What `mutate` is handed is the caller's own copy, to change or to spread. Undefined leaves things as they are. */
 export type Mutation<K extends Kind> = (present: Kinds[K]) => Kinds[K] | undefined;
@@ -68,20 +68,30 @@ export class ResourceClient<K extends Kind> {
   /**
    * Applies `change` until it holds against other writers. `guess` is a version to try first, which saves reading;
    * a refusal is only believed of the present one. Answers what is there afterwards. A resource whose deletion was
-   * asked for goes with its last finalizer.
+   * asked for goes with its last finalizer. `also` must hold of the store in the same step: `conflict` when it doesn't.
    */
-  async mutate(key: ResourceKey, change: Mutation<K>, guess?: Kinds[K]): Promise<Kinds[K]> {
+  async mutate(
+    key: ResourceKey,
+    change: Mutation<K>,
+    { guess, also = [] }: { guess?: Kinds[K] | undefined; also?: readonly Compare[] | undefined } = {},
+  ): Promise<Kinds[K]> {
     if (guess) {
-      const written = await this.#tryGuess(guess, change);
+      const written = await this.#tryGuess(guess, change, also);
       if (written) return written;
     }
+    let refused: number | undefined;
     for (;;) {
       const before = await this.get(key);
       if (!before) throw this.#notFound(key);
+      if (before.meta.revision === refused) {
+        throw new KraudError('conflict', `${this.kind} ${key.name} may not be changed now`);
+      }
       const after = change(structuredClone(before));
       if (after === undefined) return before;
-      const written = await this.#write(before, after);
+      const written = await this.#write(before, after, also);
       if (written) return written;
+      // Refused although nobody changed the resource: then it was the other condition.
+      if (also.length > 0) refused = before.meta.revision;
     }
   }
 
@@ -129,7 +139,11 @@ export class ResourceClient<K extends Kind> {
     }
   }
 
-  async #tryGuess(guess: Kinds[K], change: Mutation<K>): Promise<Kinds[K] | undefined> {
+  async #tryGuess(
+    guess: Kinds[K],
+    change: Mutation<K>,
+    also: readonly Compare[],
+  ): Promise<Kinds[K] | undefined> {
     let after: Kinds[K] | undefined;
     try {
       after = change(structuredClone(guess));
@@ -137,12 +151,16 @@ export class ResourceClient<K extends Kind> {
       // It may refuse only because the guess is old: the caller asks the present version next.
       return undefined;
     }
-    const written = after && (await this.#write(guess, after));
+    const written = after && (await this.#write(guess, after, also));
     return written === guess ? undefined : written;
   }
 
-  /** Undefined if `before` isn't the present version any more. */
-  async #write(before: Kinds[K], proposed: Kinds[K]): Promise<Kinds[K] | undefined> {
+  /** Undefined if `before` isn't the present version any more, or `also` doesn't hold. */
+  async #write(
+    before: Kinds[K],
+    proposed: Kinds[K],
+    also: readonly Compare[] = [],
+  ): Promise<Kinds[K] | undefined> {
     const key = keyOf(this.kind, before.meta);
     const after = withGeneration(before, proposed);
     checkStep(before, after);
@@ -151,7 +169,7 @@ export class ResourceClient<K extends Kind> {
     const goes = after.meta.deletedAt !== undefined && after.meta.finalizers.length === 0;
     const value = encode(after);
     const result = await this.#store.txn({
-      compare: [{ key, target: 'modRevision', op: '=', to: before.meta.revision ?? 0 }],
+      compare: [{ key, target: 'modRevision', op: '=', to: before.meta.revision ?? 0 }, ...also],
       success: [goes ? { op: 'delete', key } : { op: 'put', key, value }],
     });
     return result.succeeded ? decode(this.kind, value, result.revision) : undefined;

@@ -1,6 +1,7 @@
 import type { Cache } from '../cache/cache.ts';
 import type { Kind, Kinds } from '../model/index.ts';
 import type { ResourceKey } from '../model/meta.ts';
+import type { Compare } from '../store/contract.ts';
 import type { Mutation, ResourceClient } from './client.ts';
 
 /**
@@ -50,10 +51,11 @@ export class Table<K extends Kind> {
 
   /**
    * Applies `change` to the present value until it holds against other writers; it may throw to refuse, and
-   * answers undefined to leave things as they are. `not-found` when the resource is gone.
+   * answers undefined to leave things as they are. `not-found` when the resource is gone. `also` must hold of the store
+   * in the same step: `conflict` when it doesn't.
    */
-  mutate(key: ResourceKey, change: Mutation<K>): Promise<Kinds[K]> {
-    return this.#shown(this.#client.mutate(key, change, this.#cache.get(key)));
+  mutate(key: ResourceKey, change: Mutation<K>, also?: readonly Compare[]): Promise<Kinds[K]> {
+    return this.#shown(this.#client.mutate(key, change, { guess: this.#cache.get(key), also }));
   }
 
   /** Asks for deletion: it goes at once, or when its finalizers are done. Gone already is fine. */
