@@ -1,5 +1,6 @@
 import { KraudError, messageOf, newId } from '@kraud/base';
 import type { ExecSession, ExecSpec, TerminalSize } from '@kraud/host';
+import type { Pod } from '@kraud/macro';
 import type { Caller, ExecRecord, ExecStreams, Execs } from './contract.ts';
 import type { EventRecorder } from './events.ts';
 import { execFailure } from './exec-failure.ts';
@@ -10,6 +11,8 @@ interface Held {
   readonly tenant: string;
   readonly record: ExecRecord;
   session?: ExecSession;
+  /** Its events so far are in the log. Nobody waits for that but the next one, so that their order is kept. */
+  told: Promise<void>;
 }
 
 /** Execs live in the daemon's memory, as in dockerd: after a restart their ids are unknown. Ended ones are kept, bounded. */
@@ -38,8 +41,9 @@ export class ExecUseCases implements Execs {
       exitCode: null,
       pid: 0,
     };
-    this.#held.set(record.id, { tenant: caller.tenant, record });
-    await this.#events.pod(caller, `exec_create: ${spec.args.join(' ')}`, pod, { execID: record.id });
+    const held = { tenant: caller.tenant, record, told: Promise.resolve() };
+    this.#held.set(record.id, held);
+    this.#tell(caller, held, pod, `exec_create: ${spec.args.join(' ')}`);
     return record;
   }
 
@@ -84,23 +88,15 @@ export class ExecUseCases implements Execs {
     }
     const session = held.session;
     record.pid = session.pid;
-    const started = this.#events.pod(caller, `exec_start: ${record.spec.args.join(' ')}`, pod, {
-      execID: record.id,
-    });
-    const ended = async (code: number): Promise<void> => {
+    this.#tell(caller, held, pod, `exec_start: ${record.spec.args.join(' ')}`);
+    const ended = (code: number): void => {
       this.#ended(held, code);
-      await started;
-      await this.#events.pod(caller, 'exec_die', pod, { execID: record.id, exitCode: String(code) });
+      this.#tell(caller, held, pod, 'exec_die', { exitCode: String(code) });
     };
-    session.exit
-      .then(
-        ({ code }) => ended(code),
-        () => ended(137),
-      )
-      .catch((error: unknown) => {
-        this.#parts.logger.warn({ error: messageOf(error), execId: record.id }, 'event not recorded');
-      });
-    await started;
+    session.exit.then(
+      ({ code }) => ended(code),
+      () => ended(137),
+    );
     if (options.detach) void drain(session);
     return session;
   }
@@ -117,6 +113,15 @@ export class ExecUseCases implements Execs {
     if (!held || held.tenant !== caller.tenant)
       throw new KraudError('not-found', `No such exec instance: ${id}`);
     return held;
+  }
+
+  #tell(caller: Caller, held: Held, pod: Pod, action: string, attributes: Record<string, string> = {}): void {
+    const { id } = held.record;
+    held.told = held.told
+      .then(() => this.#events.pod(caller, action, pod, { execID: id, ...attributes }))
+      .catch((error: unknown) => {
+        this.#parts.logger.warn({ error: messageOf(error), execId: id }, 'event not recorded');
+      });
   }
 
   #ended(held: Held, code: number): void {
