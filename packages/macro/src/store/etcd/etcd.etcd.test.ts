@@ -7,7 +7,7 @@ let etcd: TestEtcd;
 before(async () => {
   etcd = await TestEtcd.start();
 });
-after(() => etcd[Symbol.asyncDispose]());
+after(() => etcd?.[Symbol.asyncDispose]());
 
 storeSuite('etcd', async () => {
   // Real time passes here: a lease gets enough of it for a machine that is much slower.

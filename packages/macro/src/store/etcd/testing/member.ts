@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { KraudError } from '@kraud/base';
 
 /** PEM files that members and clients show each other. */
@@ -48,7 +48,7 @@ export class Member {
 
   /** Its last words. */
   log(): string {
-    return readFileSync(this.#logFile, 'utf8').trimEnd().split('\n').slice(-15).join('\n');
+    return readFileSync(this.#logFile, 'utf8').trimEnd().split('\n').slice(-5).join('\n');
   }
 
   start(): void {
@@ -61,7 +61,7 @@ export class Member {
       ...['--listen-client-urls', clientUrl, '--advertise-client-urls', clientUrl],
       ...['--listen-peer-urls', `http://127.0.0.1:${peerPort}`],
       ...['--initial-advertise-peer-urls', `http://127.0.0.1:${advertisedPeerPort}`],
-      ...['--initial-cluster', initialCluster, '--initial-cluster-token', dir],
+      ...['--initial-cluster', initialCluster, '--initial-cluster-token', dirname(dir)],
       ...(durable ? [] : ['--unsafe-no-fsync']),
       ...(tls
         ? ['--cert-file', tls.cert, '--key-file', tls.key, '--trusted-ca-file', tls.ca, '--client-cert-auth']
