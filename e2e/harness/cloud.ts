@@ -20,10 +20,15 @@ export class TestCloud {
   readonly dir: string;
   readonly socket: string;
   readonly env: NodeJS.ProcessEnv;
+  /** More of the daemon's command line; may change between two starts. */
+  args: readonly string[] = [];
+  /** What the daemon's command line is run by, to have it on another machine. */
+  readonly #on: readonly string[];
   readonly #config: object;
   #daemon: ChildProcess | undefined;
 
-  constructor(config: object = { cradle: { warmMax: 1 } }, parent = tmpdir()) {
+  constructor(config: object = { cradle: { warmMax: 1 } }, parent = tmpdir(), on: readonly string[] = []) {
+    this.#on = on;
     this.dir = mkdtempSync(join(parent, 'kraud-e2e-'));
     this.socket = join(this.dir, 'docker.sock');
     this.env = {
@@ -61,8 +66,10 @@ export class TestCloud {
       config,
       '--log-level',
       'debug',
+      ...this.args,
     ];
-    this.#daemon = spawn(join(root, 'bin/kraudd'), args, { stdio: ['ignore', log, log] });
+    const [program = '', ...rest] = [...this.#on, join(root, 'bin/kraudd'), ...args];
+    this.#daemon = spawn(program, rest, { stdio: ['ignore', log, log] });
     closeSync(log);
     const daemon = this.#daemon;
     await eventually(

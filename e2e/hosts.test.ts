@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { TestCloud } from './harness/cloud.ts';
+import { eventually, type Result, run } from './harness/command.ts';
+import { Machines } from './harness/machines.ts';
+
+interface HostView {
+  name: string;
+  self: boolean;
+  state: string;
+  address: string | null;
+  labels: Record<string, string>;
+}
+
+const bin = join(import.meta.dirname, '../bin');
+const scratch = mkdtempSync(join(tmpdir(), 'kraud-hosts-'));
+let machines: Machines;
+let h1: TestCloud;
+let h2: TestCloud;
+
+before(async () => {
+  machines = await Machines.start(2, join(scratch, 'etcd'));
+  const daemon = (n: number): TestCloud =>
+    new TestCloud({ cradle: { warmMax: 0, uidFirst: 700_000 + n * 100_000 } }, undefined, machines.on(n));
+  [h1, h2] = [daemon(1), daemon(2)];
+  h1.args = ['--store', machines.store, '--listen', `${machines.ip(1)}:7070`, '--name', 'h1'];
+  await h1.startDaemon();
+});
+
+after(async () => {
+  await h2?.stop();
+  await h1?.stop();
+  await machines?.stop();
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+async function kra(at: TestCloud, ...args: string[]): Promise<Result> {
+  return await run(join(bin, 'kra'), ['--data-dir', at.dir, 'host', ...args]);
+}
+
+async function told(at: TestCloud, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await kra(at, ...args);
+  assert.equal(code, 0, `kra host ${args.join(' ')}: ${stderr}`);
+  return stdout;
+}
+
+async function refused(at: TestCloud, args: string[], message: RegExp): Promise<void> {
+  const { code, stderr } = await kra(at, ...args);
+  assert.equal(code, 1, `kra host ${args.join(' ')} should have been refused`);
+  assert.match(stderr, message);
+}
+
+async function hosts(at: TestCloud): Promise<HostView[]> {
+  return JSON.parse(await told(at, 'ls', '--json')) as HostView[];
+}
+
+/** A daemon that ends at its start, with these words. */
+async function startFails(n: number, args: string[], message: RegExp): Promise<void> {
+  const [program = '', ...rest] = [...machines.on(n), join(bin, 'kraudd'), ...args];
+  const { code, stderr } = await run(program, rest, { timeoutMs: 120_000 });
+  assert.equal(code, 1, `kraudd ${args.join(' ')} should have ended`);
+  assert.match(stderr, message);
+}
+
+async function token(at = h1): Promise<string> {
+  return (JSON.parse(await told(at, 'join-token', '--json')) as { token: string }).token;
+}
+
+test('a machine joins with a token, and every host shows both', async () => {
+  const text = await told(h1, 'join-token', '--ttl', '1h');
+  const [, invitation = ''] = /--join (\S+)/.exec(text) ?? [];
+  assert.match(invitation, new RegExp(`^kra-1-[0-9a-f-]+@${machines.ip(1)}:7070$`));
+  h2.args = [
+    '--join',
+    invitation,
+    '--listen',
+    `${machines.ip(2)}:7070`,
+    '--name',
+    'h2',
+    '--label',
+    'kr.zone=b',
+  ];
+  await h2.startDaemon();
+  for (const at of [h1, h2]) {
+    const seen = await eventually('both are ready', async () => {
+      const all = await hosts(at);
+      return all.length === 2 && all.every(({ state }) => state === 'ready') && all;
+    });
+    assert.deepEqual(
+      seen.map(({ name, self, address }) => ({ name, self, address })),
+      [
+        { name: 'h1', self: at === h1, address: `${machines.ip(1)}:7070` },
+        { name: 'h2', self: at === h2, address: `${machines.ip(2)}:7070` },
+      ],
+    );
+    assert.equal(seen[1]?.labels['kr.zone'], 'b');
+  }
+  assert.match(await told(h2, 'ls'), /^NAME +STATE .*\nh1 .*\nh2 \* /);
+  for (const file of ['key.pem', 'host.json']) {
+    assert.equal(statSync(join(h2.dir, 'identity', file)).mode & 0o777, 0o600);
+  }
+});
+
+test('labels, cordon, drain and back, told to any host', async () => {
+  await told(h2, 'label', 'h1', 'kr.zone=a', 'disk=ssd');
+  await told(h1, 'label', 'h1', 'disk-');
+  assert.deepEqual((await hosts(h1))[0]?.labels, { 'kr.zone': 'a' });
+  const states = async (): Promise<string[]> => (await hosts(h1)).map(({ state }) => state);
+  await told(h2, 'cordon', 'h1');
+  await eventually('it is seen', async () => (await states()).join() === 'cordoned,ready');
+  await told(h1, 'drain', 'h2');
+  await eventually('it is seen', async () => (await states()).join() === 'cordoned,drained');
+  assert.match(await told(h1, 'inspect', 'h2'), /state +drained\n/);
+  await told(h1, 'uncordon', 'h1', 'h2');
+  await eventually('it is seen', async () => (await states()).join() === 'ready,ready');
+  await refused(h1, ['cordon', 'h9'], /no host h9; see the hosts with: kra host ls/);
+  await refused(h1, ['label', 'h1', 'kr.host=x'], /a fact that the cloud states itself/);
+});
+
+test('a host that was ended is not ready, and comes back without any flag', async () => {
+  await h2.stopDaemon();
+  await eventually('it is not ready', async () => (await hosts(h1))[1]?.state === 'not ready');
+  h2.args = [];
+  await h2.startDaemon();
+  await eventually('it is ready', async () => (await hosts(h1))[1]?.state === 'ready');
+  assert.equal((await hosts(h2))[1]?.labels['kr.zone'], 'b');
+});
+
+test('what can’t join is refused by name', async () => {
+  const listen = ['--listen', `${machines.ip(2)}:7071`];
+  const dir = (name: string): string[] => ['--data-dir', join(scratch, name)];
+  const at = `${machines.ip(1)}:7070`;
+  const good = await token();
+  await startFails(2, [...dir('a'), '--join', `${good}@${at}`], /--join needs --listen/);
+  await startFails(2, [...dir('a'), '--join', good, ...listen], /--join must be TOKEN@IP:PORT/);
+  await startFails(2, [...dir('a'), ...listen], /--listen needs a store that several hosts share/);
+  await startFails(
+    2,
+    [...dir('a'), '--join', `${good}@${at}`, ...listen, '--name', 'h1'],
+    /a host named h1 belongs to this cloud already; choose another --name/,
+  );
+  const wrong = `${good.slice(0, -4)}0000`;
+  await startFails(2, [...dir('a'), '--join', `${wrong}@${at}`, ...listen], /this join token is not valid/);
+  await told(h1, 'join-token', '--rotate');
+  await startFails(2, [...dir('a'), '--join', `${good}@${at}`, ...listen], /this join token is not valid/);
+  const elsewhere = `kra-1-${'0'.repeat(64)}${good.slice(70)}`;
+  await startFails(
+    2,
+    [...dir('a'), '--join', `${elsewhere}@${at}`, ...listen],
+    /is not of the cloud that made this join token; nothing was sent/,
+  );
+  await h2.stopDaemon();
+  await startFails(
+    2,
+    ['--data-dir', h2.dir, '--join', `${elsewhere}@${at}`],
+    /is that of the host h2 of another cloud; join with an empty --data-dir/,
+  );
+  await startFails(2, ['--data-dir', h2.dir, '--name', 'h3'], /is that of the host h2; it can’t be named h3/);
+  await h2.startDaemon();
+});
+
+test('a host that was removed ends, is told why at its next start, and may join anew', async () => {
+  await refused(h1, ['rm', 'h1'], /h1 is the host that you ask; ask another one/);
+  await eventually('it is ready', async () => (await hosts(h1))[1]?.state === 'ready');
+  await refused(h1, ['rm', 'h2'], /the host h2 is ready; drain it .* or use --force/);
+  const { pid } = h2;
+  await told(h1, 'rm', '--force', 'h2');
+  assert.deepEqual(
+    (await hosts(h1)).map(({ name }) => name),
+    ['h1'],
+  );
+  await eventually('its daemon has ended', async () => !(await lives(pid)), 120_000);
+  await startFails(2, ['--data-dir', h2.dir], /the host h2 was removed from its cloud; to let it join anew/);
+  rmSync(join(h2.dir, 'identity'), { recursive: true });
+  const invitation = `${await token()}@${machines.ip(1)}:7070`;
+  h2.args = ['--join', invitation, '--listen', `${machines.ip(2)}:7070`, '--name', 'h2'];
+  await h2.startDaemon();
+  await eventually('it is back', async () => (await hosts(h1))[1]?.state === 'ready');
+});
+
+async function lives(pid: number): Promise<boolean> {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
