@@ -27,7 +27,7 @@ export function createCloud(parts: CloudParts, log: EventLog): Cloud {
     execs: new ExecUseCases(parts, events),
     images,
     volumes,
-    workloads: new WorkloadUseCases({ parts, images, finder }),
+    workloads: new WorkloadUseCases({ parts, images, finder }, events),
     swarms: new SwarmUseCases(parts),
     networks: new NetworkUseCases(parts),
     secrets: secretUseCases(parts, events),

@@ -26,6 +26,7 @@ import { inspectExec } from './exec/inspect.ts';
 import { resizeExec } from './exec/resize.ts';
 import { startExec } from './exec/start.ts';
 import { createImage } from './images/create.ts';
+import { inspectDistribution } from './images/distribution.ts';
 import { imageHistory } from './images/history.ts';
 import { inspectImage } from './images/inspect.ts';
 import { listImages } from './images/list.ts';
@@ -99,6 +100,7 @@ export const operations: readonly Operation[] = [
   imageHistory,
   createImage,
   pushImage,
+  inspectDistribution,
   loadImages,
   saveImage,
   saveImages,

@@ -41,9 +41,9 @@ export interface Admitted {
 export function admit(
   draft: PodDraft,
   image: ImageFacts,
-  context: { caller: Caller; uid: string; limits: PodLimits; random: Random },
+  context: { caller: Caller; uid: string; limits: PodLimits; random: Random; templated?: boolean },
 ): Admitted {
-  const { caller, uid, limits, random } = context;
+  const { caller, uid, limits, random, templated = false } = context;
   const want = draft.container;
   const warnings: string[] = [];
   const config = image.config;
@@ -83,7 +83,10 @@ export function admit(
     limits,
   );
 
-  const { mounts, volumes } = resolveMounts(want.mounts ?? [], config.volumes ?? [], caller, random);
+  const { mounts, volumes } = resolveMounts(want.mounts ?? [], config.volumes ?? [], caller, {
+    random,
+    templated,
+  });
   if (volumes.length > limits.volumesMax) {
     throw new KraudError(
       'unsupported',

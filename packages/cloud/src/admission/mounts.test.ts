@@ -7,7 +7,7 @@ import { resolveMounts } from './mounts.ts';
 const local = { tenant: 'default', local: true };
 const remote = { tenant: 'other', local: false };
 const resolve = (drafts: MountDraft[], volumes: string[] = [], caller = local) =>
-  resolveMounts(drafts, volumes, caller, new SeededRandom(1));
+  resolveMounts(drafts, volumes, caller, { random: new SeededRandom(1) });
 const volume = (name: string, target: string): MountDraft => ({
   type: 'volume',
   volume: name,

@@ -48,7 +48,7 @@ export function resolveMounts(
   drafts: readonly MountDraft[],
   imageVolumes: readonly string[],
   caller: Caller,
-  random: Random,
+  { random, templated = false }: { random: Random; templated?: boolean },
 ): { mounts: Mount[]; volumes: WantedVolume[] } {
   const mounts: Mount[] = [];
   const volumes: WantedVolume[] = [];
@@ -57,7 +57,8 @@ export function resolveMounts(
   const addVolume = (draft: Extract<MountDraft, { type: 'volume' }>, target: string): void => {
     const anonymous = draft.volume === '';
     const name = anonymous ? newId(random) : draft.volume;
-    checkVolumeName(name);
+    // With placeholders it is no name yet: the pod that fills them in has one.
+    if (!templated || !name.includes('{{')) checkVolumeName(name);
     if (!volumes.some((volume) => volume.name === name)) {
       volumes.push({
         name,

@@ -1,10 +1,11 @@
 import type { ImageFacts } from '@kraud/host';
-import { type PodTemplate, type Workload, type WorkloadSpec, workloadLabels } from '@kraud/macro';
+import type { PodTemplate, Workload, WorkloadSpec } from '@kraud/macro';
 import { admit } from '../admission/admit.ts';
 import type { WantedVolume } from '../admission/mounts.ts';
 import type { Caller } from '../contract.ts';
 import type { CloudParts } from '../parts.ts';
 import type { WorkloadDraft } from './contract.ts';
+import { checkPlaceholders, hasPlaceholder } from './placeholders.ts';
 import { settlePorts } from './ports.ts';
 
 const revisionsKeptDefault = 10;
@@ -12,7 +13,7 @@ const endedKeptDefault = 5;
 
 export interface AdmittedWorkload {
   spec: WorkloadSpec;
-  /** Named in the template; anonymous ones are each pod's own. */
+  /** Named in the template. Anonymous ones, and those with placeholders in their names, are each pod's own. */
   volumes: WantedVolume[];
   warnings: string[];
 }
@@ -26,10 +27,11 @@ export function admitWorkload(
   context: { uid: string; others: readonly Workload[]; present: Workload | undefined },
 ): AdmittedWorkload {
   const { uid, others, present } = context;
+  if (draft.templated) checkPlaceholders(draft);
   const admitted = admit(
     { ...draft.pod, name: '', restart: { name: 'no', retriesMax: 0 }, autoRemove: false },
     image,
-    { caller, uid, limits: parts.limits, random: parts.random },
+    { caller, uid, limits: parts.limits, random: parts.random, templated: draft.templated },
   );
   const { run: _, host: __, restart: ___, autoRemove: ____, ...pod } = admitted.spec;
   const template: PodTemplate = {
@@ -40,7 +42,6 @@ export function admitWorkload(
       ...pod,
       hostname: draft.pod.hostname,
       ports: settlePorts(pod.ports, others, present?.spec.template.spec.ports ?? []),
-      ...placementOf(draft, uid),
     },
     given: draft.pod.given,
   };
@@ -53,31 +54,19 @@ export function admitWorkload(
     revisionsKept: draft.revisionsKept ?? revisionsKeptDefault,
     endedKept: draft.endedKept ?? endedKeptDefault,
     force: draft.force,
-    jobIteration: iterationOf(draft, present),
+    jobIteration: iterationAfter(present),
     rollsBack: false,
   };
   return {
     spec,
-    volumes: admitted.volumes.filter(({ anonymous }) => !anonymous),
+    volumes: admitted.volumes.filter(({ anonymous, name }) => !anonymous && !hasPlaceholder(name)),
     warnings: admitted.warnings,
   };
 }
 
-/** A spread without labels is among the workload's own pods. */
-function placementOf(draft: WorkloadDraft, uid: string): Pick<PodTemplate['spec'], 'placement'> {
-  const { placement } = draft.pod;
-  if (!placement) return {};
-  const own = { [workloadLabels.owner]: uid };
-  const spread = placement.spread.map((item) => ({
-    ...item,
-    labels: Object.keys(item.labels).length === 0 ? own : item.labels,
-  }));
-  return { placement: { ...placement, spread } };
-}
-
 /** Every update of a job runs it anew, as with Swarm. */
-function iterationOf(draft: WorkloadDraft, present: Workload | undefined): number {
+export function iterationAfter(present: Workload | undefined): number {
   if (!present) return 0;
-  const isJob = draft.mode.type === 'job' || draft.mode.type === 'global-job';
-  return present.spec.jobIteration + (isJob ? 1 : 0);
+  const { mode, jobIteration } = present.spec;
+  return jobIteration + (mode.type === 'job' || mode.type === 'global-job' ? 1 : 0);
 }

@@ -8,7 +8,7 @@ import type { WorkloadTools } from './create.ts';
 import { findWorkload } from './find.ts';
 import { keptImage, resolveImage } from './image.ts';
 import { previousOf, type Wanted, withPrevious } from './previous.ts';
-import { admitWorkload } from './spec.ts';
+import { admitWorkload, iterationAfter } from './spec.ts';
 import { nextChange, refuseStale } from './version.ts';
 
 /** Replaces what is wanted of a workload; what was wanted is kept for a rollback. */
@@ -54,7 +54,10 @@ export async function rollbackWorkload(
     refuseStale(found, version);
     const previous = previousOf(found);
     if (!previous) throw new KraudError('conflict', `service ${ref} does not have a previous spec`);
-    return changed(found, { ...previous, spec: { ...previous.spec, rollsBack: true } });
+    return changed(found, {
+      ...previous,
+      spec: { ...previous.spec, rollsBack: true, jobIteration: iterationAfter(found) },
+    });
   });
 }
 

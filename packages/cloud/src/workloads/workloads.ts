@@ -1,28 +1,32 @@
 import { type Pod, type Workload, workloadLabels } from '@kraud/macro';
-import type { Caller } from '../contract.ts';
+import type { Caller, Events } from '../contract.ts';
 import type { ImageWish, WorkloadDraft, Workloads } from './contract.ts';
 import { createWorkload, type WorkloadTools } from './create.ts';
 import { findWorkload } from './find.ts';
 import { rollbackWorkload, updateWorkload } from './update.ts';
 
-/** The door to the operations beside this file. What workloads do is recorded by their controller. */
+/** The door to the operations beside this file, with the events that each is known by. */
 export class WorkloadUseCases implements Workloads {
   readonly #tools: WorkloadTools;
+  readonly #events: Pick<Events, 'record'>;
 
-  constructor(tools: WorkloadTools) {
+  constructor(tools: WorkloadTools, events: Pick<Events, 'record'>) {
     this.#tools = tools;
+    this.#events = events;
   }
 
   get #parts() {
     return this.#tools.parts;
   }
 
-  create(
+  async create(
     caller: Caller,
     draft: WorkloadDraft,
     image: ImageWish,
   ): Promise<{ workload: Workload; warnings: string[] }> {
-    return createWorkload(this.#tools, caller, draft, image);
+    const made = await createWorkload(this.#tools, caller, draft, image);
+    await this.#record(caller, 'create', made.workload);
+    return made;
   }
 
   get(caller: Caller, ref: string): Promise<Workload> {
@@ -42,23 +46,34 @@ export class WorkloadUseCases implements Workloads {
     });
   }
 
-  update(
+  async update(
     caller: Caller,
     ref: string,
     draft: WorkloadDraft,
     version: number,
     image: ImageWish,
   ): Promise<{ workload: Workload; warnings: string[] }> {
-    return updateWorkload(this.#tools, caller, ref, draft, version, image);
+    const updated = await updateWorkload(this.#tools, caller, ref, draft, version, image);
+    await this.#record(caller, 'update', updated.workload);
+    return updated;
   }
 
-  rollback(caller: Caller, ref: string, version: number): Promise<Workload> {
-    return rollbackWorkload(this.#tools, caller, ref, version);
+  async rollback(caller: Caller, ref: string, version: number): Promise<Workload> {
+    const workload = await rollbackWorkload(this.#tools, caller, ref, version);
+    await this.#record(caller, 'update', workload);
+    return workload;
   }
 
   async remove(caller: Caller, ref: string): Promise<void> {
-    const { meta } = findWorkload(this.#parts, caller, ref);
+    const workload = findWorkload(this.#parts, caller, ref);
+    const { meta } = workload;
     await this.#parts.workloads.delete(meta);
+    await this.#record(caller, 'remove', workload);
     await this.#parts.workloads.follow(caller.tenant, meta.uid, (version) => (version ? undefined : true));
+  }
+
+  async #record(caller: Caller, action: string, { meta }: Workload): Promise<void> {
+    const attributes = { name: meta.name };
+    await this.#events.record(caller, { type: 'service', action, actor: meta.uid, attributes });
   }
 }

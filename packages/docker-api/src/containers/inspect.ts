@@ -1,6 +1,7 @@
 import { codeOf } from '@kraud/base';
 import type { Caller, Cloud, Pod } from '@kraud/cloud';
 import { type Operation, yes } from '../operation.ts';
+import { withTaskLabels } from '../tasks/labels.ts';
 import { configOf } from './show/config.ts';
 import { mainOf } from './show/given.ts';
 import { hostConfigOf } from './show/host-config.ts';
@@ -23,7 +24,8 @@ export const inspectContainer: Operation = {
   },
 };
 
-async function inspectOf(cloud: Cloud, caller: Caller, pod: Pod): Promise<Record<string, unknown>> {
+async function inspectOf(cloud: Cloud, caller: Caller, found: Pod): Promise<Record<string, unknown>> {
+  const [pod = found] = await withTaskLabels(cloud, caller, [found]);
   const { spec } = mainOf(pod);
   const [image, network, mountpoints] = await Promise.all([
     orNothing(cloud.images.get(caller, spec.image.id)),

@@ -2,6 +2,7 @@ import { KraudError } from '@kraud/base';
 import type { ImageView, Pod } from '@kraud/cloud';
 import { type Filters, nameMatcher } from '../filters.ts';
 import { inFull } from '../image-names.ts';
+import { isTask } from '../tasks/labels.ts';
 import { mainOf } from './show/given.ts';
 import { networkMode } from './show/host-config.ts';
 import { exposedOf, portList } from './show/networks.ts';
@@ -46,7 +47,7 @@ export function matcherOf(
     publish: filters.get('publish').map(portRange),
     expose: filters.get('expose').map(portRange),
   };
-  const isTask = filters.flag('is-task');
+  const asksForTask = filters.flag('is-task');
   const order = new Map(pods.map((pod, i) => [pod.meta.uid, i]));
   const edges = Promise.all(
     (['before', 'since'] as const).map(async (name) => Promise.all(filters.get(name).map(find))),
@@ -72,7 +73,7 @@ export function matcherOf(
       filters.some('network', (name) => networkMode(pod) === name || pod.spec.network.name === name) &&
       filters.some('volume', (name) => usesVolume(pod, name)) &&
       filters.some('isolation', (value) => value === '' || value === 'default') &&
-      isTask !== true &&
+      (asksForTask === undefined || asksForTask === isTask(pod)) &&
       before.every((other) => at > (order.get(other.meta.uid) ?? 0)) &&
       since.every((other) => at < (order.get(other.meta.uid) ?? 0)) &&
       (ports.publish.length === 0 ||

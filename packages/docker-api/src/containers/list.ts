@@ -4,6 +4,7 @@ import type { Filters } from '../filters.ts';
 import { Filters as Parsed } from '../filters.ts';
 import { inFull } from '../image-names.ts';
 import { filtersOf, type Operation, yes } from '../operation.ts';
+import { withTaskLabels } from '../tasks/labels.ts';
 import { isoToUnix } from '../times.ts';
 import { listFilterNames, matcherOf } from './list-filters.ts';
 import { mainOf } from './show/given.ts';
@@ -27,7 +28,7 @@ export const listContainers: Operation = {
     const limit = query.number('limit') ?? 0;
     const nowMs = call.serving.clock.now();
     const all = query.flag('all') || limit > 0 || asksForStopped(filters);
-    const pods = newestFirst(await cloud.pods.list(caller));
+    const pods = newestFirst(await withTaskLabels(cloud, caller, await cloud.pods.list(caller)));
     const images = await imagesById(cloud, caller, pods.length > 0);
     const matches = matcherOf(filters, pods, images, (ref) => idOf(cloud, caller, ref));
     const chosen: Pod[] = [];

@@ -20,7 +20,6 @@ export const absentOperations: readonly Operation[] = [
   absent('POST', '/containers/:id/checkpoints', 'checkpoints'),
   absent('DELETE', '/containers/:id/checkpoints/:checkpoint', 'checkpoints'),
   absent('GET', '/images/search', 'searching a registry'),
-  absent('GET', '/distribution/:name+/json', 'asking a registry without pulling'),
   absent('POST', '/build', 'building images'),
   absent('POST', '/build/cancel', 'building images'),
   absent('POST', '/session', 'building images'),

@@ -1,3 +1,4 @@
+import { compactId } from '@kraud/base';
 import type { Event, Network } from '@kraud/cloud';
 import { Filters } from '../filters.ts';
 import { networkDriver, networkName } from '../networks/show.ts';
@@ -79,26 +80,34 @@ function messageOf({ spec }: Event): Record<string, unknown> {
       : {}),
     Type: spec.type,
     Action: spec.action,
-    Actor: { ID: spec.actor, Attributes: spec.attributes },
-    scope: 'local',
+    Actor: { ID: shownActor(spec), Attributes: spec.attributes },
+    scope: scopeOf(spec.type),
     time: Number(timeNano / 1_000_000_000n),
     // A 64-bit number, as Docker sends it; JavaScript's nearest one is some hundred nanoseconds off.
     timeNano: Number(timeNano),
   };
 }
 
+/** Things that every node of a swarm knows. */
+const shared = ['service', 'node', 'secret', 'config'];
+
+const shownActor = ({ type, actor }: Event['spec']): string =>
+  shared.includes(type) ? compactId(actor) : actor;
+
+const scopeOf = (type: string): string => (shared.includes(type) ? 'swarm' : 'local');
+
 export function matches({ spec }: Event, filters: Filters): boolean {
-  const { type, action, actor, attributes } = spec;
+  const { type, action, attributes } = spec;
+  const actor = shownActor(spec);
   const about = (kind: string, ...more: (string | undefined)[]): boolean =>
     !filters.has(kind) ||
-    (type === kind &&
-      filters.some(kind, (value) => actor === value || actor.startsWith(value) || more.includes(value)));
+    (type === kind && filters.some(kind, (value) => actor.startsWith(value) || more.includes(value)));
   const bare = (image: string): string => image.replace(/:[^/:]*$/, '');
   const image = type === 'image' ? actor : (attributes.image ?? '');
   return (
     filters.exact('type', type) &&
     filters.some('event', (value) => action === value || action.startsWith(`${value}:`)) &&
-    filters.exact('scope', 'local') &&
+    filters.exact('scope', scopeOf(type)) &&
     filters.labels(attributes) &&
     about('container', attributes.name) &&
     about('volume', attributes.name) &&
