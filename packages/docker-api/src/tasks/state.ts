@@ -28,7 +28,7 @@ export interface TaskStatus {
  * | created, bound                         | assigned                  |
  * | starting, or its health isn't known yet | starting                 |
  * | running, paused, stopping              | running                   |
- * | exited, as it was asked to             | shutdown                  |
+ * | ended, or not begun, as it was asked to | shutdown                 |
  * | exited with 0                          | complete                  |
  * | exited with another code               | failed                    |
  * | exited without having run              | rejected                  |
@@ -44,6 +44,7 @@ export function stateOf(pod: Pod, host: Host | undefined): TaskStatus {
     message: words,
     error,
   });
+  if (phase === 'created' && pod.spec.run.wanted === 'stopped') return say('shutdown', made, 'shutdown');
   if (phase === 'created') {
     if (pod.spec.host === undefined) return say('pending', made, 'pending task scheduling', message);
     return say('assigned', made, 'scheduler assigned task to node');

@@ -15,7 +15,8 @@ export function hostFacts({ cradle, network, dataDir }: HostParts): HostFacts {
     guestKernel,
     operatingSystem: system.PRETTY_NAME ?? 'Linux',
     osVersion: system.VERSION_ID ?? '',
-    architecture: process.arch === 'x64' ? 'x86_64' : process.arch,
+    // In Go's words, as images and constraints have it.
+    architecture: process.arch === 'x64' ? 'amd64' : process.arch,
     accelerator: cradle.accelerator(),
     vmm,
     dataDir,
