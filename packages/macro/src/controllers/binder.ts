@@ -7,6 +7,7 @@ import { weighs } from '../scheduler/demand.ts';
 import type { Fleet } from '../scheduler/fleet.ts';
 import { type SchedulerLimits, schedulerDefaults } from '../scheduler/limits.ts';
 import { plan } from '../scheduler/plan.ts';
+import { fillHost } from '../workloads/index.ts';
 import { FleetFeed } from './binder-feed.ts';
 import { Controller, type Reconciled } from './controller.ts';
 import { displace } from './displace.ts';
@@ -95,11 +96,12 @@ export class Binder {
 
   async #bindTo(pod: Pod | undefined, host: string): Promise<void> {
     if (!pod) return;
+    const facts = this.#parts.tables.hosts.cache.list().find(({ meta }) => meta.name === host);
     await this.#write(pod, (present) => {
       present.spec.host = host;
       if (!present.meta.finalizers.includes(hostFinalizer)) present.meta.finalizers.push(hostFinalizer);
       present.status.message = '';
-      return present;
+      return facts ? fillHost(present, facts) : present;
     });
   }
 

@@ -1,4 +1,5 @@
-import type { Constraint, Host, Placement, Taint } from '../model/index.ts';
+import type { Host, Placement, Taint } from '../model/index.ts';
+import { satisfies, tolerates } from '../scheduler/index.ts';
 
 /**
  * The hosts that a global workload has a pod on, in the order of their names. One that takes no new pods keeps those
@@ -36,46 +37,4 @@ function isOpen(host: Host, { tolerations }: Pick<Placement, 'tolerations'>): bo
 /** A taint of the host drives such pods away. */
 export function evicts(host: Host, tolerations: Placement['tolerations']): boolean {
   return (host.spec.taints ?? []).some((taint) => taint.effect === 'evict' && !tolerates(tolerations, taint));
-}
-
-function tolerates(tolerations: Placement['tolerations'], taint: Taint): boolean {
-  return tolerations.some(
-    ({ key, value, effect }) =>
-      (key === undefined || key === taint.key) &&
-      (value === undefined || value === taint.value) &&
-      (effect === undefined || effect === taint.effect),
-  );
-}
-
-function satisfies(host: Host, { key, op, values }: Constraint): boolean {
-  const fact = factOf(host, key);
-  switch (op) {
-    case 'in':
-      return fact !== undefined && values.includes(fact);
-    case 'not-in':
-      return fact === undefined || !values.includes(fact);
-    case 'exists':
-      return fact !== undefined;
-    case 'absent':
-      return fact === undefined;
-    case 'greater':
-      return fact !== undefined && fact !== '' && Number(fact) > Number(values[0]);
-    case 'less':
-      return fact !== undefined && fact !== '' && Number(fact) < Number(values[0]);
-  }
-}
-
-function factOf(host: Host, key: string): string | undefined {
-  switch (key) {
-    case 'kr.host':
-      return host.meta.name;
-    case 'kr.role':
-      return host.spec.manager === true ? 'manager' : 'worker';
-    case 'kr.os':
-      return 'linux';
-    case 'kr.arch':
-      return host.status.architecture;
-    default:
-      return host.meta.labels[key];
-  }
 }

@@ -3,8 +3,8 @@ import { anywhere, type Host, type WorkloadStatus } from '../model/index.ts';
 import { eligibleHosts } from './eligible.ts';
 import { outdated } from './history.ts';
 import { clearOut } from './leave.ts';
-import { isLive, type Member } from './member.ts';
-import { again, isAsked, podsOf } from './replicas.ts';
+import { isLive, isToStop, type Member } from './member.ts';
+import { again, podsOf } from './replicas.ts';
 import { type PodOrder, sooner, type WorkloadPlan } from './seen.ts';
 import { givenUp, revisionOf, type Slot, stepSlot } from './slot.ts';
 import { countMembers, messageOf } from './status.ts';
@@ -35,9 +35,11 @@ export function planJob(world: World): WorkloadPlan {
       world,
     ),
   }));
-  let free = parallelism - open.filter(({ live }) => live.length > 0).length;
+  // Those of the iteration before hold their slots until they have ended.
+  const busy = new Set(world.members.filter(isLive).map(({ slot }) => slot));
+  let free = parallelism - busy.size;
   const create = steps.flatMap(({ slot, step }): PodOrder[] => {
-    if (!step.create || free <= 0) return [];
+    if (!step.create || busy.has(slot.name) || free <= 0) return [];
     free -= 1;
     const host = hosts.get(slot.name);
     return [{ ...step.create, ...(host ? { host } : {}) }];
@@ -54,7 +56,7 @@ export function planJob(world: World): WorkloadPlan {
       done: [...done],
       desired: names.length,
       ...countMembers(members, last),
-      succeeded: done.size,
+      succeeded: names.filter((name) => done.has(name)).length,
       failed: members.filter(({ end }) => end && !end.ok && !end.asked).length,
       givenUp: givenUp(steps),
       message: messageOf(workload, members, []),
@@ -104,7 +106,9 @@ function slotsWanted(
 
 /** Pods of slots that need none any more. */
 function extra(slots: ReadonlyMap<string, Slot>, done: ReadonlySet<string>): Member[] {
-  return [...slots.values()].filter(({ name }) => done.has(name)).flatMap(({ live }) => live.filter(isAsked));
+  return [...slots.values()]
+    .filter(({ name }) => done.has(name))
+    .flatMap(({ live }) => live.filter(isToStop));
 }
 
 function stale({ workload }: World, members: readonly Member[], open: readonly Slot[]): Member[] {

@@ -1,6 +1,6 @@
 import type { Pod } from '../model/index.ts';
-import type { Member } from './member.ts';
-import { isAsked, podsOf } from './replicas.ts';
+import { isToStop, type Member } from './member.ts';
+import { podsOf } from './replicas.ts';
 import type { WorkloadPlan } from './seen.ts';
 import { countMembers } from './status.ts';
 import type { World } from './world.ts';
@@ -25,7 +25,7 @@ export function planLeave(world: World): WorkloadPlan {
 
 export function clearOut(members: readonly Member[]): { stop: Pod[]; remove: Pod[] } {
   return {
-    stop: podsOf(members.filter(isAsked)),
+    stop: podsOf(members.filter(isToStop)),
     remove: podsOf(members.filter(({ state }) => state === 'ended' || state === 'lost')),
   };
 }

@@ -68,6 +68,11 @@ export function isLive({ state }: Member): boolean {
   return state === 'waiting' || state === 'running' || state === 'ready' || state === 'stopping';
 }
 
+/** Still has to be asked to end. */
+export function isToStop(member: Member): boolean {
+  return isLive(member) && member.state !== 'stopping';
+}
+
 export function isUp({ state }: Member): boolean {
   return state === 'running' || state === 'ready';
 }

@@ -1,8 +1,8 @@
 import { must } from '@kraud/base';
 import type { WorkloadStatus } from '../model/index.ts';
-import type { Member } from './member.ts';
+import { isToStop, type Member } from './member.ts';
 import { orderedName } from './names.ts';
-import { again, isAsked, podsOf } from './replicas.ts';
+import { again, podsOf } from './replicas.ts';
 import { rollBack } from './rollback.ts';
 import { type PodOrder, sooner, type WorkloadPlan } from './seen.ts';
 import { givenUp, revisionOf, type Slot, type Stepped, stepSlot } from './slot.ts';
@@ -70,7 +70,7 @@ export function planOrdered(world: World, mode: { replicas: number; parallel: bo
     create,
     stop: podsOf([
       ...steps.flatMap(({ step }) => step.stop),
-      ...nextToLeave(leaving, mode.parallel).filter(isAsked),
+      ...nextToLeave(leaving, mode.parallel).filter(isToStop),
     ]),
     remove: podsOf([
       ...spent,

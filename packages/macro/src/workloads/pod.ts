@@ -5,9 +5,6 @@ import { restartsAnnotation } from './restart.ts';
 import type { PodOrder } from './seen.ts';
 
 const uidDigitsShown = 12;
-/** Replicas are kept apart as far as that goes, from the widest failure domain to the host. */
-const domains = ['kr.zone', 'kr.rack', 'kr.host'] as const;
-
 /** The pod that an order asks for; `invalid` when its template can't be filled in. */
 export function podFor(workload: Workload, order: PodOrder, nowMs: number): Pod {
   const { slot, attempt, revision, host, restarts } = order;
@@ -66,19 +63,12 @@ function placementFor(workload: Workload, placement: Placement, host: string | u
   const own = { [workloadLabels.owner]: workload.meta.uid };
   const owned = <T extends { labels: Record<string, string> }>(wish: T): T =>
     Object.keys(wish.labels).length === 0 ? { ...wish, labels: own } : wish;
-  if (host !== undefined) {
-    const constraint = { key: 'kr.host', op: 'in' as const, values: [host] };
-    return { ...placement, constraints: [...placement.constraints, constraint], spread: [] };
-  }
-  const spread = placement.spread.map(owned);
-  const named = new Set(spread.map(({ topology }) => topology));
-  const rest = domains
-    .filter((topology) => !named.has(topology))
-    .map((topology) => ({ topology, labels: own, maxSkew: 1, required: false }));
+  const here = host === undefined ? [] : [{ key: 'kr.host', op: 'in' as const, values: [host] }];
   return {
     ...placement,
+    constraints: [...placement.constraints, ...here],
     near: placement.near.map(owned),
     far: placement.far.map(owned),
-    spread: [...spread, ...rest],
+    spread: placement.spread.map(owned),
   };
 }

@@ -3,7 +3,7 @@ import { anywhere, type Host, type Pod, type UpdateState, type WorkloadRevision 
 import { chooseSlots } from './choose.ts';
 import { eligibleHosts } from './eligible.ts';
 import { outdated } from './history.ts';
-import { isLive, type Member } from './member.ts';
+import { isLive, isToStop, type Member } from './member.ts';
 import { rollBack } from './rollback.ts';
 import { type PodOrder, sooner, type WorkloadPlan } from './seen.ts';
 import { givenUp, revisionOf, type Slot, stepSlot } from './slot.ts';
@@ -73,7 +73,7 @@ export function planReplicas(world: World): WorkloadPlan {
       givenUp: givenUp(steps),
     },
     create,
-    stop: podsOf([...steps.flatMap(({ step }) => step.stop), ...leaving.filter(isAsked)]),
+    stop: podsOf([...steps.flatMap(({ step }) => step.stop), ...leaving.filter(isToStop)]),
     remove: podsOf([
       ...members.filter(({ state, slot }) => state === 'lost' && names.includes(slot)),
       ...wanted.flatMap((slot) => outdated(slot, workload.spec.endedKept)),
@@ -101,10 +101,6 @@ function mayGo(member: Member, { workload, hosts }: World, slots: ReadonlyMap<st
   if (workload.spec.mode.type !== 'global' || !known) return true;
   const slot = slots.get(member.slot);
   return slot !== undefined && outdated(slot, workload.spec.endedKept).includes(member);
-}
-
-export function isAsked(member: Member): boolean {
-  return isLive(member) && member.state !== 'stopping';
 }
 
 export function podsOf(members: readonly Member[]): Pod[] {

@@ -1,6 +1,6 @@
 import { must } from '@kraud/base';
 import type { UpdatePolicy, WorkloadRevision } from '../model/index.ts';
-import { isLive, isUp, type Member } from './member.ts';
+import { isLive, isToStop, isUp, type Member } from './member.ts';
 import { restartAfter } from './restart.ts';
 import type { PodOrder, WorkloadSeen } from './seen.ts';
 
@@ -48,14 +48,15 @@ export function stepSlot(
     member.hash === wanted.hash && !member.displaced && !member.unhealthy && member.state !== 'stopping';
   const fit = slot.live.filter(isFit);
   const unfit = slot.live.filter((member) => !isFit(member));
-  const [keep] = [...fit].sort((a, b) => rank(b) - rank(a) || a.attempt - b.attempt);
+  const [keep] = [...fit].sort(better);
+  // With `start-first`, the one that serves best until there is another that is ready.
+  const stays =
+    order === 'start-first' && keep?.state !== 'ready' ? unfit.filter(mayStay).sort(better)[0] : undefined;
+  const going = unfit.filter((member) => member !== stays);
   if (keep) {
-    const replaced = order === 'stop-first' || keep.state === 'ready' ? unfit : unfit.filter(mustGo);
-    return { stop: [...fit.filter((member) => member !== keep), ...replaced].filter(isGoing) };
+    return { stop: [...fit.filter((member) => member !== keep), ...going].filter(isToStop) };
   }
-  const inTheWay = order === 'start-first' ? unfit.filter(mustGo) : unfit;
-  if (inTheWay.length > 0) return { stop: inTheWay.filter(isGoing) };
-  // Whoever is left runs on until its successor is ready.
+  if (going.length > 0) return { stop: going.filter(isToStop) };
   const ownEnd = slot.newest?.hash === wanted.hash ? slot.newest : undefined;
   const restart = restartAfter(ownEnd, seen.workload.spec.restart, seen.nowMs, seen.endSeenMs);
   if (restart.next === 'never') return { stop: [], givenUp: restart.why };
@@ -71,14 +72,13 @@ export function revisionOf(slot: Slot, revisions: readonly WorkloadRevision[]): 
   return revisions.find((revision) => revision.hash === hash) ?? last;
 }
 
-/** Those that still have to be asked. */
-function isGoing(member: Member): boolean {
-  return member.state !== 'stopping';
+function mayStay(member: Member): boolean {
+  return isUp(member) && !member.unhealthy;
 }
 
-/** Not to be waited for: it does no good where it is, or is on its way out. */
-function mustGo(member: Member): boolean {
-  return member.unhealthy || member.state === 'stopping' || !isUp(member);
+/** Those that are further come first, then the older ones. */
+function better(a: Member, b: Member): number {
+  return rank(b) - rank(a) || a.attempt - b.attempt;
 }
 
 function rank({ state }: Member): number {
