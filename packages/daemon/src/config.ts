@@ -15,6 +15,7 @@ import {
   peerLimits,
 } from '@kraud/host';
 import { type ImageLimits, imageLimits, type RegistrySettings, registrySettings } from '@kraud/images';
+import { type MoveLimits, moveDefaults } from '@kraud/macro';
 import { defaultNetworkLimits, type NetworkLimits } from '@kraud/network';
 import { parse } from 'yaml';
 import type { Flags } from './flags.ts';
@@ -34,6 +35,7 @@ export interface Config {
   readonly docker: DockerApiLimits;
   readonly gates: GateLimits;
   readonly host: HostLimits;
+  readonly hosts: MoveLimits;
   readonly images: ImageLimits;
   readonly link: LinkLimits;
   readonly network: NetworkLimits;
@@ -51,13 +53,26 @@ const unixPathBytesMax = 107;
 /** Flags win over the file, the file over the defaults. */
 export function readConfig(flags: Flags, env: NodeJS.ProcessEnv): Config {
   const file = flags.config === undefined ? {} : readTable(flags.config);
-  const { cradle, docker, gates, host, images, link, network, peers, pods, registries, store, ...rest } =
-    file;
+  const {
+    cradle,
+    docker,
+    gates,
+    host,
+    hosts,
+    images,
+    link,
+    network,
+    peers,
+    pods,
+    registries,
+    store,
+    ...rest
+  } = file;
   const [unknown] = Object.keys(rest);
   if (unknown !== undefined) {
     throw new KraudError(
       'invalid',
-      `config: unknown table '${unknown}' (known: cradle, docker, gates, host, images, link, network, peers, pods, registries, store)`,
+      `config: unknown table '${unknown}' (known: cradle, docker, gates, host, hosts, images, link, network, peers, pods, registries, store)`,
     );
   }
   const dataDir = resolve(flags.dataDir ?? '/var/lib/kraud');
@@ -74,6 +89,7 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv): Config {
     docker: overlay('docker', dockerApiLimits, docker),
     gates: overlay('gates', gateLimits, gates),
     host: overlay('host', hostLimits, host),
+    hosts: overlay('hosts', moveDefaults, hosts),
     images: overlay('images', imageLimits, images),
     link: overlay('link', linkLimits, link),
     network: overlay('network', defaultNetworkLimits, network),

@@ -194,18 +194,31 @@ export class Daemon {
       },
       events,
     );
-    this.#control(id, store, tables, events, cloud);
+    this.#control(config, { id, sharedAs: isShared ? name : undefined, store, tables, events, cloud });
     const { labels } = config.place;
     await cloud.hosts.update({ tenant: defaultTenant, local: true }, name, { labels });
     await this.#serve(config, cloud);
   }
 
-  #control(id: string, store: Store, tables: Tables, events: EventLog, cloud: Cloud): void {
+  #control(
+    config: Config,
+    parts: {
+      id: string;
+      sharedAs: string | undefined;
+      store: Store;
+      tables: Tables;
+      events: EventLog;
+      cloud: Cloud;
+    },
+  ): void {
+    const { id, sharedAs, store, tables, events, cloud } = parts;
     const [clock, logger] = [systemClock, this.#logger];
     const controllers = new Controllers({
       store,
       tables,
       events,
+      sharedAs,
+      limits: { hosts: config.hosts },
       // The data directory's lock vouches that an earlier daemon of this identity is dead.
       leader: new LeaseLeader('macro', id, { store, clock, logger }),
       dropVolume: async (volume) => {

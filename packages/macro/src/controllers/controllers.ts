@@ -10,6 +10,7 @@ import { Binder } from './binder.ts';
 import { Compactor } from './compactor.ts';
 import { DisplaceController } from './displace-controller.ts';
 import { collectGarbage } from './garbage.ts';
+import { Drains, HostLeases, LostHosts, MoveBudget, moveDefaults } from './hosts/index.ts';
 import type { Leader } from './leader.ts';
 import { periodically } from './periodic.ts';
 import { PodEvents } from './pod-events.ts';
@@ -25,6 +26,7 @@ export const macroDefaults = {
   retention: retentionDefaults,
   restart: restartDefaults as RestartLimits,
   scheduler: schedulerDefaults,
+  hosts: moveDefaults,
 };
 
 export interface ControllersParts {
@@ -36,6 +38,11 @@ export interface ControllersParts {
   readonly dropVolume: (volume: Volume) => Promise<void>;
   /** Makes the volumes that a pod names and that are missing; those of its own go with it. Safe to repeat. */
   readonly makeVolumes: (pod: Pod) => Promise<void>;
+  /**
+   * The name of this host, where others may share the store. Where none does, this host is never lost: nobody else could
+   * run its pods.
+   */
+  readonly sharedAs: string | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits?: Partial<typeof macroDefaults>;
@@ -55,12 +62,22 @@ export class Controllers {
 
   /** Runs until the signal aborts. The tables must be running. */
   async run(signal: AbortSignal): Promise<void> {
-    await this.#parts.tables.ready();
+    const { tables, sharedAs, clock, logger } = this.#parts;
+    await tables.ready();
+    // Each host brings back its own: another leader is no new start of theirs.
+    if (sharedAs !== undefined) {
+      await new RestartController({ tables, clock, logger }).startStopped(sharedAs);
+      this.#broughtBack = true;
+    }
     await this.#parts.leader.run(signal, (term) => this.#lead(term));
   }
 
   async #lead(signal: AbortSignal): Promise<void> {
-    const { store, tables, events, clock, logger, dropVolume, makeVolumes } = this.#parts;
+    const { store, tables, events, clock, logger, dropVolume, makeVolumes, sharedAs } = this.#parts;
+    const limits = this.#limits.hosts;
+    const budget = new MoveBudget(clock, limits.movesBurst);
+    const leases = new HostLeases({ store, clock, logger });
+    const lost = new LostHosts({ tables, leases, budget, clock, logger, limits });
     const restart = new RestartController({ tables, clock, logger, limits: this.#limits.restart });
     const podEvents = new PodEvents({ store, log: events, clock, logger });
     const compactor = new Compactor(store, () => podEvents.neededAfter);
@@ -76,7 +93,15 @@ export class Controllers {
       restart.run(signal),
       new AutoRemove({ tables, clock, logger }).run(signal),
       podEvents.run(signal),
-      new WorkloadController({ tables, makeVolumes, mayMove: () => true, clock, logger }).run(signal),
+      new WorkloadController({
+        tables,
+        makeVolumes,
+        mayMove: () => sharedAs === undefined || lost.mayMove(),
+        clock,
+        logger,
+      }).run(signal),
+      new Drains({ tables, budget, clock, logger, limits }).run(signal),
+      ...(sharedAs !== undefined ? [leases.run(signal), lost.run(signal)] : []),
       every('compact', this.#limits.compactEveryMs, () => compactor.compact()),
       every('trim-events', this.#limits.trimEventsEveryMs, () =>
         trimEvents(store, clock, this.#limits.retention),

@@ -19,16 +19,15 @@ export interface Displacement {
 export function displace(pod: Pod, reason: string, nowMs: number): Pod | undefined {
   if (pod.spec.host === undefined || !wantsToRun(pod)) return undefined;
   const { serial } = pod.spec.run;
-  const displacement: Displacement = {
-    reason,
-    host: pod.spec.host,
-    serial,
-    at: new Date(nowMs).toISOString(),
-  };
-  pod.meta.annotations[annotation] = JSON.stringify(displacement);
+  noteDisplacement(pod, { reason, host: pod.spec.host, serial, at: new Date(nowMs).toISOString() });
   pod.spec.run = { wanted: 'stopped', serial, stoppedByUser: false };
   pod.status.message = reason;
   return pod;
+}
+
+/** Writes down why the pod is elsewhere, for whoever asks later. */
+export function noteDisplacement(pod: Pod, displacement: Displacement): void {
+  pod.meta.annotations[annotation] = JSON.stringify(displacement);
 }
 
 /** The last time that the pod was displaced. */

@@ -4,6 +4,7 @@ export { Controller, type ControllerOptions, controllerDefaults, type Reconciled
 export { Controllers, type ControllersParts, macroDefaults } from './controllers.ts';
 export { type Displacement, displace, displacementOf, isDisplaced } from './displace.ts';
 export { collectGarbage } from './garbage.ts';
+export { type MoveLimits, moveDefaults, type Pace, paceOf } from './hosts/index.ts';
 export { type Leader, LeaseLeader, leaderDefaults } from './leader.ts';
 export { happenings, PodEvents } from './pod-events.ts';
 export { RestartController } from './restart.ts';

@@ -47,9 +47,10 @@ export class RestartController {
     unsubscribe();
   }
 
-  /** Once after a start of the daemon, before `run`: `always` brings back what the user had stopped. */
-  async startStopped(): Promise<void> {
-    const due = this.#parts.tables.pods.cache.list().filter(startsWithDaemon);
+  /** Once after a start of the daemon, before `run`: `always` brings back what the user had stopped, on one host or all. */
+  async startStopped(host?: string): Promise<void> {
+    const { cache } = this.#parts.tables.pods;
+    const due = (host === undefined ? cache.list() : cache.by('host', host)).filter(startsWithDaemon);
     await Promise.all(
       due.map((pod) =>
         this.#mutate(pod, (present) => {

@@ -43,7 +43,15 @@ export class SmallWorld {
     const dropVolume = async (volume: { meta: { tenant: string; namespace: string; name: string } }) =>
       await tables.volumes.delete(volume.meta);
     const makeVolumes = async (): Promise<void> => {};
-    const controllers = new Controllers({ ...parts, tables, events, leader, dropVolume, makeVolumes });
+    const controllers = new Controllers({
+      ...parts,
+      sharedAs: undefined,
+      tables,
+      events,
+      leader,
+      dropVolume,
+      makeVolumes,
+    });
     await Promise.all([tables.run(signal), controllers.run(signal)]);
   }
 

@@ -1,0 +1,162 @@
+import { type Clock, codeOf, type Logger } from '@kraud/base';
+import {
+  defaultNamespace,
+  defaultTenant,
+  type Host,
+  hostLeaseKey,
+  type Pod,
+  type Volume,
+} from '../../model/index.ts';
+import type { Tables } from '../../resources/tables.ts';
+import type { Compare } from '../../store/contract.ts';
+import { Controller, type Reconciled } from '../controller.ts';
+import { fateOf, meetFate } from './fate.ts';
+import type { HostLeases } from './leases.ts';
+import { type MoveBudget, type MoveLimits, paceOf } from './pace.ts';
+
+export interface LostHostsParts {
+  readonly tables: Pick<Tables, 'pods' | 'hosts' | 'volumes'>;
+  readonly leases: HostLeases;
+  readonly budget: MoveBudget;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: MoveLimits;
+}
+
+/**
+ * What becomes of hosts that lost their lease, and of their pods. A host ends its pods before its lease can end, and
+ * every write here holds only while there is no lease: so a pod that is given to another host runs nowhere else, even
+ * if the lost host comes back in that very moment.
+ */
+export class LostHosts {
+  readonly #parts: LostHostsParts;
+  readonly #hosts: Controller;
+  readonly #pods: Controller;
+
+  constructor(parts: LostHostsParts) {
+    this.#parts = parts;
+    const { clock, logger } = parts;
+    this.#hosts = new Controller({
+      name: 'lost-hosts',
+      reconcile: (name) => this.#mark(name),
+      clock,
+      logger,
+    });
+    this.#pods = new Controller({ name: 'lost-pods', reconcile: (uid) => this.#meet(uid), clock, logger });
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { tables, leases } = this.#parts;
+    const look = (host: string): void => {
+      this.#hosts.enqueue(host);
+      if (this.#isLost(host)) {
+        for (const pod of tables.pods.cache.by('host', host)) this.#pods.enqueue(pod.meta.uid);
+      }
+    };
+    const unsubscribe = [
+      leases.subscribe(look),
+      tables.hosts.cache.subscribe((changes) => {
+        for (const { before, after } of changes) {
+          const name = (after ?? before)?.meta.name;
+          if (name !== undefined && after?.status.lostAt !== before?.status.lostAt) look(name);
+          else if (name !== undefined && (!before || !after)) look(name);
+        }
+      }),
+      tables.pods.cache.subscribe((changes) => {
+        for (const { after } of changes) {
+          if (after && this.#isLost(after.spec.host)) this.#pods.enqueue(after.meta.uid);
+        }
+      }),
+    ];
+    await leases.ready();
+    const named = tables.pods.cache.list().flatMap(({ spec }) => spec.host ?? []);
+    for (const host of new Set([...named, ...tables.hosts.cache.list().map(({ meta }) => meta.name)]))
+      look(host);
+    await Promise.all([this.#hosts.run(signal), this.#pods.run(signal)]);
+    for (const stop of unsubscribe) stop();
+  }
+
+  /** Whether the pods of lost hosts may be replaced now: not while so many are away that it may be us who are cut off. */
+  mayMove(): boolean {
+    return this.#pace().moves !== 'held';
+  }
+
+  #pace(): ReturnType<typeof paceOf> {
+    const { tables, clock, limits } = this.#parts;
+    return paceOf(tables.hosts.cache.list(), clock.now(), limits);
+  }
+
+  /** It was marked as lost, or taken out of the cloud. */
+  #isLost(name: string | undefined): name is string {
+    if (name === undefined || this.#parts.leases.has(name)) return false;
+    const host = this.#parts.tables.hosts.get(hostKey(name));
+    return host === undefined || host.status.lostAt !== undefined;
+  }
+
+  /** Writes down whether a host is lost; that it is ready again it says itself. */
+  async #mark(name: string): Promise<Reconciled> {
+    const { tables, leases, clock, logger } = this.#parts;
+    const held = leases.has(name);
+    const change = (host: Host): Host | undefined => {
+      const { lostAt, ...status } = host.status;
+      if (held) return lostAt === undefined ? undefined : { ...host, status };
+      if (lostAt !== undefined && !status.ready) return undefined;
+      const since = lostAt ?? new Date(clock.now()).toISOString();
+      return { ...host, status: { ...status, ready: false, lostAt: since } };
+    };
+    const present = tables.hosts.get(hostKey(name));
+    if (!present || !change(present)) return undefined;
+    await whileThere(async () => {
+      await tables.hosts.mutate(present.meta, change, [{ ...noLease(name), is: held }]);
+      logger.warn({ host: name }, held ? 'a lost host is back' : 'a host is lost');
+    });
+    return undefined;
+  }
+
+  async #meet(uid: string): Promise<Reconciled> {
+    const { tables, budget, clock, logger, limits } = this.#parts;
+    const pod = tables.pods.cache.byUid(uid);
+    const host = pod?.spec.host;
+    if (!pod || !this.#isLost(host)) return undefined;
+    const fate = fateOf(pod, this.#volumeOf);
+    if (fate.do === 'nothing') return undefined;
+    if (fate.do === 'move') {
+      const pace = this.#pace();
+      if (pace.moves === 'held') return { againMs: pace.untilMs - clock.now() };
+      const waitMs = budget.take(pace.moves === 'slow' ? limits.massLossMovesPerS : limits.movesPerS);
+      if (waitMs > 0) return { againMs: waitMs };
+    }
+    await whileThere(async () => {
+      await tables.pods.mutate(
+        pod.meta,
+        (present) => {
+          if (present.meta.uid !== uid || present.spec.host !== host) return undefined;
+          return meetFate(present, fateOf(present, this.#volumeOf), clock.now());
+        },
+        [noLease(host)],
+      );
+      logger.info({ pod: pod.meta.name, host, fate: fate.do }, 'met the loss of a host');
+    });
+    return undefined;
+  }
+
+  readonly #volumeOf = (pod: Pod, name: string): Volume | undefined =>
+    this.#parts.tables.volumes.get({ ...pod.meta, name });
+}
+
+function hostKey(name: string): { tenant: string; namespace: string; name: string } {
+  return { tenant: defaultTenant, namespace: defaultNamespace, name };
+}
+
+function noLease(host: string): Compare & { target: 'exists' } {
+  return { key: hostLeaseKey(host), target: 'exists', is: false };
+}
+
+/** The resource is gone by now, or the lease is another: either brings the loop back if there is still something to do. */
+async function whileThere(write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    if (codeOf(error) !== 'not-found' && codeOf(error) !== 'conflict') throw error;
+  }
+}
