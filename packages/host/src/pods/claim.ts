@@ -54,3 +54,8 @@ export async function claimVm(
 export async function releaseHolds(parts: HostParts, uid: string): Promise<void> {
   await Promise.all([parts.network.detach(uid), parts.volumes.detachAll(uid)]);
 }
+
+/** Why nothing runs of a pod that the store has as running: what the fence has ended was lost for that reason. */
+export function lossOf<T extends string>({ liveness }: HostParts, because: T): T | 'fenced' {
+  return because === 'lost' && liveness.firedSince(Number.NEGATIVE_INFINITY) ? 'fenced' : because;
+}

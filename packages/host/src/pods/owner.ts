@@ -9,7 +9,7 @@ import { HealthProbes } from '../health/probes.ts';
 import { LogBook } from '../logs/log-book.ts';
 import type { HostParts } from '../parts.ts';
 import { type Adoptable, adoptRun } from './adopt.ts';
-import { releaseHolds } from './claim.ts';
+import { lossOf, releaseHolds } from './claim.ts';
 import { diskBytes, readNumber } from './disk-bytes.ts';
 import { ignoring } from './ignoring.ts';
 import { type Action, type Observed, plan } from './plan.ts';
@@ -433,9 +433,8 @@ export class PodOwner {
   async #settle(because: 'lost' | 'overtaken'): Promise<void> {
     const noted = notedEnds(this.files.record, this.#pod.status.serial);
     await releaseHolds(this.#parts, this.uid);
-    const lost =
-      because === 'lost' && this.#parts.liveness.firedSince(Number.NEGATIVE_INFINITY) ? 'fenced' : because;
-    await this.#write((pod) => settledStatus(pod, lost, nsOfMs(this.#parts.clock.now()), noted));
+    const how = lossOf(this.#parts, because);
+    await this.#write((pod) => settledStatus(pod, how, nsOfMs(this.#parts.clock.now()), noted));
     removeRecord(this.files.record);
   }
 
@@ -465,10 +464,9 @@ export class PodOwner {
     this.logs.remove();
     await rm(this.files.dir, { recursive: true, force: true });
     await this.#change((pod) => {
-      // Taken from this host, and given back meanwhile: it isn't this owner's any more.
+      // Given back to this host meanwhile, it is another owner's.
       if (pod.meta.deletedAt === undefined) return undefined;
-      const finalizers = pod.meta.finalizers.filter((name) => name !== 'host');
-      return { ...pod, meta: { ...pod.meta, finalizers } };
+      return { ...pod, meta: { ...pod.meta, finalizers: pod.meta.finalizers.filter((n) => n !== 'host') } };
     });
     this.#gone = true;
   }
