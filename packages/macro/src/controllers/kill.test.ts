@@ -2,30 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SeededRandom } from '@kraud/base';
 import { samplePod } from '../model/samples.ts';
-import type { Store } from '../store/contract.ts';
+import { dyingStore } from './dying-store.ts';
 import { SmallWorld } from './small-world.ts';
 
 const run = { wanted: 'running', serial: 1, stoppedByUser: false } as const;
-
-/** A store as a process sees it that dies at its `writes`-th write: that one may be applied, and no answer comes. */
-function dyingStore(store: Store, writes: number, random: SeededRandom, died: () => void): Store {
-  let left = writes;
-  const never = new Promise<never>(() => {});
-  return new Proxy(store, {
-    get: (target, name) => {
-      const value: unknown = Reflect.get(target, name, target);
-      if (typeof value !== 'function') return value;
-      return (...args: unknown[]): unknown => {
-        if (left < 0) return never;
-        if (name === 'txn') left -= 1;
-        if (left >= 0) return value.apply(target, args);
-        if (random.below(2)) void (value.apply(target, args) as Promise<unknown>).catch(() => {});
-        died();
-        return never;
-      };
-    },
-  });
-}
 
 /**
  * Controllers are killed every few writes and started anew, while pods run, fail, are restarted and removed. In the

@@ -61,7 +61,7 @@ export class SmallWorld {
   }
 
   /** A host that starts what is bound to it; each run lasts `lastsMs` and ends with `code`. */
-  runHost(run: (pod: Pod) => { lastsMs: number; code: number }): void {
+  runHost(run: (pod: Pod) => { lastsMs: number; code: number }, name = 'alpha'): void {
     const { pods } = this.tables;
     const host = new Controller({
       name: 'host',
@@ -69,7 +69,7 @@ export class SmallWorld {
       logger: silentLogger,
       reconcile: async (uid) => {
         const pod = pods.cache.byUid(uid);
-        if (pod?.spec.host !== 'alpha') return undefined;
+        if (pod?.spec.host !== name) return undefined;
         if (pod.meta.deletedAt !== undefined) {
           await pods.mutate(pod.meta, (present) => ({
             ...present,
@@ -77,6 +77,8 @@ export class SmallWorld {
           }));
         } else if (pod.spec.run.wanted === 'running' && pod.spec.run.serial > pod.status.serial) {
           await this.#begin(pod);
+        } else if (pod.spec.run.wanted === 'stopped' && pod.status.phase === 'created') {
+          await this.#end(pod, 0);
         } else if (pod.status.phase === 'running') {
           const leftMs =
             Date.parse(pod.status.containers[0]?.startedAt ?? '') + run(pod).lastsMs - this.clock.now();

@@ -10,6 +10,8 @@ import { countMembers, messageOf } from './status.ts';
 import { isStale, stepUpdate } from './update.ts';
 import { isChanged, slotsOf, type World } from './world.ts';
 
+const takenRetryMs = 5000;
+
 /**
  * Ordered: slots from 0 with names that stay. Unless `parallel`, a slot gets its pod when all before it are ready, and
  * loses it when all after it are gone; updates go from the last to the first. A name is free only once the pod that
@@ -78,7 +80,7 @@ export function planOrdered(world: World, mode: { replicas: number; parallel: bo
       ...leaving.filter(({ state }) => state === 'ended'),
     ]),
     finished: false,
-    ...again(steps.map(({ step }) => step.againMs).reduce(sooner, update.againMs)),
+    ...again([nameWaitMs(world), ...steps.map(({ step }) => step.againMs)].reduce(sooner, update.againMs)),
   };
 }
 
@@ -92,4 +94,9 @@ function nextToLeave(leaving: readonly Member[], parallel: boolean): readonly Me
   if (parallel) return leaving;
   const highest = Math.max(...leaving.map(({ slot }) => Number(slot)));
   return leaving.filter(({ slot }) => Number(slot) === highest);
+}
+
+/** Nobody tells when a name that another pod has is free. */
+function nameWaitMs({ taken }: World): number | undefined {
+  return taken.size > 0 ? takenRetryMs : undefined;
 }
