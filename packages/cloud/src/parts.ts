@@ -1,5 +1,5 @@
 import type { Clock, Logger, Random } from '@kraud/base';
-import type { HostApi, Membership } from '@kraud/host';
+import type { HostApi, HostImages, Membership } from '@kraud/host';
 import type { CloudLimits } from './limits.ts';
 import type { Table } from './table.ts';
 
@@ -20,6 +20,8 @@ export interface CloudParts {
   readonly configs: Table<'Config'>;
   /** The host by name; `unavailable` when it can't be reached. */
   readonly hostOf: (name: string | undefined) => HostApi;
+  /** Content of images, on whichever host it is. */
+  readonly imageContent: HostImages;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

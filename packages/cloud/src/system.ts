@@ -36,7 +36,7 @@ export class SystemUseCases implements System {
   }
 
   async usage(caller: Caller): ReturnType<System['usage']> {
-    const usage = await this.#parts.hostOf(undefined).images.usage();
+    const usage = await this.#parts.imageContent.usage();
     const views = await this.#images.list(caller);
     const pods = this.#parts.pods.list(caller.tenant);
     return {

@@ -9,6 +9,8 @@ import {
   gateLimits,
   type HostLimits,
   hostLimits,
+  type ImageLinkLimits,
+  imageLinkLimits,
   type LinkLimits,
   linkLimits,
   type PeerLimits,
@@ -37,6 +39,7 @@ export interface Config {
   readonly host: HostLimits;
   readonly hosts: MoveLimits;
   readonly images: ImageLimits;
+  readonly imageLink: ImageLinkLimits;
   readonly link: LinkLimits;
   readonly network: NetworkLimits;
   readonly peers: PeerLimits;
@@ -60,6 +63,7 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv): Config {
     host,
     hosts,
     images,
+    imageLink,
     link,
     network,
     peers,
@@ -72,7 +76,7 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv): Config {
   if (unknown !== undefined) {
     throw new KraudError(
       'invalid',
-      `config: unknown table '${unknown}' (known: cradle, docker, gates, host, hosts, images, link, network, peers, pods, registries, store)`,
+      `config: unknown table '${unknown}' (known: cradle, docker, gates, host, hosts, images, imageLink, link, network, peers, pods, registries, store)`,
     );
   }
   const dataDir = resolve(flags.dataDir ?? '/var/lib/kraud');
@@ -91,6 +95,7 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv): Config {
     host: overlay('host', hostLimits, host),
     hosts: overlay('hosts', moveDefaults, hosts),
     images: overlay('images', imageLimits, images),
+    imageLink: overlay('imageLink', imageLinkLimits, imageLink),
     link: overlay('link', linkLimits, link),
     network: overlay('network', defaultNetworkLimits, network),
     peers: overlay('peers', peerLimits, peers),

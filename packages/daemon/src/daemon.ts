@@ -4,7 +4,7 @@ import { KraudError, type Logger, messageOf, systemClock, systemRandom } from '@
 import { type Cloud, createCloud } from '@kraud/cloud';
 import { openCradle } from '@kraud/cradle';
 import { createDockerApi, type DockerApi } from '@kraud/docker-api';
-import { Heartbeat, HostAgent, hostCradle, podTableOf } from '@kraud/host';
+import { cloudImages, Heartbeat, HostAgent, type HostApi, hostCradle, podTableOf } from '@kraud/host';
 import { ImageStore } from '@kraud/images';
 import { createKraApi } from '@kraud/kra-api';
 import { Controllers, defaultTenant, EventLog, LeaseLeader, type Store, Tables } from '@kraud/macro';
@@ -14,10 +14,11 @@ import { ensureBasics, realizeNetworks } from './basics.ts';
 import type { Config } from './config.ts';
 import { fileSources } from './file-sources.ts';
 import { guestFiles } from './guest-files.ts';
+import { imageCopies } from './image-copies.ts';
 import { ingressPorts } from './ingress-ports.ts';
 import { claimDataDir, instanceId } from './instance.ts';
 import { findPlace } from './join.ts';
-import { linkHosts } from './link.ts';
+import { HostLinks } from './link.ts';
 import { startLiveness } from './liveness.ts';
 import { Peers } from './peers.ts';
 import { openStore } from './store.ts';
@@ -110,6 +111,17 @@ export class Daemon {
       rootfsFormat: 'erofs',
     });
     await sweepImages(tables, images);
+    const links = new HostLinks({ name, tables, peers, limits: config.link, clock, random, logger });
+    const { fetcher, keeper } = imageCopies({
+      name,
+      images,
+      links,
+      tables,
+      limits: config.imageLink,
+      clock,
+      logger,
+    });
+    await keeper.look();
     const volumes = await LocalBlockVolumes.open({ dir: join(dataDir, 'volumes'), clock, random, logger });
     const network = await LocalNetwork.open({ instanceId: id, logger, random, limits: config.network });
     // Without a pod on it, it is made anew by the next start: nothing of ours stays in the kernel.
@@ -138,6 +150,7 @@ export class Daemon {
       pods: podTableOf(tables.pods, name),
       cradle: hostCradle(cradle),
       images,
+      fetchImage: (image) => fetcher.ensure(image),
       network,
       networkSpec: (tenant, networkName) => ({ tenant, name: networkName }),
       volumes,
@@ -150,7 +163,9 @@ export class Daemon {
     });
     await agent.start();
     this.#stopped('host agent', () => agent.stop({ keepVms: true }));
-    const hostOf = linkHosts({ here: agent, tables, peers, limits: config.link, clock, random, logger });
+    links.serve(agent);
+    const hostOf = (wanted: string | undefined): HostApi =>
+      wanted === undefined || wanted === name ? agent : links.to(wanted);
     const gates = ingressPorts({ name, tables, hostOf, limits: config.gates, clock, logger });
     agent.warnWith(() => gates.problems);
     this.#background('ingress ports', (signal) => gates.run(signal));
@@ -161,7 +176,7 @@ export class Daemon {
       tenant: defaultTenant,
       hosts: tables.hosts,
       facts: () => agent.facts(),
-      more: () => ({ version, ...(peers ? { address: peers.address } : {}) }),
+      more: () => ({ version, images: [...keeper.here], ...(peers ? { address: peers.address } : {}) }),
       intervalMs: config.host.heartbeatMs,
       clock,
       random,
@@ -170,6 +185,8 @@ export class Daemon {
     await heartbeat.start();
     liveness.onRegained(() => heartbeat.beatSoon());
     this.#stopped('heartbeat', () => heartbeat.stop());
+    keeper.onChanged(() => heartbeat.beatSoon());
+    this.#background('image copies', (signal) => keeper.run(signal));
 
     const events = new EventLog({ store, clock, random });
     const cloud = createCloud(
@@ -186,6 +203,7 @@ export class Daemon {
         secrets: tables.secrets,
         configs: tables.configs,
         hostOf,
+        imageContent: cloudImages({ here: agent.images, fetcher, others: (image) => links.others(image) }),
         clock,
         random,
         logger,

@@ -234,6 +234,12 @@ export interface RegistryAuth {
   registryToken?: string;
 }
 
+export interface ImageManifest {
+  bytes: Uint8Array;
+  mediaType: string;
+  parent?: string;
+}
+
 export interface HostImages {
   facts(id: string): Promise<ImageFacts>;
   /** `reference` is full. Answers the image's id and the digest it was pulled by. */
@@ -265,6 +271,9 @@ export interface HostImages {
   }>;
   /** Makes the image ready to run now, so that the first start needn't. */
   prepare(id: string): Promise<void>;
+  /** For another host that makes the same image: its manifest, and the blobs that it names from byte `start` on. */
+  manifest(id: string): Promise<ImageManifest>;
+  blob(digest: string, start: number, signal: AbortSignal): Promise<Readable>;
   /** Who logs in: answers the status line, or `unauthenticated`. */
   login(registry: string, auth: RegistryAuth): Promise<string>;
 }

@@ -5,6 +5,7 @@ export type { Guest } from './guest/guest.ts';
 export { Heartbeat, type HeartbeatOptions } from './heartbeat.ts';
 export { HostAgent } from './host-agent.ts';
 export * from './identity/index.ts';
+export * from './images-link/index.ts';
 export { type HostLimits, hostLimits } from './limits.ts';
 export * from './link/index.ts';
 export { bootMs } from './liveness/boot-clock.ts';

@@ -65,6 +65,8 @@ export interface HostParts {
   readonly pods: PodTable;
   readonly cradle: HostCradle;
   readonly images: Images;
+  /** Resolves once the image is on this host, brought from another one if need be; `not-found` if no host has it. */
+  readonly fetchImage: (id: string) => Promise<void>;
   readonly network: HostNetwork;
   /** Every network that this host's pods may be on, with its subnet once it is known. */
   readonly networkSpec: (tenant: string, name: string) => NetworkSpec | undefined;

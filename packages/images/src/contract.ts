@@ -218,6 +218,20 @@ export interface DeletedImage {
   readonly reclaimedBytes: number;
 }
 
+/** The manifest of an image as it is kept here, byte by byte. */
+export interface ImageManifest {
+  readonly bytes: Uint8Array;
+  readonly mediaType: string;
+  /** The image it was committed from. */
+  readonly parent?: ImageId;
+}
+
+/** Another place that has an image. Faults of a blob that may go away when asked again are its own business. */
+export interface ImageSource {
+  manifest(): Promise<ImageManifest>;
+  blob(digest: Digest, sizeBytes: number): ByteStream;
+}
+
 /** What a registry says of a name (`GET /distribution/{name}/json`). */
 export interface RemoteDescriptor {
   readonly mediaType: string;
@@ -248,6 +262,12 @@ export interface Images {
   import(tar: ByteStream, options?: ImportOptions): Promise<Image>;
   /** A new image: the base's layers and one more (OCI whiteouts in it). */
   commit(base: ImageId, layer: ByteStream, options?: CommitOptions): Promise<Image>;
+
+  /** For another host: the manifest, and each blob that it names, from byte `start` on. */
+  manifest(id: ImageId): Promise<ImageManifest>;
+  blob(digest: Digest, start?: number): ByteStream;
+  /** The same image as another host has it, every byte of it checked. */
+  receive(id: ImageId, source: ImageSource): Promise<Image>;
 
   /** Undefined if it is not here. */
   find(id: ImageId): Promise<Image | undefined>;

@@ -9,6 +9,8 @@ import type {
   HistoryLine,
   Image,
   ImageId,
+  ImageManifest,
+  ImageSource,
   Images,
   ImportOptions,
   LoadedImage,
@@ -34,6 +36,7 @@ import { loadImages } from './operations/load.ts';
 import { login } from './operations/login.ts';
 import { pullImage } from './operations/pull.ts';
 import { pushImage } from './operations/push.ts';
+import { manifestOf, receiveImage } from './operations/receive.ts';
 import { describeRemote } from './operations/remote.ts';
 import { saveImages } from './operations/save.ts';
 import { usageOf } from './operations/usage.ts';
@@ -138,6 +141,18 @@ export class ImageStore implements Images {
     return await this.#tidily(() =>
       commitImage(this.#parts, base, stoppable(layer, options.signal), options),
     );
+  }
+
+  async manifest(id: ImageId): Promise<ImageManifest> {
+    return await manifestOf(this.#parts, id);
+  }
+
+  blob(digest: Digest, start = 0): ByteStream {
+    return this.#parts.blobs.read(digest, { start, end: Number.POSITIVE_INFINITY });
+  }
+
+  async receive(id: ImageId, source: ImageSource): Promise<Image> {
+    return await this.#tidily(() => receiveImage(this.#parts, id, source));
   }
 
   async find(id: ImageId): Promise<Image | undefined> {

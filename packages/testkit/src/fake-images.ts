@@ -63,4 +63,7 @@ export class FakeImages implements Images {
   load = unused;
   save = unused;
   import = unused;
+  manifest = unused;
+  blob = unused;
+  receive = unused;
 }

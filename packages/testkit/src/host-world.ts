@@ -83,6 +83,7 @@ export class HostWorld implements AsyncDisposable {
       pods: crashable(podTableOf(this.tables.pods, hostName), point),
       cradle: crashable(this.cradle, point),
       images: crashable(this.images, point),
+      fetchImage: async () => {},
       network: crashable(this.network, point),
       networkSpec: (tenant, name) => ({ tenant, name }),
       volumes: crashable(this.volumes, point),

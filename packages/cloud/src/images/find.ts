@@ -44,7 +44,7 @@ export class ImageFinder {
   async facts(id: string): Promise<ImageFacts> {
     const known = this.#facts.get(id);
     if (known) return known;
-    const facts = await this.#parts.hostOf(undefined).images.facts(id);
+    const facts = await this.#parts.imageContent.facts(id);
     if (this.#facts.size >= this.#parts.limits.imageFactsCached) this.#facts.clear();
     this.#facts.set(id, facts);
     return facts;

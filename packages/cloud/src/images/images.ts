@@ -24,7 +24,7 @@ export class ImageUseCases implements Images {
   }
 
   get #host() {
-    return this.#parts.hostOf(undefined).images;
+    return this.#parts.imageContent;
   }
 
   async get(caller: Caller, ref: string): Promise<ImageView> {

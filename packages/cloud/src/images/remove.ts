@@ -94,6 +94,6 @@ export async function deleteImage(parts: CloudParts, finder: ImageFinder, image:
   const needed =
     parts.images.everywhere().some((other) => other.spec.id === id) ||
     parts.pods.everywhere().some((pod) => pod.spec.containers.some((container) => container.image.id === id));
-  const layers = needed ? [] : await parts.hostOf(undefined).images.remove(id);
+  const layers = needed ? [] : await parts.imageContent.remove(id);
   return [{ deleted: id }, ...layers.map((layer) => ({ deleted: layer }))];
 }

@@ -97,6 +97,7 @@ export async function commit(
   const { guest } = lease;
   try {
     if (freeze) await guest.pause(container);
+    if (spec) await parts.fetchImage(spec.image.id);
     const abort = new AbortController();
     const layer = await guest.archiveTree(container, 'upper', abort.signal);
     try {

@@ -5,6 +5,7 @@ import {
   type Images,
   type ImageConfig as ImagesConfig,
   type ProgressEvent,
+  parseDigest,
   parsePlatform,
   Reference,
 } from '@kraud/images';
@@ -60,6 +61,10 @@ export function hostImages(images: Images): HostImages {
     },
     async prepare(id) {
       await images.rootfs(idOf(id));
+    },
+    manifest: async (id) => await images.manifest(idOf(id)),
+    async blob(digest, start, signal) {
+      return Readable.from(images.blob(parseDigest(digest), start), { objectMode: false, signal });
     },
     async login(registry, auth) {
       await images.login(registry, auth);

@@ -46,6 +46,12 @@ export async function serveSave(host: HostApi, channel: Channel, args: unknown):
   await dataOut(channel, tar);
 }
 
+export async function serveBlob(host: HostApi, channel: Channel, args: unknown): Promise<void> {
+  const blob = await host.images.blob(...check(s.Blob, args), channel.signal);
+  await channel.sendJson('result', null);
+  await dataOut(channel, blob);
+}
+
 export function callImages(caller: Caller): HostImages {
   return {
     facts: (id) => caller.ask('image-facts', [id]),
@@ -73,6 +79,15 @@ export function callImages(caller: Caller): HostImages {
     usage: () => caller.ask('images-usage', []),
     async prepare(id) {
       await caller.ask('image-prepare', [id]);
+    },
+    async manifest(id) {
+      const { base64, ...manifest } = await caller.ask('image-manifest', [id]);
+      return { ...manifest, bytes: Buffer.from(base64, 'base64') };
+    },
+    async blob(digest, start, signal) {
+      const channel = await caller.open('blob', [digest, start], signal);
+      await channel.result(s.nothing);
+      return dataIn(channel, { ownsCall: true });
     },
     login: (registry, auth) => caller.ask('login', [registry, auth]),
   };

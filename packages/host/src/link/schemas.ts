@@ -192,6 +192,12 @@ export const Pull = Type.Tuple([
   Type.String(),
   Type.Object({ platform: Type.Optional(Type.String()), auth: Type.Optional(Auth) }),
 ]);
+export const Manifest = Type.Object({
+  base64: Type.String(),
+  mediaType: Type.String(),
+  parent: Type.Optional(imageId),
+});
+export const Blob = Type.Tuple([imageId, Type.Integer({ minimum: 0 })]);
 export const Pulled = Type.Object({ id: imageId, digest: Type.String(), alreadyPresent: Type.Boolean() });
 export const Push = Type.Tuple([imageId, Type.String(), Type.Object({ auth: Type.Optional(Auth) })]);
 export const Pushed = Type.Object({ digest: Type.String(), sizeBytes: number });

@@ -7,7 +7,7 @@ import { check, parseJson } from './check.ts';
 import { errorBody } from './error.ts';
 import { ServedExecs } from './exec.ts';
 import { serveArchiveGet, serveArchivePut, serveExport } from './files.ts';
-import { serveImport, serveLoad, servePull, servePush, serveSave } from './images.ts';
+import { serveBlob, serveImport, serveLoad, servePull, servePush, serveSave } from './images.ts';
 import type { LinkLimits } from './limits.ts';
 import { serveOutput, serveStdin } from './output.ts';
 import { serveConnect, serveDatagrams } from './ports.ts';
@@ -49,6 +49,7 @@ export class LinkServer {
       load: serveLoad,
       import: serveImport,
       save: serveSave,
+      blob: serveBlob,
       connect: serveConnect,
       datagrams: serveDatagrams,
     };

@@ -46,6 +46,10 @@ export const unaryCalls = {
   commit: unary(s.Commit, s.imageId, (host, args) => host.commit(...args)),
   'image-facts': unary(s.OfImage, s.ImageFacts, (host, args) => host.images.facts(...args)),
   'image-remove': unary(s.OfImage, Type.Array(Type.String()), (host, args) => host.images.remove(...args)),
+  'image-manifest': unary(s.OfImage, s.Manifest, async (host, args) => {
+    const { bytes, ...manifest } = await host.images.manifest(...args);
+    return { ...manifest, base64: Buffer.from(bytes).toString('base64') };
+  }),
   'image-prepare': act(s.OfImage, (host, args) => host.images.prepare(...args)),
   'images-usage': unary(Type.Tuple([]), s.ImagesUsage, (host) => host.images.usage()),
   login: unary(s.Login, Type.String(), (host, args) => host.images.login(...args)),

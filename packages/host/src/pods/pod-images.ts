@@ -29,6 +29,7 @@ async function rootDisk(parts: HostParts, files: PodFiles, id: string): Promise<
     const path = files.image(id, format);
     if (existsSync(path)) return { path, format };
   }
+  await parts.fetchImage(id);
   const { path, format } = await parts.images.rootfs(id as ImageId);
   const own = files.image(id, format);
   mkdirSync(dirname(own), { recursive: true, mode: 0o700 });

@@ -16,6 +16,8 @@ const images: HostImages = {
   remove: unused,
   usage: unused,
   prepare: unused,
+  manifest: unused,
+  blob: unused,
   login: unused,
 };
 
