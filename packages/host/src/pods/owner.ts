@@ -11,6 +11,7 @@ import type { HostParts } from '../parts.ts';
 import { type Adoptable, adoptRun } from './adopt.ts';
 import { lossOf, releaseHolds } from './claim.ts';
 import { diskBytes, readNumber } from './disk-bytes.ts';
+import { untilNothingNew } from './drain.ts';
 import { ignoring } from './ignoring.ts';
 import { type Action, type Observed, plan } from './plan.ts';
 import { PodFiles } from './pod-files.ts';
@@ -355,10 +356,7 @@ export class PodOwner {
   async #signal(run: Run): Promise<void> {
     const { run: wanted, containers } = this.#pod.spec;
     run.stop = 'signalled';
-    if (this.#pod.spec.ports.some(({ mode }) => mode === 'ingress')) {
-      // Nobody sends it anything new once all have seen that it is to stop; what it has begun may end.
-      await this.#parts.clock.sleep(this.#parts.limits.ingressDrainMs, run.signal).catch(() => {});
-    }
+    await untilNothingNew(this.#parts, this.#pod, run.signal);
     const timeouts = containers.map(({ stopTimeoutMs }) => wanted.stop?.timeoutMs ?? stopTimeoutMs);
     const timeoutMs = timeouts.some((ms) => ms < 0) ? undefined : Math.max(...timeouts);
     if (timeoutMs !== undefined) this.#later(run, timeoutMs, 'overdue');
