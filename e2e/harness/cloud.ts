@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Docker from 'dockerode';
@@ -157,11 +158,21 @@ export class TestCloud {
       if (this.#daemon && this.#daemon.exitCode === null && this.#daemon.signalCode === null)
         await this.removeAll();
       await this.stopDaemon();
+      await this.#endFence();
       await eventually('no VMM is left', async () => (await this.vmms()).length === 0);
       assert.deepEqual(await this.left(), []);
     } finally {
       rmSync(this.dir, { recursive: true, force: true });
     }
+  }
+
+  /** A fence outlives its daemon, to be there for the next one. */
+  async #endFence(): Promise<void> {
+    const fence = connect(join(this.dir, 'fence/socket'));
+    fence.on('error', () => {});
+    const closed = new Promise((resolve) => fence.once('close', resolve));
+    fence.end('end\n');
+    await closed;
   }
 
   /** What the kernel has of this cloud beside its VMMs: mounts, namespaces, links, rules, control groups. */
