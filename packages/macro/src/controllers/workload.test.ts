@@ -5,6 +5,7 @@ import {
   newWorkloadStatus,
   type Pod,
   type Workload,
+  type WorkloadMode,
   type WorkloadSpec,
   workloadFinalizer,
 } from '../model/index.ts';
@@ -108,6 +109,35 @@ describe('the workload controller', () => {
       }
     }));
 
+  test('cron: a job at each time, which ends and is kept; all go with it', () =>
+    inWorld(async (world) => {
+      const { pods, workloads } = world.tables;
+      const mode: WorkloadMode = {
+        type: 'cron',
+        schedule: '* * * * *',
+        suspended: false,
+        overlap: 'forbid',
+        succeededKept: 1,
+        failedKept: 1,
+        completions: 1,
+        parallelism: 1,
+      };
+      const spec = sampleSpec({
+        mode,
+        restart: { condition: 'none', delayMs: 0, attemptsMax: 0, windowMs: 0 },
+      });
+      const { meta, ...rest } = workload(spec);
+      await workloads.create({
+        ...rest,
+        meta: { ...meta, createdAt: new Date(world.clock.now()).toISOString() },
+      });
+      await world.until(() => pods.list('default').some(isUp));
+      const [job] = workloads.list('default').filter(({ meta: { owner } }) => owner?.uid === meta.uid);
+      assert.match(job?.meta.name ?? '', /^web-[0-9]+$/);
+      await workloads.delete(key);
+      await world.until(() => workloads.list('default').length === 0 && pods.list('default').length === 0);
+    }));
+
   test('an ordered name that another pod has is left alone', () =>
     inWorld(async (world) => {
       const { pods, workloads } = world.tables;
@@ -117,10 +147,6 @@ describe('the workload controller', () => {
       );
       await world.until(() => workloads.get(key)?.status.message === 'the name web-0 is taken');
       await pods.delete(other.meta);
-      await workloads.mutate(key, (present) => ({
-        ...present,
-        meta: { ...present.meta, labels: { a: 'b' } },
-      }));
       await world.until(() => pods.get({ ...key, name: 'web-0' })?.status.phase === 'running');
     }));
 });

@@ -9,6 +9,7 @@ import { next } from '../workloads/next.ts';
 import { podFor } from '../workloads/pod.ts';
 import type { WorkloadPlan, WorkloadSeen } from '../workloads/seen.ts';
 import { Controller, type Reconciled } from './controller.ts';
+import { jobsOf, reconcileCron } from './cron.ts';
 
 /** Writes that are under way at a time for one workload. */
 const writesMax = 32;
@@ -59,6 +60,8 @@ export class WorkloadController {
         for (const { before, after } of changes) {
           const workload = after ?? before;
           if (workload) this.#controller.enqueue(workload.meta.uid);
+          const owner = ownerOf(workload);
+          if (owner !== undefined) this.#controller.enqueue(owner);
         }
       }),
       hosts.cache.subscribe((changes) => {
@@ -74,11 +77,13 @@ export class WorkloadController {
   }
 
   async #reconcile(uid: string): Promise<Reconciled> {
+    const { tables, clock } = this.#parts;
     const pods = await this.#podsOf(uid);
-    const workload = this.#parts.tables.workloads.cache.byUid(uid);
+    const workload = tables.workloads.cache.byUid(uid);
+    if (workload?.spec.mode.type === 'cron') return await reconcileCron(tables, workload, clock.now());
     const seen = this.#look(pods, workload);
     if (!workload) {
-      await this.#clearUp(seen.pods);
+      await this.#clearUp(uid, pods);
       return undefined;
     }
     const plan = next({ ...seen, workload });
@@ -185,9 +190,11 @@ export class WorkloadController {
     await this.#parts.tables.pods.delete(pod.meta, { uid: pod.meta.uid });
   }
 
-  /** Pods whose workload is gone without them. */
-  async #clearUp(pods: readonly Pod[]): Promise<void> {
+  /** Pods, and jobs, whose workload is gone without them. */
+  async #clearUp(uid: string, pods: readonly Pod[]): Promise<void> {
+    const { tables } = this.#parts;
     await this.#each(pods, (pod) => this.#remove(pod));
+    await this.#each(jobsOf(tables, uid), ({ meta }) => tables.workloads.delete(meta, { uid: meta.uid }));
   }
 
   async #mutate(pod: Pod, change: (present: Pod) => Pod | undefined): Promise<void> {
@@ -207,8 +214,8 @@ export class WorkloadController {
   }
 }
 
-function ownerOf(pod: Pod | undefined): string | undefined {
-  return pod?.meta.owner?.kind === 'Workload' ? pod.meta.owner.uid : undefined;
+function ownerOf(owned: Pod | Workload | undefined): string | undefined {
+  return owned?.meta.owner?.kind === 'Workload' ? owned.meta.owner.uid : undefined;
 }
 
 /** What a plan may rest on; the rest of a host changes with every heartbeat. */

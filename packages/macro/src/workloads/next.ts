@@ -3,13 +3,21 @@ import { planLeave } from './leave.ts';
 import { planOrdered } from './ordered.ts';
 import { planReplicas } from './replicas.ts';
 import type { WorkloadPlan, WorkloadSeen } from './seen.ts';
-import { worldOf } from './world.ts';
+import { type World, worldOf } from './world.ts';
 
-/** What is to be done about a workload's pods now. Pure: same input, same plan. */
+/** While nothing may move, it is looked at again so often whether it may by now. */
+const heldMs = 1000;
+
+/** What is to be done about a workload's pods now; cron, which has none, has `nextForCron`. Pure: same input, same plan. */
 export function next(seen: WorkloadSeen): WorkloadPlan {
-  const world = worldOf(seen);
-  if (seen.workload.meta.deletedAt !== undefined) return planLeave(world);
-  const { mode } = seen.workload.spec;
+  const plan = planFor(worldOf(seen));
+  if (seen.mayMove) return plan;
+  return { ...plan, againMs: Math.min(plan.againMs ?? heldMs, heldMs) };
+}
+
+function planFor(world: World): WorkloadPlan {
+  const { mode } = world.workload.spec;
+  if (world.workload.meta.deletedAt !== undefined) return planLeave(world);
   switch (mode.type) {
     case 'replicated':
     case 'global':
@@ -20,7 +28,6 @@ export function next(seen: WorkloadSeen): WorkloadPlan {
     case 'global-job':
       return planJob(world);
     case 'cron':
-      // Its pods are those of the jobs that it makes.
-      return { ...planLeave(world), finished: false };
+      throw new Error('a cron workload has jobs and no pods');
   }
 }

@@ -3,9 +3,20 @@ import type { Workload, WorkloadRevision, WorkloadSpec } from '../model/index.ts
 
 const hashDigits = 16;
 
-/** Equal for specs whose pods would be alike. */
+/**
+ * Equal for specs whose pods would be alike. What a facade was given, and the names of volumes that are each pod's own,
+ * make no difference.
+ */
 export function revisionHash({ template, force }: Pick<WorkloadSpec, 'template' | 'force'>): string {
-  return createHash('sha256').update(canonical({ template, force })).digest('hex').slice(0, hashDigits);
+  const { given: _, spec, ...rest } = template;
+  const containers = spec.containers.map((container) => ({
+    ...container,
+    mounts: container.mounts.map((mount) =>
+      mount.type === 'volume' && mount.anonymous ? { ...mount, volume: '' } : mount,
+    ),
+  }));
+  const text = canonical({ ...rest, spec: { ...spec, containers }, force });
+  return createHash('sha256').update(text).digest('hex').slice(0, hashDigits);
 }
 
 /**
