@@ -40,6 +40,8 @@ function tryConnect(path: string): Promise<Socket> {
     const socket = connect(path);
     socket.once('error', reject);
     socket.once('connect', () => {
+      // A VMM may end at any time, also while nobody has begun to listen: everybody learns of it by the close.
+      socket.on('error', () => {});
       socket.off('error', reject);
       resolve(socket);
     });
