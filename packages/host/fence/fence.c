@@ -11,10 +11,12 @@
  *
  *   hold UNTIL_MS     "ok", or "fired AT_MS" if it has ended VMs since the last answer. Earlier times than the
  *                     present one change nothing.
+ *   leave             it ends if there is no VM to guard, else "ok"
  *   end               it ends, and no VM does
  *
  * Past the time it kills every process in every group, and goes on looking for new ones until the time is moved on:
- * a daemon that was paused and wakes up late gets no VM to run. A process is killed through a descriptor that was
+ * a daemon that was paused and wakes up late gets no VM to run. With no VM and no daemon left it ends after a while.
+ * A process is killed through a descriptor that was
  * opened before its membership was looked at, so another that got its number is never hit.
  */
 #define _GNU_SOURCE
@@ -37,6 +39,7 @@
 #include <unistd.h>
 
 enum { CLIENTS_MAX = 8, LINE_BYTES_MAX = 64, PIDS_MAX = 1024, LOOK_AGAIN_MS = 20 };
+static const int64_t idle_ms_max = 10 * 60 * 1000;
 
 struct client {
 	int fd;
@@ -44,6 +47,7 @@ struct client {
 	char line[LINE_BYTES_MAX];
 };
 
+static const char *groups_path;
 static int64_t until_ms, fired_ms;
 
 static void die(const char *what)
@@ -91,25 +95,30 @@ static int is_member(int groups, const char *group, pid_t pid)
 	return 0;
 }
 
-static void kill_group(int groups, const char *group)
+/* Answers how many members there were; they are only counted with `spare`. */
+static int kill_group(int groups, const char *group, int spare)
 {
 	static pid_t pids[PIDS_MAX];
 	int count = members(groups, group, pids);
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < count && !spare; i++) {
 		int process = (int)syscall(SYS_pidfd_open, pids[i], 0);
 		if (process < 0) continue;
 		if (is_member(groups, group, pids[i])) syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0);
 		close(process);
 	}
+	return count;
 }
 
-static void kill_all(const char *path)
+static int kill_all(int spare)
 {
-	DIR *groups = opendir(path);
-	if (!groups) return; /* no VM was ever made */
+	DIR *groups = opendir(groups_path);
+	if (!groups) return 0; /* no VM was ever made */
+	int count = 0;
 	for (struct dirent *entry; (entry = readdir(groups));)
-		if (entry->d_type == DT_DIR && entry->d_name[0] != '.') kill_group(dirfd(groups), entry->d_name);
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+			count += kill_group(dirfd(groups), entry->d_name, spare);
 	closedir(groups);
+	return count;
 }
 
 static void answer(int fd, const char *text)
@@ -121,6 +130,10 @@ static void obey(int fd, const char *line)
 {
 	char text[LINE_BYTES_MAX], *end;
 	if (!strcmp(line, "end")) exit(0);
+	if (!strcmp(line, "leave")) {
+		if (kill_all(1) == 0) exit(0);
+		return answer(fd, "ok\n");
+	}
 	if (strncmp(line, "hold ", 5)) return answer(fd, "what?\n");
 	int64_t wanted = strtoll(line + 5, &end, 10);
 	if (end == line + 5 || *end) return answer(fd, "what?\n");
@@ -193,6 +206,8 @@ int main(int argc, char **argv)
 		die("kraud-fence SOCKET UNTIL_MS GROUPS");
 	}
 	until_ms = strtoll(argv[2], NULL, 10);
+	groups_path = argv[3];
+	int64_t needed_ms = now_ms();
 	int listener = open_socket(argv[1]);
 	if (chdir("/") < 0) die("chdir /");
 	harden();
@@ -201,9 +216,11 @@ int main(int argc, char **argv)
 		int64_t left_ms = until_ms - now_ms();
 		if (left_ms <= 0) {
 			if (fired_ms == 0) fired_ms = now_ms();
-			kill_all(argv[3]);
+			if (kill_all(0) > 0) needed_ms = now_ms();
 			left_ms = LOOK_AGAIN_MS;
 		}
+		if (left_ms > LOOK_AGAIN_MS || count > 0) needed_ms = now_ms();
+		if (now_ms() - needed_ms > idle_ms_max) return 0;
 		struct pollfd fds[CLIENTS_MAX + 1] = {{.fd = count < CLIENTS_MAX ? listener : -1, .events = POLLIN}};
 		for (int i = 0; i < count; i++) fds[i + 1] = (struct pollfd){.fd = clients[i].fd, .events = POLLIN};
 		/* At most a second: this poll doesn't count the time that the machine sleeps. */

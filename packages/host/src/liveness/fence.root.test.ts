@@ -136,6 +136,22 @@ describe('the fence', () => {
     assert.ok((await fence().hold(bootMs() + 600_000)).firedAtMs);
   });
 
+  test('a daemon that leaves leaves it on guard only if there is something to guard', async () => {
+    const one = fence();
+    await one.hold(bootMs() + 600_000);
+    const vm = member('e');
+    await one.leave();
+    const next = fence();
+    const forMs = 1_000;
+    await next.hold(bootMs() + 600_000);
+    vm.kill('SIGKILL');
+    await ended(vm);
+    await next.leave();
+    // The fence has gone, and with it the time that it was told.
+    await fence().hold(bootMs() + forMs);
+    assert.equal(await ended(member('e')), 'SIGKILL');
+  });
+
   test('one that died is started anew with the next hold', async () => {
     const one = fence();
     await one.hold(bootMs() + 600_000);

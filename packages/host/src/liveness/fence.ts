@@ -11,8 +11,8 @@ export interface Fence {
   hold(untilMs: number): Promise<{ readonly firedAtMs?: number }>;
   /** Ends the fence; the VMs go on. */
   end(): Promise<void>;
-  /** Leaves the fence on guard, for the next daemon. */
-  leave(): void;
+  /** Leaves the fence on guard for the next daemon, if there is a VM to guard. */
+  leave(): Promise<void>;
 }
 
 export interface FenceOptions {
@@ -73,8 +73,14 @@ export class FenceProcess implements Fence {
     });
   }
 
-  leave(): void {
-    this.#socket?.destroy();
+  async leave(): Promise<void> {
+    await this.#inTurn(async () => {
+      if (!this.#socket) return;
+      const [socket, answer] = [this.#socket, this.#heard()];
+      socket.write('leave\n');
+      await within(this.#options.clock, answerTimeoutMs, 'the fence did not answer', answer);
+      socket.destroy();
+    });
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -94,7 +100,7 @@ export class FenceProcess implements Fence {
       }
       const socket = this.#socket;
       if (!socket) throw new KraudError('unavailable', 'the fence is not there');
-      const answer = new Promise<string | undefined>((resolve) => this.#answers.push(resolve));
+      const answer = this.#heard();
       socket.write(`${line}\n`);
       const heard = await within(clock, answerTimeoutMs, 'the fence did not answer', answer).catch(
         (error: unknown) => {
@@ -105,6 +111,11 @@ export class FenceProcess implements Fence {
       if (heard !== undefined) return heard;
       if (tries === 1) throw new KraudError('unavailable', 'the fence dies again and again');
     }
+  }
+
+  /** The next line; undefined when the fence goes instead. */
+  #heard(): Promise<string | undefined> {
+    return new Promise((resolve) => this.#answers.push(resolve));
   }
 
   /** Undefined when no fence listens. */

@@ -21,7 +21,7 @@ function setUp(fenced = true) {
       return answer;
     },
     end: async () => {},
-    leave: () => {},
+    leave: async () => {},
   };
   const liveness = new Liveness({
     name: 'alpha',

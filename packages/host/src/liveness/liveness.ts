@@ -58,10 +58,10 @@ export class Liveness implements MayRun {
     await this.#lease.start();
   }
 
-  /** Pods go on for the time that is left of the lease. */
+  /** Pods go on for the time that is left of the lease. No VM may be made any more. */
   async stop(): Promise<void> {
     await this.#lease.stop();
-    this.#options.fence?.leave();
+    await this.#options.fence?.leave();
   }
 
   /** Calls whenever the lease is held again after it wasn't. */
