@@ -25,6 +25,8 @@ export interface PodLimits {
   logFilesMaxDefault: number;
   /** Milliseconds that a start may take before the caller is told, image preparation included. */
   startTimeoutMs: number;
+  /** Milliseconds that a call on a new pod waits for the scheduler to give it a host. */
+  placeTimeoutMs: number;
 }
 
 export const podLimits: PodLimits = {
@@ -44,6 +46,7 @@ export const podLimits: PodLimits = {
   logFileBytesMaxDefault: 0,
   logFilesMaxDefault: 1,
   startTimeoutMs: 300_000,
+  placeTimeoutMs: 30_000,
 };
 
 /** What a tenant's whole use is bounded by. */

@@ -1,8 +1,10 @@
+import { codeOf } from '@kraud/base';
 import type { HostFacts } from '@kraud/host';
-import { defaultTenant } from '@kraud/macro';
+import { defaultTenant, type Pod } from '@kraud/macro';
 import type { Caller, Images, System, Volumes } from './contract.ts';
 import { imageUsers } from './images/remove.ts';
 import type { CloudParts } from './parts.ts';
+import { mainContainer } from './pods/find.ts';
 
 export class SystemUseCases implements System {
   readonly #parts: CloudParts;
@@ -49,12 +51,22 @@ export class SystemUseCases implements System {
       pods: await Promise.all(
         pods.map(async (pod) => ({
           pod,
-          ...(await this.#parts
-            .hostOf(pod.spec.host)
-            .size(pod.meta.uid, pod.spec.containers[0]?.name ?? 'main')),
+          ...(await this.#sizeOf(pod)),
         })),
       ),
       volumes: await this.#volumes.list(caller),
     };
+  }
+
+  /** Nothing is known of a pod whose host can't be asked. */
+  async #sizeOf(pod: Pod): Promise<{ writableBytes: number; rootBytes: number }> {
+    if (pod.spec.host === undefined) return { writableBytes: 0, rootBytes: 0 };
+    try {
+      const host = this.#parts.hostOf(pod.spec.host);
+      return await host.size(pod.meta.uid, mainContainer(pod).name);
+    } catch (error) {
+      if (codeOf(error) !== 'unavailable') throw error;
+      return { writableBytes: 0, rootBytes: 0 };
+    }
   }
 }

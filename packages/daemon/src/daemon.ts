@@ -24,6 +24,7 @@ import { Peers } from './peers.ts';
 import { openStore } from './store.ts';
 import { sweepImages } from './sweep-images.ts';
 import { version } from './version.ts';
+import { volumePlaces } from './volume-places.ts';
 
 interface Part {
   readonly part: string;
@@ -154,6 +155,7 @@ export class Daemon {
       network,
       networkSpec: (tenant, networkName) => ({ tenant, name: networkName }),
       volumes,
+      placeVolume: volumePlaces(name, tables, volumes),
       fileSources: fileSources(tables, { store, clock, logger }),
       liveness,
       clock,

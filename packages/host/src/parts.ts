@@ -71,6 +71,11 @@ export interface HostParts {
   /** Every network that this host's pods may be on, with its subnet once it is known. */
   readonly networkSpec: (tenant: string, name: string) => NetworkSpec | undefined;
   readonly volumes: VolumeDriver;
+  /**
+   * Called before a volume is attached: it is this host's from now on, and its data is here. `conflict` when it is on
+   * another host.
+   */
+  readonly placeVolume: (key: { readonly tenant: string; readonly name: string }) => Promise<void>;
   readonly fileSources: FileSources;
   readonly liveness: MayRun;
   readonly clock: Clock;

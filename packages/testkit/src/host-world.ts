@@ -87,6 +87,7 @@ export class HostWorld implements AsyncDisposable {
       network: crashable(this.network, point),
       networkSpec: (tenant, name) => ({ tenant, name }),
       volumes: crashable(this.volumes, point),
+      placeVolume: async () => {},
       fileSources: { bytes: async (source, { name }) => this.fileSources.get(`${source} ${name}`) },
       liveness: { mayRun: async () => {}, firedSince: () => false },
       clock: crashable({ ...this.#clock }, point),

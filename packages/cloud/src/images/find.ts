@@ -1,4 +1,4 @@
-import { KraudError } from '@kraud/base';
+import { codeOf, KraudError } from '@kraud/base';
 import type { ImageFacts } from '@kraud/host';
 import type { Image } from '@kraud/macro';
 import type { Caller } from '../contract.ts';
@@ -48,6 +48,29 @@ export class ImageFinder {
     if (this.#facts.size >= this.#parts.limits.imageFactsCached) this.#facts.clear();
     this.#facts.set(id, facts);
     return facts;
+  }
+
+  /** What the store knows of it, when no host that has it can be asked. */
+  async factsIfAny({ spec, meta, status }: Image): Promise<ImageFacts> {
+    try {
+      return await this.facts(spec.id);
+    } catch (error) {
+      if (codeOf(error) !== 'unavailable' && codeOf(error) !== 'not-found') throw error;
+      return {
+        id: spec.id,
+        createdAt: meta.createdAt,
+        author: '',
+        comment: '',
+        architecture: '',
+        variant: '',
+        os: 'linux',
+        parentId: '',
+        config: {},
+        diffIds: [],
+        sizeBytes: status.sizeBytes,
+        history: [],
+      };
+    }
   }
 
   forget(id: string): void {

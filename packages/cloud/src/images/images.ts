@@ -36,7 +36,7 @@ export class ImageUseCases implements Images {
     return await Promise.all(
       this.#parts.images
         .list(caller.tenant)
-        .map(async (image) => ({ image, facts: await this.#finder.facts(image.spec.id) })),
+        .map(async (image) => ({ image, facts: await this.#finder.factsIfAny(image) })),
     );
   }
 

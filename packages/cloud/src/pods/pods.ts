@@ -24,6 +24,7 @@ import { createPod } from './create.ts';
 import { findPod, isUp, mainContainer, mustRun } from './find.ts';
 import { killPod, sigkill } from './kill.ts';
 import { pausePod, unpausePod } from './pause.ts';
+import { placed } from './placed.ts';
 import { removePod } from './remove.ts';
 import { renamePod } from './rename.ts';
 import { restartPod } from './restart.ts';
@@ -149,47 +150,45 @@ export class PodUseCases implements Pods {
     return waitPod(this.#parts, caller, ref, condition, options);
   }
 
-  output(
+  async output(
     caller: Caller,
     ref: string,
     query: OutputQuery,
     signal: AbortSignal,
   ): Promise<AsyncIterable<OutputEntry>> {
-    return Promise.try(() => {
-      const { pod, host, container } = this.#at(caller, ref);
-      return host.output(pod.meta.uid, container, query, signal);
-    });
+    const { pod, host, container } = await this.#at(caller, ref);
+    return await host.output(pod.meta.uid, container, query, signal);
   }
 
   async stdin(caller: Caller, ref: string): Promise<Writable> {
-    const { pod, host, container } = this.#at(caller, ref);
+    const { pod, host, container } = await this.#at(caller, ref);
     return await host.stdin(pod.meta.uid, container);
   }
 
   async resize(caller: Caller, ref: string, size: TerminalSize): Promise<void> {
-    const { pod, host, container } = this.#at(caller, ref);
+    const { pod, host, container } = await this.#at(caller, ref);
     if (!isUp(pod)) throw new KraudError('conflict', `container ${pod.meta.uid} is not running`);
     await host.resize(pod.meta.uid, container, size);
   }
 
   async stats(caller: Caller, ref: string): Promise<StatsSample> {
-    const { pod, host, container } = this.#at(caller, ref);
+    const { pod, host, container } = await this.#at(caller, ref);
     return await host.stats(pod.meta.uid, container);
   }
 
   async top(caller: Caller, ref: string): Promise<ProcessInfo[]> {
-    const { pod, host, container } = this.#at(caller, ref);
+    const { pod, host, container } = await this.#at(caller, ref);
     if (!isUp(pod)) throw new KraudError('conflict', `container ${pod.meta.uid} is not running`);
     return await host.top(mustRunOrPaused(pod).meta.uid, container);
   }
 
   async changes(caller: Caller, ref: string): Promise<Change[]> {
-    const { pod, host, container } = this.#at(caller, ref);
+    const { pod, host, container } = await this.#at(caller, ref);
     return await host.changes(pod.meta.uid, container);
   }
 
   async archiveStat(caller: Caller, ref: string, path: string): Promise<PathStat> {
-    const { pod, host, container } = this.#at(caller, ref);
+    const { pod, host, container } = await this.#at(caller, ref);
     return await host.archiveStat(pod.meta.uid, container, path);
   }
 
@@ -199,7 +198,7 @@ export class PodUseCases implements Pods {
     path: string,
     signal: AbortSignal,
   ): Promise<{ stat: PathStat; tar: Readable }> {
-    const { pod, host, container } = this.#at(caller, ref);
+    const { pod, host, container } = await this.#at(caller, ref);
     return await host.archiveGet(pod.meta.uid, container, path, signal);
   }
 
@@ -210,20 +209,21 @@ export class PodUseCases implements Pods {
     tar: Readable,
     options: ArchivePutOptions,
   ): Promise<void> {
-    const { pod, host, container } = this.#at(caller, ref);
+    const { pod, host, container } = await this.#at(caller, ref);
     await host.archivePut(pod.meta.uid, container, path, tar, options);
     await this.#events.pod(caller, 'extract-to-dir', pod);
   }
 
   async export(caller: Caller, ref: string, signal: AbortSignal): Promise<Readable> {
-    const { pod, host, container } = this.#at(caller, ref);
+    const { pod, host, container } = await this.#at(caller, ref);
     const tar = await host.export(pod.meta.uid, container, signal);
     await this.#events.pod(caller, 'export', pod);
     return tar;
   }
 
   async size(caller: Caller, ref: string): Promise<{ writableBytes: number; rootBytes: number }> {
-    const { pod, host, container } = this.#at(caller, ref);
+    if (findPod(this.#parts, caller, ref).spec.host === undefined) return { writableBytes: 0, rootBytes: 0 };
+    const { pod, host, container } = await this.#at(caller, ref);
     return await host.size(pod.meta.uid, container);
   }
 
@@ -240,7 +240,7 @@ export class PodUseCases implements Pods {
     },
   ): Promise<string> {
     const tags = options.reference ? [fullName(refuseDigest(options.reference))] : [];
-    const { pod, host, container } = this.#at(caller, ref);
+    const { pod, host, container } = await this.#at(caller, ref);
     const id = await host.commit(pod.meta.uid, container, options);
     const facts = await this.#images.facts(id);
     await this.#names.add(caller, id, facts.sizeBytes, { tags });
@@ -256,8 +256,8 @@ export class PodUseCases implements Pods {
     return (pod, signal) => this.#events.pod(caller, 'kill', pod, { signal: String(signal) });
   }
 
-  #at(caller: Caller, ref: string): { pod: Pod; host: HostApi; container: string } {
-    const pod = findPod(this.#parts, caller, ref);
+  async #at(caller: Caller, ref: string): Promise<{ pod: Pod; host: HostApi; container: string }> {
+    const pod = await placed(this.#parts, findPod(this.#parts, caller, ref));
     return { pod, host: this.#parts.hostOf(pod.spec.host), container: mainContainer(pod).name };
   }
 }

@@ -3,6 +3,7 @@ import type { Pod } from '@kraud/macro';
 import type { Caller } from '../contract.ts';
 import type { CloudParts } from '../parts.ts';
 import { findPod, keyOf, mainContainer } from './find.ts';
+import { unplaced } from './placed.ts';
 
 /** Where a start's clock begins, for the boot ledger: milliseconds since 1970. */
 export const startRequested = 'kraud.dev/start-requested-ms';
@@ -38,12 +39,6 @@ function refuseStart(pod: Pod): void {
       throw new KraudError('conflict', 'container is marked for removal and cannot be started');
     default:
   }
-}
-
-/** The scheduler's refusal, if no host takes the pod. */
-function unplaced(pod: Pod): KraudError | undefined {
-  if (pod.spec.host !== undefined || pod.status.message === '') return undefined;
-  return new KraudError('exhausted', pod.status.message);
 }
 
 /** Resolves once the run with this serial has begun, even if it is over by now. */

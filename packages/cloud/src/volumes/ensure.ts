@@ -32,7 +32,8 @@ export function volumeSize(
 
 /**
  * The volume by this name, made if it is missing: then with these annotations, if it has an owner. One that is there
- * with another driver or options is a `conflict`.
+ * with another driver or options is a `conflict`. Its data is nowhere yet: the host of the first pod that uses it makes
+ * and keeps it.
  */
 export async function ensureVolume(
   parts: CloudParts,
@@ -66,7 +67,6 @@ export async function ensureVolume(
     status: {},
     given: {},
   };
-  await parts.hostOf(undefined).volumes.create(key, { sizeBytes });
   try {
     return { volume: await parts.volumes.create(volume), made: true };
   } catch (error) {

@@ -5,6 +5,7 @@ import type { Caller, Volumes, VolumeView } from '../contract.ts';
 import type { EventRecorder } from '../events.ts';
 import type { CloudParts } from '../parts.ts';
 import { withOwner } from './anonymous.ts';
+import { dataOf, removeData } from './data.ts';
 import { ensureVolume, volumeSize } from './ensure.ts';
 
 export class VolumeUseCases implements Volumes {
@@ -85,7 +86,7 @@ export class VolumeUseCases implements Volumes {
       if (view.users.length > 0 || !matches(view)) continue;
       await this.#drop(caller, view.volume);
       removed.push(view.volume.meta.name);
-      freedBytes += view.usedBytes;
+      freedBytes += Math.max(0, view.usedBytes);
     }
     return { removed, freedBytes };
   }
@@ -107,18 +108,15 @@ export class VolumeUseCases implements Volumes {
   /** The file goes first: a crash in between leaves a volume that can be removed again. */
   async #drop(caller: Caller, volume: Volume): Promise<void> {
     const key = { tenant: caller.tenant, namespace: defaultNamespace, name: volume.meta.name };
-    await this.#parts.hostOf(volume.status.host).volumes.remove(key);
+    await removeData(this.#parts, volume);
     await this.#parts.volumes.delete(key);
     await this.#events.volume(caller, 'destroy', volume.meta.name, { driver: volume.spec.driver });
   }
 
   async #view(volume: Volume): Promise<VolumeView> {
-    const key = { tenant: volume.meta.tenant, name: volume.meta.name };
-    const host = this.#parts.hostOf(volume.status.host).volumes;
     return {
       volume,
-      mountpoint: await host.path(key),
-      usedBytes: await host.usage(key),
+      ...(await dataOf(this.#parts, volume)),
       users: this.#users(volume).map((pod) => pod.meta.uid),
     };
   }

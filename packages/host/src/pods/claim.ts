@@ -25,9 +25,10 @@ export async function claimVm(
   const [rootfs, volumes] = await Promise.all([
     rootDisks(parts, files, disks.images),
     Promise.all(
-      disks.volumes.map(({ name, readOnly }) =>
-        parts.volumes.attach({ tenant, name }, { podId: uid, readOnly }),
-      ),
+      disks.volumes.map(async ({ name, readOnly }) => {
+        await parts.placeVolume({ tenant, name });
+        return await parts.volumes.attach({ tenant, name }, { podId: uid, readOnly });
+      }),
     ),
   ]);
   const spec: VmSpec = {

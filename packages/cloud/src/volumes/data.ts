@@ -1,0 +1,38 @@
+import { codeOf } from '@kraud/base';
+import type { Volume } from '@kraud/macro';
+import type { CloudParts } from '../parts.ts';
+
+/** Of a volume whose host can't be asked; as Docker has it. */
+const unknownBytes = -1;
+
+/** Where the data is (or would be, as long as no pod has used it) and how much of it there is. */
+export async function dataOf(
+  { hostOf }: Pick<CloudParts, 'hostOf'>,
+  { meta, status }: Volume,
+): Promise<{ mountpoint: string; usedBytes: number }> {
+  const key = { tenant: meta.tenant, name: meta.name };
+  try {
+    const { volumes } = hostOf(status.host);
+    const mountpoint = await volumes.path(key);
+    const usedBytes = await volumes.usage(key).catch((error: unknown) => {
+      if (codeOf(error) === 'not-found') return 0;
+      throw error;
+    });
+    return { mountpoint, usedBytes };
+  } catch (error) {
+    if (codeOf(error) !== 'unavailable') throw error;
+    return { mountpoint: '', usedBytes: unknownBytes };
+  }
+}
+
+/** Removes the data, if there is any yet. `unavailable` when its host can't be reached. */
+export async function removeData(
+  { hostOf }: Pick<CloudParts, 'hostOf'>,
+  { meta, status }: Volume,
+): Promise<void> {
+  try {
+    await hostOf(status.host).volumes.remove({ tenant: meta.tenant, name: meta.name });
+  } catch (error) {
+    if (codeOf(error) !== 'not-found') throw error;
+  }
+}
