@@ -1,4 +1,4 @@
-import { codeOf } from '@kraud/base';
+import { codeOf, KraudError, messageOf } from '@kraud/base';
 import type { ImageFacts } from '@kraud/host';
 import type { Workload } from '@kraud/macro';
 import type { Caller, Images } from '../contract.ts';
@@ -18,7 +18,12 @@ export async function resolveImage(
   } catch (error) {
     if (codeOf(error) !== 'not-found') throw error;
   }
-  await images.pull(caller, name, { ...(auth ? { auth } : {}), progress: () => {}, signal });
+  try {
+    await images.pull(caller, name, { ...(auth ? { auth } : {}), progress: () => {}, signal });
+  } catch (error) {
+    const why = `image ${name} is not here, and pulling it failed: ${messageOf(error)}`;
+    throw new KraudError(codeOf(error), why, { cause: error });
+  }
   return await finder.facts(finder.findNow(caller, name).spec.id);
 }
 

@@ -100,7 +100,8 @@ function summaryOf(pod: Pod, images: ReadonlyMap<string, ImageView>, nowMs: numb
 
 /** The name as given, or the id once that name means another image. */
 function shownImage(image: { name: string; id: string }, images: ReadonlyMap<string, ImageView>): string {
-  const full = inFull(image.name);
+  // A service's image is pinned: its tag says what it is called, its digest which one it is.
+  const full = inFull(image.name.replace(/(:[\w.-]+)@sha256:[0-9a-f]{64}$/, '$1'));
   const view = images.get(image.id);
   if (!view || view.image.spec.tags.includes(full) || view.image.spec.digests.includes(full))
     return image.name;

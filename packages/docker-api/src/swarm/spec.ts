@@ -60,7 +60,10 @@ export function swarmSpecOf({ given }: Swarm): Record<string, unknown> & { Label
     Name: spec.Name || 'default',
     Labels: spec.Labels ?? {},
     Orchestration: { TaskHistoryRetentionLimit: endedKept(spec) },
-    Raft: { ...raft, ...spec.Raft },
+    Raft: {
+      ...raft,
+      ...Object.fromEntries(Object.entries(spec.Raft ?? {}).filter(([, value]) => value !== 0)),
+    },
     Dispatcher: { HeartbeatPeriod: spec.Dispatcher?.HeartbeatPeriod || heartbeatNs },
     CAConfig: { NodeCertExpiry: spec.CAConfig?.NodeCertExpiry || certificateNs },
     TaskDefaults: {},

@@ -46,7 +46,8 @@ export function stateOf(pod: Pod, host: Host | undefined): TaskStatus {
   });
   if (phase === 'created' && pod.spec.run.wanted === 'stopped') return say('shutdown', made, 'shutdown');
   if (phase === 'created') {
-    if (pod.spec.host === undefined) return say('pending', made, 'pending task scheduling', message);
+    if (pod.spec.host === undefined)
+      return say('pending', made, 'pending task scheduling', message && `no suitable node (${message})`);
     return say('assigned', made, 'scheduler assigned task to node');
   }
   if (phase === 'starting' || phase === 'restarting') return say('starting', made, 'starting');

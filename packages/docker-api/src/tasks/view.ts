@@ -17,7 +17,7 @@ export interface TaskView {
   readonly pod: Pod;
   readonly workload: Workload;
   readonly host: Host | undefined;
-  /** Undefined in the global modes. */
+  /** Undefined in the global modes; from 1, but from 0 in a job, as clients count them. */
   readonly slot: number | undefined;
   /** As clients show it: `web.1`, or `web.NODE` in the global modes. */
   readonly name: string;
@@ -52,7 +52,7 @@ export function viewOf(pod: Pod, workload: Workload, host: Host | undefined): Ta
     pod,
     workload,
     host,
-    slot: isGlobal ? undefined : Number(label),
+    slot: isGlobal ? undefined : Number(label) - (isJob ? 1 : 0),
     name: `${workload.meta.name}.${isGlobal && host ? swarmId(host) : label}`,
     status,
     desired: desiredStateOf(pod, status.state, isJob),
