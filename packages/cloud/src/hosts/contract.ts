@@ -29,7 +29,7 @@ export interface Hosts {
   /** Out of the cloud for good. `conflict` while it is ready, unless forced: then its pods move as if it had died. */
   remove(caller: Caller, ref: string, options: { force: boolean }): Promise<void>;
   /**
-   * What another machine joins with, for `ttlMs` (default a day). `rotate` ends every token given before. `conflict`
+   * What another machine joins with, for `ttlMs`; without it for up to a day, and who asks again may get the same. `rotate` ends every token given before. `conflict`
    * as long as this host can't be joined, saying what to do about it.
    */
   joinToken(caller: Caller, options: { ttlMs?: number; rotate?: boolean }): Promise<JoinToken>;

@@ -27,7 +27,7 @@ export interface JoinToken {
 
 /** Who belongs to the cloud. A host that was removed is refused by all others, and its next start fails. */
 export interface Membership {
-  /** `ttlMs` absent: a day. */
+  /** `ttlMs` absent: a token for a day, or the one given last while that is good for half a day more. */
   issueToken(ttlMs?: number): Promise<JoinToken>;
   revokeTokens(): Promise<void>;
   remove(name: string): Promise<void>;

@@ -39,13 +39,23 @@ export function serveJoins(listener: Pick<TlsPeerListener, 'handleOpen'>, parts:
     stream.respond({ ':status': 200, 'content-type': 'application/x-pem-file' });
     stream.end(parts.authority.cert);
   });
+  let underWay = 0;
   listener.handleOpen(joinPath, (stream, _headers, from) => {
+    if (underWay >= parts.limits.joinsMax) {
+      return answer(stream, 429, { code: 'exhausted', message: 'too many join at one time; try again' });
+    }
+    underWay += 1;
+    stream.once('close', () => {
+      underWay -= 1;
+    });
     stream.setTimeout(parts.limits.joinTimeoutMs, () => stream.destroy());
     admit(stream, from, attempts, parts).then(
       (reply) => answer(stream, 200, reply),
       (error: unknown) => {
         const [code, message] = [codeOf(error), messageOf(error)];
-        parts.logger.warn({ from, code, error: message }, 'a host was not let in');
+        // What is counted out already would only fill the log.
+        const level = code === 'exhausted' ? 'debug' : 'warn';
+        parts.logger[level]({ from, code, error: message }, 'a host was not let in');
         answer(stream, statusOf[code] ?? 503, { code, message });
       },
     );

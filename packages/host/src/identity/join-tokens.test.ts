@@ -25,6 +25,18 @@ test('a token is good until it expires', async () => {
   await assert.rejects(tokens.check(token), refused);
 });
 
+test('who asks again gets the same token, while it is good for long', async () => {
+  const { token } = await tokens.issue();
+  assert.equal((await tokens.issue()).token, token);
+  assert.notEqual((await tokens.issue(1000)).token, token, 'one with a life of its own');
+  await clock.advance(limits.joinTokenTtlMsDefault / 2);
+  const later = await tokens.issue();
+  assert.notEqual(later.token, token);
+  await tokens.check(token);
+  await tokens.revokeAll();
+  assert.notEqual((await tokens.issue()).token, later.token);
+});
+
 test('the store holds no secret', async () => {
   const { secret } = parseToken((await tokens.issue()).token);
   const { entries } = await store.list('/');
@@ -44,7 +56,7 @@ test('a wrong secret, id or authority is refused', async () => {
 test('tokens end when they are revoked, and expired ones make room for new ones', async () => {
   await tokens.revokeAll();
   const all = [await tokens.issue(1000), await tokens.issue(2000), await tokens.issue(3000)];
-  await assert.rejects(tokens.issue(), { code: 'exhausted', message: /--rotate/ });
+  await assert.rejects(tokens.issue(1000), { code: 'exhausted', message: /--rotate/ });
   await clock.advance(1000);
   all.push(await tokens.issue(5000));
   await tokens.revokeAll();

@@ -12,6 +12,12 @@ interface StoredToken {
   readonly expiresMs: number;
 }
 
+export interface IssuedToken {
+  readonly token: string;
+  /** ISO 8601. */
+  readonly expiresAt: string;
+}
+
 export interface JoinTokensParts {
   readonly store: Store;
   readonly clock: Clock;
@@ -25,14 +31,27 @@ export interface JoinTokensParts {
 /** What lets machines join. The store holds no secret, only its hash; a token is good for many until it ends. */
 export class JoinTokens {
   readonly #parts: JoinTokensParts;
+  #last: IssuedToken | undefined;
 
   constructor(parts: JoinTokensParts) {
     this.#parts = parts;
   }
 
-  async issue(ttlMs?: number): Promise<{ token: string; expiresAt: string }> {
+  /** Without `ttlMs` the token that this process gave last, while more than half of its life is left. */
+  async issue(ttlMs?: number): Promise<IssuedToken> {
+    const { clock, limits } = this.#parts;
+    if (ttlMs !== undefined) return await this.#make(ttlMs);
+    const lifeMs = limits.joinTokenTtlMsDefault;
+    const last = this.#last;
+    if (last && Date.parse(last.expiresAt) - clock.now() > lifeMs / 2 && (await this.#isValid(last.token))) {
+      return last;
+    }
+    this.#last = await this.#make(lifeMs);
+    return this.#last;
+  }
+
+  async #make(lifeMs: number): Promise<IssuedToken> {
     const { store, clock, random, limits, authority } = this.#parts;
-    const lifeMs = ttlMs ?? limits.joinTokenTtlMsDefault;
     if (!(lifeMs > 0 && lifeMs <= limits.joinTokenTtlMsMax)) {
       throw new KraudError('invalid', `a join token lives from 1 to ${limits.joinTokenTtlMsMax} ms`);
     }
@@ -53,24 +72,22 @@ export class JoinTokens {
 
   /** `unauthenticated` unless the token is one of ours and still valid. The answer's time tells nothing of a secret. */
   async check(token: string): Promise<void> {
+    if (await this.#isValid(token)) return;
+    throw new KraudError(
+      'unauthenticated',
+      'this join token is not valid, or no longer; make a new one with: kra host join-token',
+    );
+  }
+
+  async #isValid(token: string): Promise<boolean> {
     const { id, secret, authority } = parseToken(token);
     const { entry } = await this.#parts.store.get(`${prefix}${id}`);
     const stored = entry && parseStored(entry.value);
     const given = hash('sha256', secret, 'buffer');
     const wanted = stored ? Buffer.from(stored.hash, 'hex') : Buffer.alloc(given.length);
     const equal = timingSafeEqual(given, wanted);
-    if (
-      stored &&
-      equal &&
-      authority === this.#parts.authority &&
-      stored.expiresMs > this.#parts.clock.now()
-    ) {
-      return;
-    }
-    throw new KraudError(
-      'unauthenticated',
-      'this join token is not valid, or no longer; make a new one with: kra host join-token',
-    );
+    if (!stored || !equal || authority !== this.#parts.authority) return false;
+    return stored.expiresMs > this.#parts.clock.now();
   }
 
   async revokeAll(): Promise<void> {

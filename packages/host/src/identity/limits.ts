@@ -14,7 +14,10 @@ export interface PeerLimits {
   readonly joinTokensMax: number;
   /** Wrong tokens from one address; past it, the address is refused for the rest of the minute. */
   readonly wrongTokensPerMinuteMax: number;
+  /** Joins under way at one time. */
+  readonly joinsMax: number;
   readonly joinBodyBytesMax: number;
+  /** Also the time after which a connection that is no member's is ended. */
   readonly joinTimeoutMs: number;
   readonly connectTimeoutMs: number;
   /** How often a session that is open is tried; no answer within `pingTimeoutMs` ends it. */
@@ -36,6 +39,7 @@ export const peerLimits: PeerLimits = {
   joinTokenTtlMsMax: 365 * dayMs,
   joinTokensMax: 100,
   wrongTokensPerMinuteMax: 10,
+  joinsMax: 16,
   joinBodyBytesMax: 64 * KiB,
   joinTimeoutMs: 30_000,
   connectTimeoutMs: 10_000,

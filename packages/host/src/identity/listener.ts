@@ -88,7 +88,10 @@ export class TlsPeerListener implements PeerListener {
 
   #admit(session: Http2Session): void {
     const admission = this.#peerOf(session.socket as TLSSocket);
-    admission.catch(() => {});
+    admission.then(
+      (peer) => peer ?? session.setTimeout(this.#parts.limits.joinTimeoutMs, () => session.destroy()),
+      () => {},
+    );
     this.#sessions.set(session, admission);
     session.on('error', () => {});
     session.once('close', () => this.#sessions.delete(session));

@@ -1,8 +1,8 @@
-import { type Clock, codeOf, KraudError, type Logger, messageOf } from '@kraud/base';
+import { Backoff, type Clock, codeOf, KraudError, type Logger, messageOf } from '@kraud/base';
 import { CompactedError, type Store } from '@kraud/macro';
 
 const prefix = '/cluster/member/';
-const retryMs = 1000;
+const retries = { firstMs: 500, maxMs: 10_000 };
 
 /**
  * The hosts that belong to the cloud, each with the digest of its key. Removing a host here makes its certificate
@@ -57,9 +57,10 @@ export class Members {
 
   /** Follows the store until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
+    const backoff = new Backoff(retries);
     while (!signal.aborted) {
       try {
-        await this.#follow(signal);
+        await this.#follow(signal, () => backoff.reset());
       } catch (error) {
         if (signal.aborted) return;
         // Nothing is known for sure until the store answers again; `has` asks it.
@@ -69,14 +70,15 @@ export class Members {
           { error: messageOf(error), code: codeOf(error) },
           'the list of hosts is not followed',
         );
-        await this.#clock.sleep(retryMs, signal).catch(() => {});
+        await this.#clock.sleep(backoff.next(), signal).catch(() => {});
       }
     }
   }
 
-  async #follow(signal: AbortSignal): Promise<void> {
+  async #follow(signal: AbortSignal, listed: () => void): Promise<void> {
     const before = new Map(this.#known);
     const { entries, revision } = await this.#store.list(prefix);
+    listed();
     this.#known.clear();
     for (const { key, value } of entries) this.#known.set(key.slice(prefix.length), value);
     for (const [name, key] of before) if (this.#known.get(name) !== key) this.#tell(name);

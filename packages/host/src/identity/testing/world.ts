@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Clock, must, silentLogger, systemClock, systemRandom } from '@kraud/base';
+import { type Clock, codeOf, must, silentLogger, systemClock, systemRandom } from '@kraud/base';
 import { type Host, openMemoryStore, type Store } from '@kraud/macro';
 import {
   Authority,
@@ -54,6 +54,7 @@ export class TestHosts {
     return new IdentityFiles(join(dir, 'identity'));
   }
 
+  /** A port that was free may be taken the moment after: then it is tried again on another. */
   async start(name: string, files = this.files()): Promise<TestHost> {
     const { store, clock, limits } = this;
     const logger = silentLogger;
@@ -77,7 +78,12 @@ export class TestHosts {
     });
     const listener = new TlsPeerListener({ identity, members, limits, logger });
     serveJoins(listener, { authority, tokens, members, store: sharedStore, clock, limits, logger });
-    await listener.listen(address);
+    try {
+      await listener.listen(address);
+    } catch (error) {
+      if (codeOf(error) !== 'unavailable') throw error;
+      return await this.start(name, files);
+    }
     const sessions = new TlsPeerSessions({ identity, limits, clock, logger });
     const abort = new AbortController();
     const following = members.run(abort.signal);
