@@ -37,14 +37,17 @@ describe('validation', () => {
 
   test('every kind has a schema', () => {
     assert.deepEqual([...kindNames].sort(), [
+      'Config',
       'Event',
       'Host',
       'Image',
       'Namespace',
       'Network',
       'Pod',
+      'Secret',
       'Tenant',
       'Volume',
+      'Workload',
     ]);
   });
 });
