@@ -4,6 +4,7 @@ import pico from 'picocolors';
 import { down } from './commands/down.ts';
 import { hostCommands } from './commands/host/commands.ts';
 import { status } from './commands/status.ts';
+import { storeCommands } from './commands/store-migrate.ts';
 import { up } from './commands/up.ts';
 import { showVersion } from './commands/version.ts';
 import { dataDirDefault, socketOf } from './place.ts';
@@ -31,6 +32,7 @@ program
   .description('print the versions of kra and of the daemon')
   .action(() => showVersion(globals()));
 hostCommands(program, globals);
+storeCommands(program, globals);
 program
   .command('up')
   .description('start the local daemon in the background')

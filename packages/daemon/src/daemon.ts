@@ -7,7 +7,15 @@ import { createDockerApi, type DockerApi } from '@kraud/docker-api';
 import { cloudImages, Heartbeat, HostAgent, type HostApi, hostCradle, podTableOf } from '@kraud/host';
 import { ImageStore } from '@kraud/images';
 import { createKraApi } from '@kraud/kra-api';
-import { Controllers, defaultTenant, EventLog, LeaseLeader, type Store, Tables } from '@kraud/macro';
+import {
+  Controllers,
+  checkStoreIsWhole,
+  defaultTenant,
+  EventLog,
+  LeaseLeader,
+  type Store,
+  Tables,
+} from '@kraud/macro';
 import { LocalNetwork } from '@kraud/network';
 import { LocalBlockVolumes } from '@kraud/volumes';
 import { ensureBasics, realizeNetworks } from './basics.ts';
@@ -88,6 +96,7 @@ export class Daemon {
     const { name } = place;
     const store = await openStore(place.store, config.storeLimits, { clock, random, logger });
     this.#stopped('store', () => store.close());
+    await checkStoreIsWhole(store);
     const tables = new Tables({ store, clock, logger });
     this.#background('caches', (signal) => tables.run(signal));
     await tables.ready();

@@ -7,3 +7,4 @@ export { type EtcdLimits, etcdLimits } from './etcd/limits.ts';
 export { openEtcdStore } from './etcd/open.ts';
 export { openLmdbStore } from './lmdb/open.ts';
 export { openMemoryStore } from './memory/open.ts';
+export { checkStoreIsWhole, migrateStore } from './migrate.ts';
