@@ -135,7 +135,7 @@ test('what can’t join is refused by name', async () => {
   const at = `${machines.ip(1)}:7070`;
   const good = await token();
   await startFails(2, [...dir('a'), '--join', `${good}@${at}`], /--join needs --listen/);
-  await startFails(2, [...dir('a'), '--join', good, ...listen], /--join must be TOKEN@IP:PORT/);
+  await startFails(2, [...dir('a'), '--join', good, ...listen], /--join must be TOKEN@ADDRESS:PORT/);
   await startFails(2, [...dir('a'), ...listen], /--listen needs a store that several hosts share/);
   await startFails(
     2,

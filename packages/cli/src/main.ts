@@ -37,7 +37,10 @@ program
   .command('up')
   .description('start the local daemon in the background')
   .option('--config <file>', 'limits and defaults, YAML or JSON')
-  .action((options: { config?: string }) => up({ ...globals(), config: options.config }));
+  .argument('[flags...]', 'after --, more flags of kraudd, such as --store, --listen or --join')
+  .action((flags: string[], options: { config?: string }) =>
+    up({ ...globals(), config: options.config, flags }),
+  );
 program
   .command('down')
   .description('end the local daemon; pods go on')

@@ -12,7 +12,8 @@ export const usage = `Usage: kraudd --data-dir DIR [--docker unix:///path.sock] 
   --store-key FILE      its key
   --name NAME           this host's name in its cloud (default the machine's hostname)
   --listen IP:PORT      where the other hosts of the cloud reach this one
-  --join TOKEN@IP:PORT  join the cloud that has a host there; the line is printed by: kra host join-token
+  --join TOKEN@ADDRESS:PORT
+                        join the cloud that has a host there; the line is printed by: kra host join-token
   --label KEY=VALUE     a label of this host, such as kr.zone=a; may be given more than once
   --log-level LEVEL     debug, info, warn or error (default info)
   --version             print the version and end

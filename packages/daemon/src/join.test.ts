@@ -8,7 +8,7 @@ import { Authority, IdentityFiles, peerLimits, type SharedStore } from '@kraud/h
 import { openMemoryStore } from '@kraud/macro';
 import { type Config, readConfig } from './config.ts';
 import { parseFlags } from './flags.ts';
-import { findPlace, sharedStoreOf } from './join.ts';
+import { findPlace, joinObstacle, sharedStoreOf } from './join.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'kraud-place-'));
 const store = openMemoryStore({ clock: systemClock, random: systemRandom });
@@ -87,9 +87,9 @@ test('what can’t be is refused by name', async () => {
     ['new', ['--join', `${ours}@${nowhere}`, ...listen, ...etcd], /leave --store out/],
     ['owner', ['--join', `${ours}@${nowhere}`, ...listen], /holds a cloud of its own/],
     ['new', ['--join', `${ours}@${nowhere}`, ...listen], /the host at 127.0.0.1:1 does not answer/],
-    ['new', ['--join', ours, ...listen], /--join must be TOKEN@IP:PORT/],
+    ['new', ['--join', ours, ...listen], /--join must be TOKEN@ADDRESS:PORT/],
     ['new', ['--join', `kra-1-x@${nowhere}`, ...listen], /this is not a join token/],
-    ['new', ['--join', `${ours}@h1:7070`, ...listen], /--join must be IP:PORT, not 'h1:7070'/],
+    ['new', ['--join', `${ours}@h1`, ...listen], /--join must be TOKEN@ADDRESS:PORT/],
     ['new', [...etcd, '--listen', '0.0.0.0:7070'], /an address that other hosts can reach, not 0.0.0.0/],
     ['new', [...etcd, '--listen', '10.0.0.1'], /--listen must be IP:PORT/],
     ['new', [...etcd, '--listen', '10.0.0.1:99999'], /--listen must be IP:PORT/],
@@ -103,4 +103,14 @@ test('what can’t be is refused by name', async () => {
       `${args.join(' ')}: ${message}`,
     );
   }
+});
+
+test('a store that only this machine reaches can be shared on this machine only', async () => {
+  const obstacle = async (store: string, listen: string): Promise<string | undefined> =>
+    joinObstacle(await findPlace(config('near', '--store', store, '--listen', listen), silentLogger));
+  const near = 'etcd://10.0.0.9:2379,127.0.0.1:2379';
+  assert.match((await obstacle(near, '10.0.0.1:7070')) ?? '', /can’t reach the store at 127.0.0.1:2379/);
+  assert.match((await obstacle('etcd://[::1]', '10.0.0.1:7070')) ?? '', /\[::1\]:2379/);
+  assert.equal(await obstacle(near, '127.0.0.1:7070'), undefined);
+  assert.equal(await obstacle('etcd://10.0.0.9:2379', '10.0.0.1:7070'), undefined);
 });

@@ -13,6 +13,7 @@ import {
   type SavedIdentity,
   type SharedStore,
 } from '@kraud/host';
+import { parseEtcdAddress } from '@kraud/macro';
 import type { Config } from './config.ts';
 import type { StorePlace } from './store.ts';
 
@@ -96,4 +97,17 @@ export function sharedStoreOf(store: StorePlace & { kind: 'etcd' }): SharedStore
     ...(tls ? { ca: tls.ca.toString() } : {}),
     ...(tls?.cert && tls.key ? { cert: tls.cert.toString(), key: tls.key.toString() } : {}),
   };
+}
+
+/** Why nobody can join, though this host listens: the store is where only this machine reaches it. */
+export function joinObstacle({ listen, store }: Place): string | undefined {
+  if (store.kind === 'embedded' || !listen || isLoopback(listen.ip)) return undefined;
+  const { endpoints } = parseEtcdAddress(store.address);
+  const local = endpoints.find((endpoint) => isLoopback(endpoint.replace(/:\d+$/, '')));
+  if (local === undefined) return undefined;
+  return `other machines can’t reach the store at ${local}; start kraudd with --store and an address that all have`;
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host.startsWith('127.') || host === '::1' || host === '[::1]';
 }

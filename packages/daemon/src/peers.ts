@@ -14,7 +14,7 @@ import {
   TlsPeerSessions,
 } from '@kraud/host';
 import type { Store } from '@kraud/macro';
-import { type Place, sharedStoreOf } from './join.ts';
+import { joinObstacle, type Place, sharedStoreOf } from './join.ts';
 
 export interface PeersParts {
   readonly store: Store;
@@ -38,17 +38,17 @@ export class Peers {
 
   private constructor(
     at: PeerAddress,
-    made: { identity: LocalIdentity; members: Members; tokens: JoinTokens },
+    made: { identity: LocalIdentity; members: Members; tokens: JoinTokens; obstacle: string | undefined },
     { limits, clock, logger }: PeersParts,
   ) {
-    const { identity, members, tokens } = made;
+    const { identity, members, tokens, obstacle } = made;
     this.#at = at;
     this.#identity = identity;
     this.#members = members;
     this.address = formatAddress(at);
     this.listener = new TlsPeerListener({ identity, members, limits, logger });
     this.sessions = new TlsPeerSessions({ identity, limits, clock, logger });
-    this.membership = new CloudMembership({ tokens, members, address: at });
+    this.membership = new CloudMembership({ tokens, members, address: at, obstacle });
     this.removed = new Promise((resolve) => {
       members.onRemoved((name) => {
         if (name === identity.name) resolve();
@@ -65,7 +65,7 @@ export class Peers {
     const members = new Members(parts);
     const identity = await LocalIdentity.open(name, listen, { ...parts, files, authority, members });
     const tokens = new JoinTokens({ store, clock, random, limits, authority: authority.digest });
-    const peers = new Peers(listen, { identity, members, tokens }, parts);
+    const peers = new Peers(listen, { identity, members, tokens, obstacle: joinObstacle(place) }, parts);
     serveJoins(peers.listener, {
       authority,
       tokens,

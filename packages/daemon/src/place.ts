@@ -12,6 +12,8 @@ export interface PlaceConfig {
   readonly storeGiven: boolean;
 }
 
+/** A name will do as well: the token says who must be there. */
+const endpointPattern = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/;
 const namePattern = /^[a-zA-Z0-9]([-a-zA-Z0-9.]{0,61}[a-zA-Z0-9])?$/;
 
 export function placeConfig(
@@ -35,11 +37,11 @@ export function placeConfig(
 
 function parseInvitation(text: string): Invitation {
   const at = text.indexOf('@');
-  if (at < 0)
-    throw new KraudError('invalid', '--join must be TOKEN@IP:PORT, as kra host join-token prints it');
-  const [token, address] = [text.slice(0, at), text.slice(at + 1)];
+  const [token, address] = [text.slice(0, Math.max(0, at)), text.slice(at + 1)];
+  if (at < 0 || !endpointPattern.test(address)) {
+    throw new KraudError('invalid', '--join must be TOKEN@ADDRESS:PORT, as kra host join-token prints it');
+  }
   parseToken(token);
-  parseAddress('--join', address);
   return { token, address };
 }
 

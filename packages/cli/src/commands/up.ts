@@ -14,6 +14,8 @@ export async function up(options: {
   dataDir: string;
   socket: string;
   config?: string | undefined;
+  /** Handed on to kraudd. */
+  flags: readonly string[];
   json: boolean;
 }): Promise<void> {
   let pid = runningPid(pidFileOf(options.dataDir));
@@ -24,6 +26,7 @@ export async function up(options: {
     const main = join(import.meta.dirname, '../../../daemon/src/main.ts');
     const args = [main, '--data-dir', options.dataDir, '--docker', `unix://${options.socket}`];
     if (options.config !== undefined) args.push('--config', options.config);
+    args.push(...options.flags);
     const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', log, log] });
     let ended: string | undefined;
     child.on('exit', (code, signal) => {

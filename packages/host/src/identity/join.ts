@@ -8,10 +8,10 @@ import { digestOf, makeRequest, nameOf } from './key.ts';
 import type { PeerLimits } from './limits.ts';
 import { parseToken } from './token.ts';
 
-/** `TOKEN@IP:PORT`, as `kra host join-token` prints it. */
+/** `TOKEN@ADDRESS:PORT`, as `kra host join-token` prints it. */
 export interface Invitation {
   readonly token: string;
-  /** `ip:port` of a host of the cloud. */
+  /** Where a host of the cloud listens, `ip:port` or `name:port`. */
   readonly address: string;
 }
 

@@ -1,3 +1,4 @@
+import { KraudError } from '@kraud/base';
 import { formatAddress, type PeerAddress } from './address.ts';
 import type { JoinToken, Membership } from './contract.ts';
 import type { JoinTokens } from './join-tokens.ts';
@@ -8,14 +9,23 @@ export class CloudMembership implements Membership {
   readonly #tokens: JoinTokens;
   readonly #members: Members;
   readonly #address: string;
+  readonly #obstacle: string | undefined;
 
-  constructor(parts: { tokens: JoinTokens; members: Members; address: PeerAddress }) {
+  /** `obstacle` says why nobody could join with a token, and what to do about it. */
+  constructor(parts: {
+    tokens: JoinTokens;
+    members: Members;
+    address: PeerAddress;
+    obstacle?: string | undefined;
+  }) {
+    this.#obstacle = parts.obstacle;
     this.#tokens = parts.tokens;
     this.#members = parts.members;
     this.#address = formatAddress(parts.address);
   }
 
   async issueToken(ttlMs?: number): Promise<JoinToken> {
+    if (this.#obstacle !== undefined) throw new KraudError('conflict', this.#obstacle);
     return { ...(await this.#tokens.issue(ttlMs)), address: this.#address };
   }
 
