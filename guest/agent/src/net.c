@@ -121,43 +121,86 @@ bool net_loopback(struct fault *fault) {
   return err == 0 || fail_errno(fault, err, "bringing lo up");
 }
 
-bool net_setup(const json_t *network, struct fault *fault) {
-  const char *interface = "eth0", *mac_text = "", *gateways[2] = {"", ""};
-  int mtu = 0;
+#define ADDRESSES_MAX 16
+
+/* `network` of the protocol, read. */
+struct wanted {
+  unsigned index;
+  const char *interface, *mac;
+  int mtu;
+  struct address addresses[ADDRESSES_MAX], gateways[2];
+  size_t count;
+  bool has_gateway[2];
+};
+
+static bool read_network(const json_t *network, struct wanted *wanted, struct fault *fault) {
+  const char *gateways[2] = {"", ""};
   json_t *addresses = NULL, *item;
   size_t i;
-  if (json_unpack((json_t *)network, "{s?s, s?s, s?i, s?o, s?s, s?s}", "interface", &interface, "mac", &mac_text, "mtu", &mtu,
-                  "addresses", &addresses, "gateway4", &gateways[0], "gateway6", &gateways[1]) != 0)
+  memset(wanted, 0, sizeof *wanted);
+  wanted->interface = "eth0";
+  wanted->mac = "";
+  if (json_unpack((json_t *)network, "{s?s, s?s, s?i, s?o, s?s, s?s}", "interface", &wanted->interface, "mac", &wanted->mac,
+                  "mtu", &wanted->mtu, "addresses", &addresses, "gateway4", &gateways[0], "gateway6", &gateways[1]) != 0)
     return fail(fault, "invalid", "network: a value is of the wrong type");
-  unsigned index = if_nametoindex(interface);
-  if (index == 0) return fail(fault, "not-found", "no network interface %s", interface);
+  if (json_array_size(addresses) > ADDRESSES_MAX) return fail(fault, "invalid", "network: more than %d addresses", ADDRESSES_MAX);
+  json_array_foreach(addresses, i, item) {
+    const char *text = json_string_value(item);
+    if (!text || !parse_address(text, &wanted->addresses[i])) return fail(fault, "invalid", "invalid address: %s", text ? text : "?");
+    wanted->count++;
+  }
+  for (int family = 0; family < 2; family++) {
+    if (!gateways[family][0]) continue;
+    if (!parse_address(gateways[family], &wanted->gateways[family])) return fail(fault, "invalid", "invalid gateway: %s", gateways[family]);
+    wanted->has_gateway[family] = true;
+  }
+  wanted->index = if_nametoindex(wanted->interface);
+  return wanted->index > 0 || fail(fault, "not-found", "no network interface %s", wanted->interface);
+}
+
+static bool add_all(int fd, const struct wanted *wanted, struct fault *fault) {
+  int err;
+  for (size_t i = 0; i < wanted->count; i++)
+    if ((err = add_address(fd, wanted->index, &wanted->addresses[i])) != 0) return fail_errno(fault, err, "adding an address");
+  for (int family = 0; family < 2; family++)
+    if (wanted->has_gateway[family] && (err = add_default_route(fd, wanted->index, &wanted->gateways[family])) != 0)
+      return fail_errno(fault, err, "adding the default route");
+  return true;
+}
+
+bool net_setup(const json_t *network, struct fault *fault) {
+  struct wanted wanted;
+  if (!read_network(network, &wanted, fault)) return false;
   AUTO_CLOSE int fd = open_netlink();
   if (fd < 0) return fail_errno(fault, errno, "netlink");
   unsigned parts[6];
   uint8_t mac[6];
-  bool has_mac = sscanf(mac_text, "%x:%x:%x:%x:%x:%x", &parts[0], &parts[1], &parts[2], &parts[3], &parts[4], &parts[5]) == 6;
-  if (mac_text[0] && !has_mac) return fail(fault, "invalid", "invalid MAC address: %s", mac_text);
+  bool has_mac = sscanf(wanted.mac, "%x:%x:%x:%x:%x:%x", &parts[0], &parts[1], &parts[2], &parts[3], &parts[4], &parts[5]) == 6;
+  if (wanted.mac[0] && !has_mac) return fail(fault, "invalid", "invalid MAC address: %s", wanted.mac);
   for (int part = 0; has_mac && part < 6; part++) mac[part] = (uint8_t)parts[part];
-  int err = set_link(fd, index, false, has_mac ? mac : NULL, (uint32_t)mtu);
-  if (err == 0) err = set_link(fd, index, true, NULL, 0);
-  if (err) return fail_errno(fault, err, "bringing %s up", interface);
-  json_array_foreach(addresses, i, item) {
-    struct address address;
-    const char *text = json_string_value(item);
-    if (!text || !parse_address(text, &address)) return fail(fault, "invalid", "invalid address: %s", text ? text : "?");
-    if ((err = add_address(fd, index, &address)) != 0) return fail_errno(fault, err, "adding the address %s", text);
-  }
-  for (int family = 0; family < 2; family++) {
-    struct address gateway;
-    if (!gateways[family][0]) continue;
-    if (!parse_address(gateways[family], &gateway)) return fail(fault, "invalid", "invalid gateway: %s", gateways[family]);
-    if ((err = add_default_route(fd, index, &gateway)) != 0)
-      return fail_errno(fault, err, "adding the route by %s", gateways[family]);
-  }
-  return true;
+  int err = set_link(fd, wanted.index, false, has_mac ? mac : NULL, (uint32_t)wanted.mtu);
+  if (err == 0) err = set_link(fd, wanted.index, true, NULL, 0);
+  if (err) return fail_errno(fault, err, "bringing %s up", wanted.interface);
+  return add_all(fd, &wanted, fault);
 }
 
-static void flush_addresses(int fd, unsigned index) {
+static bool is_one_of(const struct nlmsghdr *header, const struct wanted *wanted) {
+  const struct ifaddrmsg *message = NLMSG_DATA(header);
+  int left = (int)IFA_PAYLOAD(header);
+  for (struct rtattr *at = IFA_RTA(message); RTA_OK(at, left); at = RTA_NEXT(at, left)) {
+    if (at->rta_type != IFA_LOCAL && !(message->ifa_family == AF_INET6 && at->rta_type == IFA_ADDRESS)) continue;
+    for (size_t i = 0; i < wanted->count; i++) {
+      const struct address *address = &wanted->addresses[i];
+      if (address->family == message->ifa_family && address->prefix == message->ifa_prefixlen &&
+          RTA_PAYLOAD(at) == address->len && memcmp(RTA_DATA(at), address->bytes, address->len) == 0)
+        return true;
+    }
+  }
+  return false;
+}
+
+/* All of the interface but those that are wanted. */
+static void flush_addresses(int fd, unsigned index, const struct wanted *wanted) {
   struct request request;
   uint8_t answer[8192];
   begin(&request, RTM_GETADDR, NLM_F_DUMP, sizeof request.address);
@@ -176,6 +219,7 @@ static void flush_addresses(int fd, unsigned index) {
       }
       struct ifaddrmsg *message = NLMSG_DATA(header);
       if (message->ifa_index != index || count == 16 || header->nlmsg_len > sizeof request) continue;
+      if (wanted && (message->ifa_family != AF_INET || is_one_of(header, wanted))) continue;
       memcpy(&removals[count], header, header->nlmsg_len);
       removals[count].header.nlmsg_type = RTM_DELADDR;
       removals[count++].header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
@@ -184,11 +228,20 @@ static void flush_addresses(int fd, unsigned index) {
   for (size_t i = 0; i < count; i++) send_request(fd, &removals[i]);
 }
 
+bool net_change(const json_t *network, struct fault *fault) {
+  struct wanted wanted;
+  if (!read_network(network, &wanted, fault)) return false;
+  AUTO_CLOSE int fd = open_netlink();
+  if (fd < 0) return fail_errno(fault, errno, "netlink");
+  flush_addresses(fd, wanted.index, &wanted);
+  return add_all(fd, &wanted, fault);
+}
+
 void net_teardown(const char *interface) {
   unsigned index = if_nametoindex(interface);
   AUTO_CLOSE int fd = open_netlink();
   if (fd < 0 || index == 0) return;
-  flush_addresses(fd, index);
+  flush_addresses(fd, index, NULL);
   set_link(fd, index, false, NULL, 0);
 }
 

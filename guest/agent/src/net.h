@@ -10,6 +10,8 @@
 bool net_loopback(struct fault *fault);
 /* `network` of the protocol. */
 bool net_setup(const json_t *network, struct fault *fault);
+/* The same for an interface that is up: IPv4 addresses that it doesn't name go, the others stay as they are. */
+bool net_change(const json_t *network, struct fault *fault);
 /* Takes the machine's interface away, so that a pod without a network has none to look at. */
 bool net_hide(struct fault *fault);
 /* Undoes `net_hide`. */

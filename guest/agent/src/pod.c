@@ -172,6 +172,39 @@ void pod_put(struct stream *stream, json_t *body) {
   stream_reply(stream, 201, json_object());
 }
 
+/* A container's own file, unless the container has written to it. */
+static void rewrite(const struct container *container, const char *name, const char *before, const char *now) {
+  char path[PATH_MAX];
+  snprintf(path, sizeof path, "%s/%s", container->dir, name);
+  size_t cap = strlen(before) + 2;
+  AUTO_FREE char *present = must_calloc(1, cap);
+  if (read_file_at(AT_FDCWD, path, present, cap) < 0 || strcmp(present, before) != 0) return;
+  AUTO_CLOSE int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+  if (fd >= 0) write_all(fd, now, strlen(now));
+}
+
+void pod_network(struct stream *stream, json_t *body) {
+  struct fault fault;
+  json_t *network = json_object_get(body, "network");
+  bool ok = json_is_object(network) && json_is_object(json_object_get(pod, "network"))
+                ? net_change(network, &fault)
+                : fail(&fault, "conflict", "the pod has no interface");
+  if (!ok) {
+    stream_reply_fault(stream, &fault);
+    return;
+  }
+  AUTO_FREE char *hosts_before = must_strdup(pod_hosts());
+  AUTO_FREE char *resolv_before = must_strdup(pod_resolv());
+  write_hosts(body);
+  write_resolv(body);
+  for (struct container *container = containers(); container; container = container->next) {
+    rewrite(container, "hosts", hosts_before, hosts);
+    rewrite(container, "resolv.conf", resolv_before, resolv);
+  }
+  json_object_set(pod, "network", network);
+  stream_reply(stream, 200, json_object());
+}
+
 void pod_disks(struct stream *stream, json_t *body) {
   struct fault fault;
   bool ok = pod ? fail(&fault, "conflict", "this VM is a pod already")

@@ -6,6 +6,8 @@
 
 void pod_put(struct stream *stream, json_t *body);
 void pod_delete(struct stream *stream, json_t *body);
+/* Other addresses and names for a pod that is there. */
+void pod_network(struct stream *stream, json_t *body);
 /* Mounts disks ahead of the pod. */
 void pod_disks(struct stream *stream, json_t *body);
 void pod_clock(struct stream *stream, json_t *body);

@@ -13,6 +13,7 @@ static const struct route routes[] = {
     {.method = "GET", .path = "/v1/info", .plain = pod_info},
     {.method = "POST", .path = "/v1/pod", .plain = pod_put},
     {.method = "DELETE", .path = "/v1/pod", .plain = pod_delete},
+    {.method = "PUT", .path = "/v1/network", .pod = true, .plain = pod_network},
     {.method = "POST", .path = "/v1/disks", .plain = pod_disks},
     {.method = "POST", .path = "/v1/clock", .plain = pod_clock},
     {.method = "PUT", .path = "/v1/containers/*", .pod = true, .plain = container_put},

@@ -6,7 +6,7 @@ import { HostUseCases } from './hosts/hosts.ts';
 import { ImageFinder } from './images/find.ts';
 import { ImageUseCases } from './images/images.ts';
 import { ImageNames } from './images/names.ts';
-import { NetworkUseCases } from './networks.ts';
+import { NetworkUseCases } from './networks/networks.ts';
 import type { CloudParts } from './parts.ts';
 import { PodUseCases } from './pods/pods.ts';
 import { SwarmUseCases } from './swarm/swarms.ts';
@@ -29,7 +29,7 @@ export function createCloud(parts: CloudParts, log: EventLog): Cloud {
     volumes,
     workloads: new WorkloadUseCases({ parts, images, finder }, events),
     swarms: new SwarmUseCases(parts),
-    networks: new NetworkUseCases(parts),
+    networks: new NetworkUseCases(parts, events),
     secrets: secretUseCases(parts, events),
     configs: configUseCases(parts, events),
     events,

@@ -21,7 +21,6 @@ import type {
   HealthCheck,
   Image,
   Mount,
-  Network,
   Placement,
   Pod,
   PublishedPort,
@@ -32,6 +31,7 @@ import type {
 } from '@kraud/macro';
 import type { Files } from './files/contract.ts';
 import type { Hosts } from './hosts/contract.ts';
+import type { Networks } from './networks/contract.ts';
 import type { Swarms } from './swarm/contract.ts';
 import type { Workloads } from './workloads/contract.ts';
 
@@ -104,8 +104,9 @@ export interface PodDraft {
   /** '' = the first 12 digits of the uid. */
   hostname: string;
   domainname: string;
-  /** `none`, `default`, or a Network's name. */
-  network: { name: string; mac?: string; ipv4?: string };
+  /** Each by a reference, as of `Networks.get`; none: loopback only. */
+  networks: { ref: string; aliases: string[]; ipv4?: string }[];
+  mac?: string;
   dns: { servers: string[]; search: string[]; options: string[] };
   extraHosts: { name: string; address: string }[];
   sysctls: Record<string, string>;
@@ -312,13 +313,6 @@ export interface Volumes {
     caller: Caller,
     matches: (view: VolumeView) => boolean,
   ): Promise<{ removed: string[]; freedBytes: number }>;
-}
-
-export interface Networks {
-  get(caller: Caller, ref: string): Promise<Network>;
-  list(caller: Caller): Promise<Network[]>;
-  /** Pods with an address on it. */
-  members(caller: Caller, network: Network): Promise<Pod[]>;
 }
 
 export interface Events {

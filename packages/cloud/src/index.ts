@@ -29,6 +29,8 @@ export { ExecFailure } from './exec-failure.ts';
 export type * from './files/contract.ts';
 export type * from './hosts/contract.ts';
 export * from './limits.ts';
+export type * from './networks/contract.ts';
+export { predefinedNetworks } from './networks/names.ts';
 export type { CloudParts } from './parts.ts';
 export type * from './swarm/contract.ts';
 export type { Table } from './table.ts';

@@ -18,6 +18,11 @@ export interface CloudParts {
   readonly membership?: Membership | undefined;
   readonly secrets: Table<'Secret'>;
   readonly configs: Table<'Config'>;
+  /**
+   * A subnet that nothing of the cloud or of this host lies in: the one that is wanted (`conflict` if something does), or
+   * the next of the pool (`exhausted`).
+   */
+  readonly chooseSubnet: (wanted: string | undefined, taken: readonly string[]) => Promise<string>;
   /** The host by name; `unavailable` when it can't be reached. */
   readonly hostOf: (name: string | undefined) => HostApi;
   /** Content of images, on whichever host it is. */

@@ -8,7 +8,6 @@ import {
   type Table,
   type Tables,
 } from '@kraud/macro';
-import type { HostNetwork } from '@kraud/network';
 
 /** What every cloud has from its first start: its tenant, namespace and networks. */
 export async function ensureBasics(tables: Tables, parts: { clock: Clock; random: Random }): Promise<void> {
@@ -34,7 +33,7 @@ export async function ensureBasics(tables: Tables, parts: { clock: Clock; random
       kind: 'Network',
       meta: meta(name),
       spec: { driver, internal: false, options: {} },
-      status: { allocations: {} },
+      status: {},
       given: {},
     });
   }
@@ -46,25 +45,5 @@ async function ensure<K extends Kind>(table: Table<K>, resource: Kinds[K]): Prom
     await table.create(resource);
   } catch (error) {
     if (codeOf(error) !== 'exists') throw error;
-  }
-}
-
-/** Makes every network of the store real on this host, and writes down the subnet that was chosen for it. */
-export async function realizeNetworks(tables: Tables, network: HostNetwork): Promise<void> {
-  for (const resource of tables.networks.cache.list()) {
-    const { spec, meta } = resource;
-    if (spec.driver === 'none') continue;
-    const { subnet, gateway } = await network.ensureNetwork({
-      tenant: meta.tenant,
-      name: meta.name,
-      subnet: spec.subnet,
-      gateway: spec.gateway,
-      internal: spec.internal,
-    });
-    if (spec.subnet === subnet && spec.gateway === gateway) continue;
-    await tables.networks.mutate(meta, (present) => ({
-      ...present,
-      spec: { ...present.spec, subnet, gateway },
-    }));
   }
 }

@@ -18,7 +18,7 @@ import {
 } from '@kraud/macro';
 import { LocalNetwork } from '@kraud/network';
 import { LocalBlockVolumes } from '@kraud/volumes';
-import { ensureBasics, realizeNetworks } from './basics.ts';
+import { ensureBasics } from './basics.ts';
 import type { Config } from './config.ts';
 import { fileSources } from './file-sources.ts';
 import { guestFiles } from './guest-files.ts';
@@ -28,6 +28,7 @@ import { claimDataDir, instanceId } from './instance.ts';
 import { findPlace } from './join.ts';
 import { HostLinks } from './link.ts';
 import { startLiveness } from './liveness.ts';
+import { NetworkKeeper } from './networks/keeper.ts';
 import { Peers } from './peers.ts';
 import { openStore } from './store.ts';
 import { sweepImages } from './sweep-images.ts';
@@ -136,7 +137,9 @@ export class Daemon {
     const network = await LocalNetwork.open({ instanceId: id, logger, random, limits: config.network });
     // Without a pod on it, it is made anew by the next start: nothing of ours stays in the kernel.
     this.#stopped('network', () => network.close({ remove: network.attachments().length === 0 }));
-    await realizeNetworks(tables, network);
+    const networks = new NetworkKeeper({ tables, store, network, name, clock, logger });
+    await networks.realizeDefaults();
+    this.#stopped('networks', networks.follow());
     const cradle = openCradle({
       dataDir: join(dataDir, 'cradle'),
       cacheDir: config.cacheDir,
@@ -162,7 +165,7 @@ export class Daemon {
       images,
       fetchImage: (image) => fetcher.ensure(image),
       network,
-      networkSpec: (tenant, networkName) => ({ tenant, name: networkName }),
+      networks,
       volumes,
       placeVolume: volumePlaces(name, tables, volumes),
       fileSources: fileSources(tables, { store, clock, logger }),
@@ -215,6 +218,7 @@ export class Daemon {
         configs: tables.configs,
         hostOf,
         imageContent: cloudImages({ here: agent.images, fetcher, others: (image) => links.others(image) }),
+        chooseSubnet: (wanted, taken) => network.chooseSubnet(wanted, taken),
         clock,
         random,
         logger,

@@ -36,6 +36,9 @@ import { pushImage } from './images/push.ts';
 import { removeImage } from './images/remove.ts';
 import { saveImage, saveImages } from './images/save.ts';
 import { tagImage } from './images/tag.ts';
+import { connectNetwork } from './networks/connect.ts';
+import { createNetwork } from './networks/create.ts';
+import { disconnectNetwork } from './networks/disconnect.ts';
 import { inspectNetwork } from './networks/inspect.ts';
 import { listNetworks } from './networks/list.ts';
 import { pruneNetworks } from './networks/prune.ts';
@@ -114,6 +117,9 @@ export const operations: readonly Operation[] = [
   pruneVolumes,
   listNetworks,
   inspectNetwork,
+  createNetwork,
+  connectNetwork,
+  disconnectNetwork,
   removeNetwork,
   pruneNetworks,
   listPlugins,

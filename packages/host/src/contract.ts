@@ -1,4 +1,5 @@
 import type { Duplex, Readable, Writable } from 'node:stream';
+import type { PodNetwork } from '@kraud/macro';
 
 /**
  * What the use cases ask of the host that a pod is bound to. In one process it is the host agent itself; between
@@ -53,6 +54,9 @@ export interface HostApi {
   size(uid: string, container: string): Promise<{ writableBytes: number; rootBytes: number }>;
   /** New cgroup limits for a container that runs; kept in the spec by the caller. */
   update(uid: string, container: string, resources: object): Promise<void>;
+
+  /** Puts a pod that runs on these networks instead of those that it is on; kept in the spec by the caller. */
+  rejoin(uid: string, container: string, networks: readonly PodNetwork[]): Promise<void>;
 
   readonly images: HostImages;
   readonly volumes: HostVolumes;

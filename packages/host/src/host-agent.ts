@@ -2,10 +2,11 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { KraudError } from '@kraud/base';
-import type { Resources } from '@kraud/macro';
+import type { PodNetwork, Resources } from '@kraud/macro';
 import { hostFacts } from './api/facts.ts';
 import * as files from './api/files.ts';
 import { hostImages } from './api/images.ts';
+import { rejoin } from './api/networks.ts';
 import { hostPorts } from './api/ports.ts';
 import * as processes from './api/processes.ts';
 import { hostVolumes } from './api/volumes.ts';
@@ -229,6 +230,10 @@ export class HostAgent implements HostApi {
 
   async update(uid: string, container: string, resources: object): Promise<void> {
     await processes.update(this.#owner(uid, container), container, resources as Resources);
+  }
+
+  async rejoin(uid: string, container: string, networks: readonly PodNetwork[]): Promise<void> {
+    await rejoin(this.#parts, this.#owner(uid, container), networks);
   }
 
   async facts(): Promise<HostFacts> {

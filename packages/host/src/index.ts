@@ -17,6 +17,7 @@ export type {
   HostCradle,
   HostParts,
   HostVm,
+  NetworkSource,
   PodTable,
 } from './parts.ts';
 export { podTableOf } from './pods/pod-table.ts';

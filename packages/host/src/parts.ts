@@ -51,6 +51,14 @@ export interface HostCradle {
   createDisk(path: string, sizeBytes: number): Promise<void>;
 }
 
+/** Networks that this host's pods may be on, out of the store. */
+export interface NetworkSource {
+  /** Undefined when there is none of that name. */
+  spec(tenant: string, name: string): Promise<NetworkSpec | undefined>;
+  /** The addresses that this host may give are used up: from now on its spec has more. False when there are no more. */
+  grow(tenant: string, name: string): Promise<boolean>;
+}
+
 /** Secrets and configs, out of the store. */
 export interface FileSources {
   /** Undefined when there is none of that name. */
@@ -68,8 +76,7 @@ export interface HostParts {
   /** Resolves once the image is on this host, brought from another one if need be; `not-found` if no host has it. */
   readonly fetchImage: (id: string) => Promise<void>;
   readonly network: HostNetwork;
-  /** Every network that this host's pods may be on, with its subnet once it is known. */
-  readonly networkSpec: (tenant: string, name: string) => NetworkSpec | undefined;
+  readonly networks: NetworkSource;
   readonly volumes: VolumeDriver;
   /**
    * Called before a volume is attached: it is this host's from now on, and its data is here. `conflict` when it is on

@@ -13,11 +13,18 @@ export interface HostNetwork {
    * the host overlaps is chosen, and the same one again next time. `conflict` when the subnet is in use.
    */
   ensureNetwork(spec: NetworkSpec): Promise<NetworkState>;
+  /** Those that are real on this host. */
+  networks(): NetworkState[];
+  /**
+   * A subnet that no route of this host and none of `taken` overlaps: the one that is wanted, else the next of the pool.
+   * `conflict` when the wanted one won't do, `exhausted` when none is left.
+   */
+  chooseSubnet(wanted: string | undefined, taken: readonly string[]): Promise<string>;
   /** `conflict` while pods are on it. */
   removeNetwork(key: NetworkKey): Promise<void>;
 
   /**
-   * Gives a pod its address and its host ports, before there is a VM. Needs no tap, so that it can go on beside the
+   * Gives a pod its addresses and its host ports, before there is a VM. Needs no tap, so that it can go on beside the
    * claim of one. Nothing is kept when it fails. Again for the same pod answers the same.
    * `conflict`: address or port taken; `exhausted`: no address left.
    */
@@ -35,6 +42,11 @@ export interface HostNetwork {
   plug(podId: string, tap: Tap): Promise<void>;
   /** `reserve` and `plug` in one call. */
   attach(request: ReserveRequest & { readonly tap: Tap }): Promise<Reservation>;
+  /**
+   * Other networks for a pod that is plugged in: what it keeps stays as it is. Answers what the guest is to be told; what
+   * the pod has lost can't be used by it any more by then. Faults as of `reserve`, and then nothing has changed.
+   */
+  rejoin(podId: string, networks: readonly PlaceRequest[]): Promise<Reservation>;
   /** Takes everything back: tap, route, address, ports. Unknown pods are fine. */
   detach(podId: string): Promise<void>;
   /** What is attached or reserved now. */
@@ -61,12 +73,17 @@ export interface NetworkSpec extends NetworkKey {
   readonly gateway?: string | undefined;
   /** No way out of the VPC. */
   readonly internal?: boolean | undefined;
+  /** Pods on it know each other by name. */
+  readonly names?: boolean | undefined;
+  /** Blocks of the subnet that this host gives addresses from; absent or empty: all of it. It may change. */
+  readonly ranges?: readonly string[] | undefined;
 }
 
 export interface NetworkState extends NetworkKey {
   readonly subnet: string;
   readonly gateway: string;
   readonly internal: boolean;
+  readonly names: boolean;
 }
 
 /** A port of the host that leads into a pod. In a request `hostPort` 0 asks for any free one. */
@@ -90,28 +107,49 @@ export interface DnsOptions {
   readonly options: readonly string[];
 }
 
-export interface ReserveRequest extends NetworkKey {
+/** A network that a pod is to be on. */
+export interface PlaceRequest {
+  readonly network: string;
+  /** A fixed address; otherwise the next free one. */
+  readonly ipv4?: string | undefined;
+  /** What the other pods of the network may call it, where the network has names. */
+  readonly names: readonly string[];
+}
+
+/** An address of a pod, on one of its networks. */
+export interface Place {
+  readonly network: string;
+  readonly ipv4: string;
+  readonly names: readonly string[];
+}
+
+export interface ReserveRequest {
+  readonly tenant: string;
+  /** At least one. The first that has a way out leads to the pod's ports and is its own way out. */
+  readonly networks: readonly PlaceRequest[];
   readonly podId: string;
   /** For messages: `driver failed programming external connectivity on endpoint NAME`. */
   readonly podName: string;
   readonly hostname: string;
   readonly domainname: string;
-  /** A fixed address; otherwise the next free one. */
-  readonly ipv4?: string | undefined;
-  /** Otherwise derived from the address, as Docker does. */
+  /** Otherwise derived from the first address, as Docker does. */
   readonly mac?: string | undefined;
+  /** A pod that is on internal networks only publishes none. */
   readonly ports: readonly PortMapping[];
   readonly dns: DnsOptions;
   /** `host-gateway` as an address means the host as the pod reaches it. */
   readonly extraHosts: readonly { readonly name: string; readonly address: string }[];
 }
 
-/** One pod's place on the network. The caller stores it while the pod has a VM. */
-export interface Attachment extends NetworkKey {
+/** One pod's places on its networks, behind one interface. The caller stores it while the pod has a VM. */
+export interface Attachment {
+  readonly tenant: string;
   readonly podId: string;
   readonly podName: string;
-  readonly ipv4: string;
+  readonly places: readonly Place[];
   readonly mac: string;
+  /** Name servers that the pod asked for: asked for what no pod is called. Empty: the host's. */
+  readonly nameServers: readonly string[];
   /** With the host ports that were chosen. */
   readonly ports: readonly PortMapping[];
 }
@@ -134,8 +172,13 @@ export interface GuestNetwork {
 
 export interface Reservation {
   readonly attachment: Attachment;
-  readonly prefix: number;
-  readonly gateway: string;
+  /** As the attachment's, with what is around them. */
+  readonly addresses: readonly {
+    readonly network: string;
+    readonly ipv4: string;
+    readonly prefix: number;
+    readonly gateway: string;
+  }[];
   readonly guest: GuestNetwork;
 }
 

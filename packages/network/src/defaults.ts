@@ -15,6 +15,8 @@ export interface NetworkLimits {
   readonly dnsQueriesMax: number;
   readonly dnsConnectionsMax: number;
   readonly dnsTimeoutMs: number;
+  /** How long an asker may remember where a pod was. */
+  readonly dnsTtlS: number;
   /** Never more than the uplink's own. */
   readonly mtuMax: number;
   /** A helper process that had nothing to do for so long ends; the next command starts it again. */
@@ -37,6 +39,7 @@ export const defaultNetworkLimits: NetworkLimits = {
   dnsQueriesMax: 1024,
   dnsConnectionsMax: 128,
   dnsTimeoutMs: 5_000,
+  dnsTtlS: 5,
   mtuMax: 1500,
   helperIdleMs: 300_000,
   commandTimeoutMs: 10_000,

@@ -4,21 +4,16 @@ import { guestNetwork } from './guest.ts';
 import { parseResolvConf, reachableByPods } from './resolver/resolv-conf.ts';
 
 const request = {
-  podId: 'p',
-  podName: 'web',
-  tenant: 'default',
-  name: 'default',
   hostname: 'web',
   domainname: '',
-  ports: [],
   dns: { servers: [], search: [], options: [] },
   extraHosts: [],
 };
 const host = { servers: ['192.0.2.53'], search: ['example.test'], options: ['ndots:2'] };
 const place = {
-  ipv4: '172.17.0.2',
+  addresses: [{ ipv4: '172.17.0.2', prefix: 16 }],
   mac: '02:42:ac:11:00:02',
-  prefix: 16,
+  named: false,
   gateway: '172.17.0.1',
   mtu: 1500,
   host,
@@ -52,6 +47,18 @@ test('what the caller says about names goes first, each on its own', () => {
     ['172.17.0.1', 'host.docker.internal'],
     ['172.17.0.2', 'web.example.test'],
     ['172.17.0.2', 'web'],
+  ]);
+});
+
+test('a pod on named networks has an address on each, and asks our name server', () => {
+  const addresses = [...place.addresses, { ipv4: '10.1.0.2', prefix: 24 }];
+  const dns = { servers: ['1.1.1.1'], search: [], options: [] };
+  const guest = guestNetwork({ ...request, dns }, { ...place, addresses, named: true });
+  assert.deepEqual(guest.network.addresses, ['172.17.0.2/16', '10.1.0.2/24']);
+  assert.deepEqual(guest.resolv.servers, host.servers);
+  assert.deepEqual(guest.hosts, [
+    ['172.17.0.2', 'web'],
+    ['10.1.0.2', 'web'],
   ]);
 });
 

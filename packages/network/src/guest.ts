@@ -6,8 +6,16 @@ import type { ResolvConf } from './resolver/resolv-conf.ts';
  * with Docker; a search list of just `.` means none.
  */
 export function guestNetwork(
-  request: ReserveRequest,
-  place: { ipv4: string; mac: string; prefix: number; gateway: string; mtu: number; host: ResolvConf },
+  request: Pick<ReserveRequest, 'dns' | 'hostname' | 'domainname' | 'extraHosts'>,
+  place: {
+    readonly addresses: readonly { readonly ipv4: string; readonly prefix: number }[];
+    readonly mac: string;
+    readonly gateway: string;
+    readonly mtu: number;
+    readonly host: ResolvConf;
+    /** The pod asks our name server, whatever it wants asked further on. */
+    readonly named: boolean;
+  },
 ): GuestNetwork {
   const { dns } = request;
   const search = dns.search.length > 0 ? dns.search.filter((s) => s !== '.') : place.host.search;
@@ -17,12 +25,12 @@ export function guestNetwork(
       interface: 'eth0',
       mac: place.mac,
       mtu: place.mtu,
-      addresses: [`${place.ipv4}/${place.prefix}`],
+      addresses: place.addresses.map(({ ipv4, prefix }) => `${ipv4}/${prefix}`),
       gateway4: place.gateway,
       gateway6: '',
     },
     resolv: {
-      servers: dns.servers.length > 0 ? dns.servers : place.host.servers,
+      servers: dns.servers.length > 0 && !place.named ? dns.servers : place.host.servers,
       search,
       options: dns.options.length > 0 ? dns.options : place.host.options,
     },
@@ -31,7 +39,9 @@ export function guestNetwork(
         h.address === 'host-gateway' ? place.gateway : h.address,
         h.name,
       ]),
-      ...[full, request.hostname].filter((n) => n !== '').map((n): [string, string] => [place.ipv4, n]),
+      ...place.addresses.flatMap(({ ipv4 }) =>
+        [full, request.hostname].filter((n) => n !== '').map((n): [string, string] => [ipv4, n]),
+      ),
     ],
   };
 }

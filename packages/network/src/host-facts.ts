@@ -60,9 +60,9 @@ export function freeSubnet(pool: readonly string[], taken: readonly Subnet[]): S
   return pool.map((text) => Subnet.parse(text)).find((s) => !taken.some((t) => t.overlaps(s)));
 }
 
-/** Destinations that the host already has a way to, but for the default route and ways over the given link. */
-export function takenSubnets(all: readonly Route[], butLink: string): Subnet[] {
-  return all.filter((r) => r.destination.prefix > 0 && r.device !== butLink).map((r) => r.destination);
+/** Destinations that the host already has a way to, but for the default route. */
+export function takenSubnets(all: readonly Route[]): Subnet[] {
+  return all.filter((r) => r.destination.prefix > 0).map((r) => r.destination);
 }
 
 export function hostResolvConf(path = '/etc/resolv.conf'): ResolvConf {

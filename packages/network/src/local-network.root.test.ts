@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { codeOf, messageOf } from '@kraud/base';
+import type { Attachment } from './contract.ts';
 import type { LocalNetwork } from './local-network.ts';
 import {
   ask,
@@ -14,6 +15,7 @@ import {
   openNetwork,
   program,
   request,
+  resolveName,
   sh,
   tcpServer,
   udpServer,
@@ -65,10 +67,10 @@ if (insideOwnWorld(import.meta.filename)) {
 
   test('addresses are as docker gives them', () => {
     const [a, b, x] = network.attachments();
-    assert.equal(a?.ipv4, '172.17.0.2');
+    assert.equal(a?.places[0]?.ipv4, '172.17.0.2');
     assert.equal(a?.mac, '02:42:ac:11:00:02');
-    assert.equal(b?.ipv4, '172.17.0.3');
-    assert.equal(x?.ipv4, '172.18.0.2');
+    assert.equal(b?.places[0]?.ipv4, '172.17.0.3');
+    assert.equal(x?.places[0]?.ipv4, '172.18.0.2');
     assert.deepEqual(
       a?.ports.map((p) => [p.protocol, p.hostIp, p.hostPort]),
       [
@@ -152,7 +154,7 @@ if (insideOwnWorld(import.meta.filename)) {
     const foreign = [{ protocol: 'tcp', podPort: 80, hostIp: '', hostPort: 7000 }];
     await assert.rejects(network.reserve(request('c', { ports: foreign })), (e) => codeOf(e) === 'conflict');
     const again = await network.reserve(request('c', { ports: wanted.slice(0, 1) }));
-    assert.equal(again.attachment.ipv4, '172.17.0.4');
+    assert.equal(again.attachment.places[0]?.ipv4, '172.17.0.4');
     await network.detach('c');
   });
 
@@ -164,13 +166,16 @@ if (insideOwnWorld(import.meta.filename)) {
     network = await openNetwork();
     await network.ensureNetwork({ tenant: 'default', name: 'default' });
     await network.ensureNetwork({ tenant: 'other', name: 'default' });
-    const ghost = { ...request('ghost'), ipv4: '172.17.0.9', mac: '02:42:ac:11:00:09' };
+    const ghost: Attachment = {
+      ...{ podId: 'ghost', podName: 'ghost', tenant: 'default', mac: '02:42:ac:11:00:09' },
+      ...{ places: [{ network: 'default', ipv4: '172.17.0.9', names: [] }], nameServers: [], ports: [] },
+    };
     assert.deepEqual(await network.adopt([...kept, ghost]), { lost: ['ghost'], problems: [] });
     assert.deepEqual(network.attachments(), kept);
     assert.equal(await ask(undefined, 'tcp', '::1', 8080), 'a HELLO 172.17.0.1');
     assert.equal(await ask('guest-b', 'tcp', '172.17.0.2', 80), 'a HELLO 172.17.0.3');
     await assert.rejects(
-      network.reserve(request('d', { ipv4: '172.17.0.2' })),
+      network.reserve(request('d', { networks: [{ network: 'default', ipv4: '172.17.0.2', names: [] }] })),
       (e) => codeOf(e) === 'conflict',
     );
   });
@@ -185,8 +190,8 @@ if (insideOwnWorld(import.meta.filename)) {
     await network.adopt(kept.filter((a) => a.tenant === 'default'));
     assert.equal(sh('ip netns list').match(/kraud-/g)?.length, 1);
     assert.equal(sh('ip link show').match(/ kv/g)?.length, 1);
-    const { ipv4 } = (await network.reserve(request('next'))).attachment;
-    assert.equal(ipv4, '172.17.0.4');
+    const { places } = (await network.reserve(request('next'))).attachment;
+    assert.equal(places[0]?.ipv4, '172.17.0.4');
     await network.detach('next');
     endFakeVm('lost');
   });
@@ -197,7 +202,7 @@ if (insideOwnWorld(import.meta.filename)) {
     const { attachment } = await network.reserve(
       request('e', { ports: [{ protocol: 'tcp', podPort: 80, hostIp: '', hostPort: 8080 }] }),
     );
-    assert.equal(attachment.ipv4, '172.17.0.2');
+    assert.equal(attachment.places[0]?.ipv4, '172.17.0.2');
     await network.detach('e');
   });
 
@@ -208,10 +213,14 @@ if (insideOwnWorld(import.meta.filename)) {
     const named = await openNetwork({ instanceId: 'names', resolvConfPath: path });
     await named.ensureNetwork({ tenant: 'default', name: 'default' });
     const tap = makeFakeVm('n');
-    const { guest, gateway } = await named.attach({ ...request('n'), tap });
-    assert.deepEqual(guest.resolv, { servers: [gateway], search: ['example.test'], options: [] });
+    const { guest } = await named.attach({ ...request('n'), tap });
+    assert.deepEqual(guest.resolv, {
+      servers: [guest.network.gateway4],
+      search: ['example.test'],
+      options: [],
+    });
     configureGuest('n', guest.network);
-    const answer = await ask('guest-n', 'udp', gateway, 53, 5000, '\\x00\\x01\\x01234567890');
+    const answer = await ask('guest-n', 'udp', guest.network.gateway4, 53, 5000, '\\x00\\x01\\x01234567890');
     assert.match(answer, /234567890$/);
     await named.close({ remove: true });
     endFakeVm('n');
@@ -226,11 +235,11 @@ if (insideOwnWorld(import.meta.filename)) {
     await walled.ensureNetwork({ tenant: 'default', name: 'default' });
     const tap = makeFakeVm('w');
     const ports = [{ protocol: 'tcp' as const, podPort: 80, hostIp: '', hostPort: 8090 }];
-    const { guest, gateway } = await walled.attach({ ...request('w', { ports }), tap });
+    const { guest } = await walled.attach({ ...request('w', { ports }), tap });
     configureGuest('w', guest.network);
     await walled.settled();
     await start('guest-w', tcpServer(80, 'w'));
-    assert.equal(await ask('outside', 'tcp', '192.0.2.1', 8090), `w HELLO ${gateway}`);
+    assert.equal(await ask('outside', 'tcp', '192.0.2.1', 8090), `w HELLO ${guest.network.gateway4}`);
     await walled.close({ remove: true });
     endFakeVm('w');
     sh('nft delete table ip filter');
@@ -242,10 +251,10 @@ if (insideOwnWorld(import.meta.filename)) {
       const tap = makeFakeVm('s');
       // The plug comes while the move is under way.
       const staged = network.stage('default', tap);
-      const { guest, gateway } = await network.attach({ ...request('s', { tenant }), tap });
+      const { guest } = await network.attach({ ...request('s', { tenant }), tap });
       await staged;
       configureGuest('s', guest.network);
-      assert.match(await ask('guest-s', 'tcp', gateway, 7000), /^host HELLO/);
+      assert.match(await ask('guest-s', 'tcp', guest.network.gateway4, 7000), /^host HELLO/);
       await network.detach('s');
       await network.settled();
       endFakeVm('s');
@@ -260,11 +269,19 @@ if (insideOwnWorld(import.meta.filename)) {
       (e) => codeOf(e) === 'conflict',
     );
     const state = await network.ensureNetwork({ ...other, subnet: '10.200.0.0/24', internal: true });
-    assert.deepEqual(state, { ...other, subnet: '10.200.0.0/24', gateway: '10.200.0.1', internal: true });
+    assert.deepEqual(state, {
+      ...other,
+      ...{ subnet: '10.200.0.0/24', gateway: '10.200.0.1', internal: true, names: false },
+    });
     const tap = makeFakeVm('i');
     await network.stage('default', tap);
-    const { guest } = await network.attach({ ...request('i'), ...other, tap });
+    const { guest } = await network.attach({
+      ...request('i', { ports: [{ protocol: 'tcp', podPort: 80, hostIp: '', hostPort: 8099 }] }),
+      networks: [{ network: 'other', names: [] }],
+      tap,
+    });
     configureGuest('i', guest.network);
+    assert.deepEqual(network.attachments().find(({ podId }) => podId === 'i')?.ports, []);
     assert.match(await ask('guest-i', 'tcp', '192.0.2.9', 80), /^failed/);
     assert.match(await ask('guest-i', 'tcp', '172.17.0.3', 80), /^failed/);
     assert.match(await ask('guest-b', 'tcp', '10.200.0.2', 80), /^failed/);
@@ -275,6 +292,56 @@ if (insideOwnWorld(import.meta.filename)) {
     assert.doesNotMatch(sh('ip addr'), /10\.200\./);
     assert.equal(await ask('guest-b', 'tcp', '192.0.2.9', 80), 'outside HELLO 192.0.2.1');
     endFakeVm('i');
+  });
+
+  test('pods on several networks reach those they share one with, know them by name, and move live', async () => {
+    const key = (name: string) => ({ tenant: 'default', name });
+    await network.ensureNetwork({ ...key('front'), subnet: '10.201.0.0/24', names: true });
+    await network.ensureNetwork({ ...key('back'), subnet: '10.202.0.0/24', names: true, internal: true });
+    const on = (...names: string[]) => names.map((name) => ({ network: name, names: ['both'] }));
+    const join = async (podId: string, ...names: string[]) => {
+      const tap = makeFakeVm(podId);
+      const networks = on(...names).map((place) => ({ ...place, names: [podId] }));
+      const { guest } = await network.attach({ ...request(podId), networks, tap });
+      configureGuest(podId, guest.network);
+      await start(`guest-${podId}`, tcpServer(80, podId));
+      return guest;
+    };
+    const web = await join('web', 'front');
+    const db = await join('db', 'back');
+    const app = await join('app', 'back', 'front');
+    assert.deepEqual(app.network.addresses, ['10.202.0.3/24', '10.201.0.3/24']);
+    assert.equal(app.network.gateway4, '10.201.0.1');
+    assert.deepEqual(
+      [web, db].map(({ resolv }) => resolv.servers),
+      [['10.201.0.1'], ['10.202.0.1']],
+    );
+    assert.equal(await ask('guest-web', 'tcp', '10.201.0.3', 80), 'app HELLO 10.201.0.2');
+    assert.equal(await ask('guest-app', 'tcp', '10.202.0.2', 80), 'db HELLO 10.202.0.3');
+    assert.match(await ask('guest-web', 'tcp', '10.202.0.2', 80), /^failed/);
+    assert.match(await ask('guest-web', 'tcp', '10.202.0.3', 80), /^failed/);
+    assert.equal(await ask('guest-app', 'tcp', '192.0.2.9', 80), 'outside HELLO 192.0.2.1');
+    assert.equal(await resolveName('guest-web', '10.201.0.1', 'app'), '10.201.0.3');
+    assert.equal(await resolveName('guest-db', '10.202.0.1', 'APP.back'), '10.202.0.3');
+    assert.match(await resolveName('guest-db', '10.202.0.1', 'example.test'), /^failed: ESERVFAIL/);
+
+    const moved = await network.rejoin('web', on('front', 'back'));
+    assert.deepEqual(moved.guest.network.addresses, ['10.201.0.2/24', '10.202.0.4/24']);
+    sh('ip -n guest-web addr add 10.202.0.4/24 dev eth0');
+    assert.equal(await ask('guest-web', 'tcp', '10.202.0.2', 80), 'db HELLO 10.202.0.4');
+    assert.equal(await resolveName('guest-db', '10.202.0.1', 'both'), '10.202.0.4');
+    const kept = network.attachments();
+    await network.rejoin('web', on('front'));
+    assert.match(await ask('guest-web', 'tcp', '10.202.0.2', 80), /^failed/);
+    await assert.rejects(network.removeNetwork(key('front')), (e) => codeOf(e) === 'conflict');
+    assert.equal(kept.length, network.attachments().length);
+    for (const podId of ['web', 'db', 'app']) {
+      await network.detach(podId);
+      await network.settled();
+      endFakeVm(podId);
+    }
+    await network.removeNetwork(key('front'));
+    await network.removeNetwork(key('back'));
   });
 
   test('nothing stays after remove', async () => {

@@ -3,12 +3,12 @@ import {
   KraudError,
   type Logger,
   messageOf,
+  must,
   newShortId,
   type Random,
   systemRandom,
 } from '@kraud/base';
 import { formatIpv4, macOf, parseIpv4, parseMac } from './addresses/ipv4.ts';
-import type { AddressPool } from './addresses/pool.ts';
 import type {
   AdoptReport,
   Attachment,
@@ -16,6 +16,8 @@ import type {
   NetworkKey,
   NetworkSpec,
   NetworkState,
+  Place,
+  PlaceRequest,
   Reservation,
   ReserveRequest,
   Tap,
@@ -29,6 +31,7 @@ import { Names } from './names.ts';
 import { Networks } from './networks.ts';
 import { PortTable } from './ports/port-table.ts';
 import { NameService } from './resolver/name-service.ts';
+import { PodNames } from './resolver/pod-names.ts';
 import { type StagedTap, StagedTaps } from './staged-taps.ts';
 import type { Vpc } from './vpc.ts';
 
@@ -41,8 +44,14 @@ export interface LocalNetworkOptions {
   readonly resolvConfPath?: string;
 }
 
+/** What only the guest is told. */
+type GuestSettings = Pick<ReserveRequest, 'hostname' | 'domainname' | 'extraHosts' | 'dns'>;
+
+const noDns = { servers: [], search: [], options: [] };
+
 interface Joined {
   readonly attachment: Attachment;
+  readonly settings: GuestSettings;
   readonly reservation: Reservation;
   plugged: boolean;
 }
@@ -59,6 +68,7 @@ export class LocalNetwork implements HostNetwork {
   readonly #mtu: number;
   readonly #networks: Networks;
   readonly #pods = new Map<string, Joined>();
+  readonly #names = new PodNames();
   readonly #staged = new StagedTaps();
   readonly #lock = new KeyedLock();
   readonly #ports: PortTable;
@@ -77,7 +87,11 @@ export class LocalNetwork implements HostNetwork {
     this.#mtu = facts.mtu;
     this.warnings = facts.warnings;
     this.#ports = new PortTable(this.#limits);
-    this.#resolver = new NameService(options.resolvConfPath ?? '/etc/resolv.conf', this.#limits, this.#log);
+    this.#resolver = new NameService(options.resolvConfPath ?? '/etc/resolv.conf', {
+      limits: this.#limits,
+      logger: this.#log,
+      asker: (address) => this.#names.asker(address),
+    });
     const rules = () => ({
       table: names.table,
       linkPrefix: names.linkPrefix,
@@ -116,6 +130,14 @@ export class LocalNetwork implements HostNetwork {
     return this.#networks.ensure(spec);
   }
 
+  networks(): NetworkState[] {
+    return this.#networks.states();
+  }
+
+  chooseSubnet(wanted: string | undefined, taken: readonly string[]): Promise<string> {
+    return this.#networks.choose(wanted, taken);
+  }
+
   removeNetwork(key: NetworkKey): Promise<void> {
     return this.#networks.remove(key);
   }
@@ -124,27 +146,56 @@ export class LocalNetwork implements HostNetwork {
     return this.#lock.run(request.podId, async () => {
       const present = this.#pods.get(request.podId);
       if (present) return present.reservation;
-      const network = this.#networks.get(request);
-      const mac = request.mac === undefined ? undefined : parseMac(request.mac);
-      const wanted = request.ipv4 === undefined ? undefined : parseIpv4(request.ipv4);
-      const address = network.pool.allocate(request.podId, wanted);
+      const { podId, podName, tenant, dns } = request;
+      const wantedMac = request.mac === undefined ? undefined : parseMac(request.mac);
+      const places = this.#allocate(tenant, podId, request.networks);
       try {
-        const ipv4 = formatIpv4(address);
-        const owner = { podId: request.podId, podName: request.podName, address: ipv4 };
-        const host = await this.#resolver.forPods(network.state.gateway, request.dns.servers.length === 0);
-        const ports = request.ports.length === 0 ? [] : await this.#ports.bind(owner, request.ports);
-        const { podId, podName, tenant, name } = request;
-        const attachment = { podId, podName, tenant, name, ipv4, mac: mac ?? macOf(address), ports };
-        const place = {
-          prefix: network.pool.subnet.prefix,
-          gateway: network.state.gateway,
-        };
-        const guest = guestNetwork(request, { ...place, ipv4, mac: attachment.mac, mtu: this.#mtu, host });
-        const reservation = { attachment, ...place, guest };
-        this.#pods.set(podId, { attachment, reservation, plugged: false });
+        const open = must(this.#wayOut(tenant, places), 'a pod with an interface is on a network');
+        const mac = wantedMac ?? macOf(parseIpv4(places[0]?.ipv4 ?? open.ipv4));
+        const nameServers = dns.servers;
+        const owner = { podId, podName, address: open.ipv4 };
+        const wantsPorts = request.ports.length > 0 && !open.state.internal;
+        const ports = wantsPorts ? await this.#ports.bind(owner, request.ports) : [];
+        const attachment = { tenant, podId, podName, places, mac, nameServers, ports };
+        return await this.#join(attachment, request, false);
+      } catch (error) {
+        await this.#ports.release(podId);
+        this.#release(tenant, podId, places);
+        throw error;
+      }
+    });
+  }
+
+  rejoin(podId: string, networks: readonly PlaceRequest[]): Promise<Reservation> {
+    return this.#lock.run(podId, async () => {
+      const joined = this.#pods.get(podId);
+      if (!joined) throw new KraudError('not-found', `pod ${podId} has no place on the network`);
+      const { attachment, settings } = joined;
+      const { tenant, mac } = attachment;
+      const before = attachment.places;
+      const keeps = ({ network }: { network: string }): boolean => before.some((p) => p.network === network);
+      const fresh = this.#allocate(
+        tenant,
+        podId,
+        networks.filter((wanted) => !keeps(wanted)),
+      );
+      const places = networks.flatMap(({ network, names }) => {
+        const place = [...before, ...fresh].find((p) => p.network === network);
+        return place ? [{ ...place, names }] : [];
+      });
+      const dropped = before.filter(({ network }) => !places.some((p) => p.network === network));
+      const addresses = (list: readonly Place[]): string[] => list.map(({ ipv4 }) => ipv4);
+      try {
+        if (joined.plugged) {
+          const change = { add: addresses(fresh), drop: addresses(dropped), mac };
+          await this.#networks.vpc(tenant).readdress(podId, change);
+        }
+        const ports = await this.#movePorts(joined, places);
+        const reservation = await this.#join({ ...attachment, places, ports }, settings, joined.plugged);
+        this.#release(tenant, podId, dropped);
         return reservation;
       } catch (error) {
-        network.pool.release(request.podId);
+        this.#release(tenant, podId, fresh);
         throw error;
       }
     });
@@ -163,7 +214,7 @@ export class LocalNetwork implements HostNetwork {
       if (!joined) throw new KraudError('not-found', `pod ${podId} has no place on the network`);
       const { attachment } = joined;
       const vpc = this.#networks.vpc(attachment.tenant);
-      const place = { ...attachment, mtu: this.#mtu };
+      const place = this.#placeOf(attachment);
       const staged = await this.#staged.claim(tap);
       try {
         await vpc.connect(podId, await this.#moveIn(vpc, tap, staged), place);
@@ -194,17 +245,19 @@ export class LocalNetwork implements HostNetwork {
       if (!joined) return;
       this.#pods.delete(podId);
       const { attachment } = joined;
-      const vpc = this.#networks.find(attachment) && this.#networks.vpc(attachment.tenant);
+      this.#names.remove(podId);
+      const vpc = this.#networks.vpcs().find(({ tenant }) => tenant === attachment.tenant);
+      const { addresses } = this.#placeOf(attachment);
       try {
         if (attachment.ports.length > 0) {
           await this.#ports.release(podId);
           if (joined.plugged) await this.#firewall.refreshed();
         }
-        const device = await vpc?.disconnect(podId, attachment.ipv4);
+        const device = await vpc?.disconnect(podId, addresses);
         if (vpc && device !== undefined) this.#inBackground(vpc.discard(device));
       } finally {
         // Last, so that nobody gets the address while a packet for it may still find the old tap.
-        this.#networks.find(attachment)?.pool.release(podId);
+        this.#release(attachment.tenant, podId, attachment.places);
       }
     });
   }
@@ -218,19 +271,22 @@ export class LocalNetwork implements HostNetwork {
     const problems: string[] = [];
     const taps = await this.#networks.taps();
     for (const attachment of attachments) {
-      const { podId, tenant, ipv4 } = attachment;
+      const { podId, podName, tenant, places } = attachment;
       const tap = taps.get(podId);
-      const network = this.#networks.find(attachment);
-      if (!network || tap?.vpc.tenant !== tenant) {
+      const networks = places.map(({ network }) => this.#networks.find({ tenant, name: network }));
+      if (networks.some((network) => !network) || tap?.vpc.tenant !== tenant) {
         lost.push(podId);
         continue;
       }
-      network.pool.restore([[podId, parseIpv4(ipv4)]]);
+      places.forEach(({ ipv4 }, i) => {
+        networks[i]?.pool.restore([[podId, parseIpv4(ipv4)]]);
+      });
       tap.vpc.remember(podId, tap.device);
-      await tap.vpc.connect(podId, tap.device, { ...attachment, mtu: this.#mtu });
-      const owner = { podId, podName: attachment.podName, address: ipv4 };
+      await tap.vpc.connect(podId, tap.device, this.#placeOf(attachment));
+      const owner = { podId, podName, address: this.#wayOut(tenant, places)?.ipv4 ?? '' };
       problems.push(...(await this.#ports.rebind(owner, attachment.ports)));
-      this.#pods.set(podId, this.#adopted(attachment, network.pool, network.state));
+      const forgotten = { hostname: '', domainname: '', extraHosts: [], dns: noDns };
+      await this.#join(attachment, forgotten, true);
     }
     await this.#firewall.settled();
     const staged = await this.#staged.devices();
@@ -269,24 +325,72 @@ export class LocalNetwork implements HostNetwork {
       .map(({ owner, mapping }) => ({ mapping, podAddress: owner.address }));
   }
 
-  #adopted(attachment: Attachment, pool: AddressPool, state: NetworkState): Joined {
-    const place = { prefix: pool.subnet.prefix, gateway: state.gateway };
-    const { podId, podName, tenant, name, ipv4, mac, ports } = attachment;
-    const dns = { servers: [], search: [], options: [] };
-    const request = {
-      podId,
-      podName,
-      tenant,
-      name,
-      hostname: '',
-      domainname: '',
-      ports,
-      dns,
-      extraHosts: [],
-    };
-    const host = { servers: [], search: [], options: [] };
-    const guest = guestNetwork(request, { ...place, ipv4, mac, mtu: this.#mtu, host });
-    return { attachment, reservation: { attachment, ...place, guest }, plugged: true };
+  /** All of the addresses or none. */
+  #allocate(tenant: string, podId: string, networks: readonly PlaceRequest[]): Place[] {
+    const places: Place[] = [];
+    try {
+      for (const { network, ipv4, names } of networks) {
+        const { pool } = this.#networks.get({ tenant, name: network });
+        const address = pool.allocate(podId, ipv4 === undefined ? undefined : parseIpv4(ipv4));
+        places.push({ network, ipv4: formatIpv4(address), names });
+      }
+    } catch (error) {
+      this.#release(tenant, podId, places);
+      throw error;
+    }
+    return places;
+  }
+
+  #release(tenant: string, podId: string, places: readonly Place[]): void {
+    for (const { network } of places) this.#networks.find({ tenant, name: network })?.pool.release(podId);
+  }
+
+  /** To where the pod is reached now; one that can't be reached any more has none. */
+  async #movePorts({ attachment, plugged }: Joined, places: readonly Place[]): Promise<Attachment['ports']> {
+    const { tenant, podId, podName, ports } = attachment;
+    const to = this.#wayOut(tenant, places);
+    if (ports.length === 0 || to?.ipv4 === this.#wayOut(tenant, attachment.places)?.ipv4) return ports;
+    await this.#ports.release(podId);
+    const open = to !== undefined && !to.state.internal;
+    const problems = open ? await this.#ports.rebind({ podId, podName, address: to.ipv4 }, ports) : [];
+    if (problems.length > 0) this.#log.warn({ podId, problems }, 'published ports were lost');
+    if (plugged) await this.#firewall.refreshed();
+    return open ? ports : [];
+  }
+
+  /** The place that leads outside, if there is one, and otherwise the first. */
+  #wayOut(tenant: string, places: readonly Place[]): (Place & { readonly state: NetworkState }) | undefined {
+    const all = places.map((place) => ({
+      ...place,
+      state: this.#networks.get({ tenant, name: place.network }).state,
+    }));
+    return all.find(({ state }) => !state.internal) ?? all[0];
+  }
+
+  /** Notes where the pod is, and what its guest is told. */
+  async #join(attachment: Attachment, settings: GuestSettings, plugged: boolean): Promise<Reservation> {
+    const { tenant, podId, places, mac, nameServers } = attachment;
+    const addresses = places.map(({ network, ipv4 }) => {
+      const { state, pool } = this.#networks.get({ tenant, name: network });
+      return { network, ipv4, prefix: pool.subnet.prefix, gateway: state.gateway, names: state.names };
+    });
+    const gateway = this.#wayOut(tenant, places)?.state.gateway ?? '';
+    const named = addresses.find(({ names }) => names);
+    const host = await (named
+      ? this.#resolver.forNamedPods(named.gateway)
+      : gateway === ''
+        ? noDns
+        : this.#resolver.forPods(gateway, nameServers.length === 0));
+    const place = { addresses, mac, gateway, mtu: this.#mtu, host, named: named !== undefined };
+    const guest = guestNetwork(settings, place);
+    const reservation = { attachment, addresses: addresses.map(({ names: _, ...rest }) => rest), guest };
+    this.#pods.set(podId, { attachment, reservation, settings, plugged });
+    this.#names.put(attachment, (name) => this.#networks.find({ tenant, name })?.state);
+    return reservation;
+  }
+
+  #placeOf({ places, mac }: Attachment): { addresses: string[]; mac: string; mtu: number } {
+    return { addresses: places.map(({ ipv4 }) => ipv4), mac, mtu: this.#mtu };
   }
 
   #inBackground(work: Promise<void>): void {

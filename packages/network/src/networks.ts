@@ -67,9 +67,13 @@ export class Networks {
     return this.#lock.run('', async () => {
       const key = keyOf(spec);
       const present = this.#networks.get(key);
-      if (present) return unchanged(present.state, spec);
-      const state = await this.#choose(spec);
+      if (present) {
+        present.pool.giveFrom(rangesOf(spec));
+        return unchanged(present.state, spec);
+      }
+      const state = await this.#stateOf(spec);
       const pool = new AddressPool(Subnet.parse(state.subnet), parseIpv4(state.gateway));
+      pool.giveFrom(rangesOf(spec));
       this.#networks.set(key, { state, pool });
       try {
         await this.#realize(spec.tenant);
@@ -147,22 +151,29 @@ export class Networks {
     return this.states().filter((s) => s.tenant === tenant);
   }
 
-  async #choose(spec: NetworkSpec): Promise<NetworkState> {
-    const ours = [...this.#networks.values()].map((n) => n.pool.subnet);
-    const taken = [...takenSubnets(await routes('host'), this.#options.names.link(spec.tenant)), ...ours];
+  async choose(wanted: string | undefined, inUse: readonly string[]): Promise<string> {
+    // What leads into one of our own VPCs is known from `inUse`, or about to go.
+    const foreign = (await routes('host')).filter(
+      ({ device }) => !device?.startsWith(this.#options.names.linkPrefix),
+    );
+    const taken = [...takenSubnets(foreign), ...inUse.map((text) => Subnet.parse(text))];
+    if (wanted !== undefined) {
+      if (taken.some((t) => t.overlaps(Subnet.parse(wanted)))) throw poolOverlaps();
+      return wanted;
+    }
     const servers = hostResolvConf().servers.filter((s) => /^[\d.]+$/.test(s));
     const avoid = [...taken, ...servers.map((s) => Subnet.parse(`${s}/32`))];
-    const subnet =
-      spec.subnet === undefined
-        ? freeSubnet(this.#options.limits.subnetPool, avoid)
-        : Subnet.parse(spec.subnet);
-    if (!subnet) throw new KraudError('exhausted', 'all predefined address pools have been fully subnetted');
-    if (taken.some((t) => t.overlaps(subnet))) {
-      throw new KraudError('conflict', 'Pool overlaps with other one on this address space');
-    }
-    const gateway = spec.gateway ?? formatIpv4(subnet.first + 1);
-    const { tenant, name } = spec;
-    return { tenant, name, subnet: subnet.toString(), gateway, internal: spec.internal ?? false };
+    const free = freeSubnet(this.#options.limits.subnetPool, avoid);
+    if (!free) throw new KraudError('exhausted', 'all predefined address pools have been fully subnetted');
+    return free.toString();
+  }
+
+  async #stateOf(spec: NetworkSpec): Promise<NetworkState> {
+    const ours = this.states().map((state) => state.subnet);
+    const subnet = await this.choose(spec.subnet, ours);
+    const gateway = spec.gateway ?? formatIpv4(Subnet.parse(subnet).first + 1);
+    const { tenant, name, internal = false, names = false } = spec;
+    return { tenant, name, subnet, gateway, internal, names };
   }
 
   /** Brings a tenant's VPC and the host's firewall in line with `#networks`. */
@@ -181,11 +192,17 @@ function keyOf(key: NetworkKey): string {
   return JSON.stringify([key.tenant, key.name]);
 }
 
+const poolOverlaps = (): KraudError =>
+  new KraudError('conflict', 'Pool overlaps with other one on this address space');
+
+const rangesOf = ({ ranges = [] }: NetworkSpec): Subnet[] => ranges.map((range) => Subnet.parse(range));
+
 function unchanged(state: NetworkState, spec: NetworkSpec): NetworkState {
   const same =
     (spec.subnet === undefined || spec.subnet === state.subnet) &&
     (spec.gateway === undefined || spec.gateway === state.gateway) &&
-    (spec.internal ?? false) === state.internal;
+    (spec.internal ?? false) === state.internal &&
+    (spec.names ?? false) === state.names;
   if (!same) throw new KraudError('conflict', `network ${spec.name} exists with other settings`);
   return state;
 }

@@ -85,29 +85,41 @@ export class Vpc {
     return `link set dev ${checkedDevice(from)} netns ${this.netns} name ${checkedDevice(to)}`;
   }
 
-  /** The tap is the pod's from now on, and the way to its address. */
+  /** The tap is the pod's from now on, and the way to its addresses. */
   async connect(
     podId: string,
     device: string,
-    address: { ipv4: string; mac: string; mtu: number },
+    place: { readonly addresses: readonly string[]; readonly mac: string; readonly mtu: number },
   ): Promise<void> {
     checkedDevice(device);
     this.#devices.set(podId, device);
     await this.#batch.run([
-      { line: `link set dev ${device} alias ${aliasOf(podId)} mtu ${address.mtu} up` },
+      { line: `link set dev ${device} alias ${aliasOf(podId)} mtu ${place.mtu} up` },
       // Answers for other addresses go out at once; the kernel would wait up to 800 ms.
       { line: `ntable change name arp_cache dev ${device} proxy_delay 0` },
-      { line: `neigh replace ${address.ipv4} lladdr ${address.mac} dev ${device} nud permanent` },
-      { line: `route replace ${address.ipv4}/32 dev ${device}` },
+      ...place.addresses.flatMap((ipv4) => leadTo(ipv4, place.mac, device)),
+    ]);
+  }
+
+  /** What a connected pod has and hasn't any more. */
+  async readdress(
+    podId: string,
+    change: { readonly add: readonly string[]; readonly drop: readonly string[]; readonly mac: string },
+  ): Promise<void> {
+    const device = this.#devices.get(podId);
+    if (device === undefined) throw new KraudError('not-found', `pod ${podId} has no tap`);
+    await this.#batch.run([
+      ...change.drop.flatMap((ipv4) => leadNowhere(ipv4, device)),
+      ...change.add.flatMap((ipv4) => leadTo(ipv4, change.mac, device)),
     ]);
   }
 
   /** No packet reaches the pod any more. Answers its tap, which waits to be discarded. */
-  async disconnect(podId: string, ipv4: string): Promise<string | undefined> {
+  async disconnect(podId: string, addresses: readonly string[]): Promise<string | undefined> {
     const device = this.#devices.get(podId);
     this.#devices.delete(podId);
     if (device === undefined) return undefined;
-    await this.#batch.run([{ line: `route del ${ipv4}/32 dev ${device}`, tolerate: gone }]);
+    await this.#batch.run(addresses.flatMap((ipv4) => leadNowhere(ipv4, device)));
     return device;
   }
 
@@ -150,6 +162,15 @@ export class Vpc {
     this.#log.debug({ tenant: this.tenant, netns: this.netns }, 'VPC removed');
   }
 }
+
+const leadTo = (ipv4: string, mac: string, device: string): IpCommand[] => [
+  { line: `neigh replace ${ipv4} lladdr ${mac} dev ${device} nud permanent` },
+  { line: `route replace ${ipv4}/32 dev ${device}` },
+];
+
+const leadNowhere = (ipv4: string, device: string): IpCommand[] => [
+  { line: `route del ${ipv4}/32 dev ${device}`, tolerate: gone },
+];
 
 export async function removeVpc(netns: string, hostLink: string): Promise<void> {
   const present = new Set((await links('host')).map((l) => l.name));

@@ -217,6 +217,10 @@ export class FakeGuest implements Guest {
     for await (const _ of tar);
   }
 
+  async setNetwork(body: { network: { addresses: readonly string[] } | null }): Promise<void> {
+    await this.#turn(`set-network ${body.network?.addresses.join(' ')}`);
+  }
+
   async putFile(name: string, file: { path: string }, bytes: Buffer): Promise<void> {
     await this.#turn(`put-file ${name} ${file.path} ${bytes.toString()}`);
   }

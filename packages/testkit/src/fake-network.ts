@@ -5,6 +5,7 @@ import type {
   HostNetwork,
   NetworkSpec,
   NetworkState,
+  PlaceRequest,
   Reservation,
   ReserveRequest,
 } from '@kraud/network';
@@ -19,39 +20,43 @@ export class FakeNetwork implements HostNetwork {
   #next = 2;
 
   async ensureNetwork(spec: NetworkSpec): Promise<NetworkState> {
-    return { ...spec, subnet: '172.17.0.0/16', gateway: '172.17.0.1', internal: false };
+    return { ...spec, subnet: '172.17.0.0/16', gateway: '172.17.0.1', internal: false, names: false };
+  }
+
+  networks(): NetworkState[] {
+    return [];
+  }
+
+  async chooseSubnet(wanted = '172.17.0.0/16'): Promise<string> {
+    return wanted;
   }
 
   async removeNetwork(): Promise<void> {}
 
   async reserve(request: ReserveRequest): Promise<Reservation> {
-    const { podId, podName, tenant, name } = request;
-    for (const { podId: other, ports } of this.held.values()) {
-      const taken = ports.find((port) => request.ports.some(({ hostPort }) => hostPort === port.hostPort));
-      if (taken && other !== podId) throw new KraudError('conflict', `port ${taken.hostPort} is taken`);
+    const { podId, podName, tenant, networks, ports } = request;
+    for (const { podId: other, ports: taken } of this.held.values()) {
+      const clash = taken.find((port) => ports.some(({ hostPort }) => hostPort === port.hostPort));
+      if (clash && other !== podId) throw new KraudError('conflict', `port ${clash.hostPort} is taken`);
     }
     const known = this.held.get(podId);
-    const ipv4 = known?.ipv4 ?? `172.17.0.${this.#next}`;
+    const ipv4 = known?.places[0]?.ipv4 ?? `172.17.0.${this.#next}`;
     if (!known) this.#next += 1;
-    const attachment = { podId, podName, tenant, name, ipv4, mac: '02:42:ac:11:00:02', ports: request.ports };
+    const places = networks.map(({ network, names }) => ({ network, ipv4, names }));
+    const mac = '02:42:ac:11:00:02';
+    const attachment = { podId, podName, tenant, places, mac, nameServers: [], ports };
     this.held.set(podId, attachment);
-    return {
-      attachment,
-      prefix: 16,
-      gateway: '172.17.0.1',
-      guest: {
-        network: {
-          interface: 'eth0',
-          mac: attachment.mac,
-          mtu: 1500,
-          addresses: [`${ipv4}/16`],
-          gateway4: '172.17.0.1',
-          gateway6: '',
-        },
-        resolv: { servers: ['172.17.0.1'], search: [], options: [] },
-        hosts: [[ipv4, request.hostname]],
-      },
-    };
+    return reservationOf(attachment);
+  }
+
+  async rejoin(podId: string, networks: readonly PlaceRequest[]): Promise<Reservation> {
+    const held = this.held.get(podId);
+    if (!held) throw new KraudError('not-found', `pod ${podId} has no place`);
+    const ipv4 = held.places[0]?.ipv4 ?? '172.17.0.2';
+    const places = networks.map(({ network, names }) => ({ network, ipv4, names }));
+    const attachment = { ...held, places };
+    this.held.set(podId, attachment);
+    return reservationOf(attachment);
   }
 
   async stage(): Promise<void> {}
@@ -83,4 +88,25 @@ export class FakeNetwork implements HostNetwork {
   }
 
   async close(): Promise<void> {}
+}
+
+function reservationOf(attachment: Attachment): Reservation {
+  const gateway = '172.17.0.1';
+  const addresses = attachment.places.map(({ network, ipv4 }) => ({ network, ipv4, prefix: 16, gateway }));
+  return {
+    attachment,
+    addresses,
+    guest: {
+      network: {
+        interface: 'eth0',
+        mac: attachment.mac,
+        mtu: 1500,
+        addresses: addresses.map(({ ipv4 }) => `${ipv4}/16`),
+        gateway4: gateway,
+        gateway6: '',
+      },
+      resolv: { servers: [gateway], search: [], options: [] },
+      hosts: addresses.map(({ ipv4 }): [string, string] => [ipv4, attachment.podName]),
+    },
+  };
 }

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { KraudError, type Random } from '@kraud/base';
 import type { ImageFacts } from '@kraud/host';
-import type { Container, PodSpec, PublishedPort } from '@kraud/macro';
+import type { Container, PodNetwork, PodSpec, PublishedPort } from '@kraud/macro';
 import type { Caller, PodDraft } from '../contract.ts';
 import type { PodLimits } from '../limits.ts';
 import { resolveCapabilities } from './capabilities.ts';
@@ -41,9 +41,16 @@ export interface Admitted {
 export function admit(
   draft: PodDraft,
   image: ImageFacts,
-  context: { caller: Caller; uid: string; limits: PodLimits; random: Random; templated?: boolean },
+  context: {
+    caller: Caller;
+    uid: string;
+    limits: PodLimits;
+    random: Random;
+    networks: readonly PodNetwork[];
+    templated?: boolean;
+  },
 ): Admitted {
-  const { caller, uid, limits, random, templated = false } = context;
+  const { caller, uid, limits, random, networks, templated = false } = context;
   const want = draft.container;
   const warnings: string[] = [];
   const config = image.config;
@@ -152,7 +159,7 @@ export function admit(
       `a pod publishes at most ${limits.portsMax} ports, this one asks for ${ports.length}`,
     );
   }
-  if (ports.length > 0 && draft.network.name === 'none') {
+  if (ports.length > 0 && networks.length === 0) {
     warnings.push('Published ports are discarded when using network mode none');
     ports.length = 0;
   }
@@ -170,7 +177,8 @@ export function admit(
     containers: [container],
     hostname: draft.hostname || uid.slice(0, 12),
     domainname: draft.domainname,
-    network: draft.network,
+    networks: [...networks],
+    ...(draft.mac === undefined ? {} : { mac: draft.mac }),
     dns: draft.dns,
     extraHosts: draft.extraHosts,
     sysctls: draft.sysctls,

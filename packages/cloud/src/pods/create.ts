@@ -5,6 +5,7 @@ import { checkPodName, randomName } from '../admission/names.ts';
 import type { Caller, PodDraft } from '../contract.ts';
 import { refuseMissingFiles } from '../files/missing.ts';
 import type { ImageFinder } from '../images/find.ts';
+import { networksOf } from '../networks/of-pod.ts';
 import type { CloudParts } from '../parts.ts';
 import { ensureVolume } from '../volumes/ensure.ts';
 
@@ -24,15 +25,13 @@ export async function createPod(
   const uid = newId(parts.random);
   const image = await images.find(caller, draft.container.image);
   const facts = await images.facts(image.spec.id);
-  if (draft.network.name !== 'none' && draft.network.name !== 'default') {
-    const key = { tenant: caller.tenant, namespace: defaultNamespace, name: draft.network.name };
-    if (!parts.networks.get(key)) throw new KraudError('invalid', `network ${draft.network.name} not found`);
-  }
+  const networks = networksOf(parts, caller, draft.networks);
   const { spec, volumes, warnings } = admit(draft, facts, {
     caller,
     uid,
     limits: parts.limits,
     random: parts.random,
+    networks,
   });
   refuseMissingFiles(parts, caller, spec);
   if (given !== undefined) refuseTaken(parts, caller, given);

@@ -3,6 +3,7 @@ import type { PodTemplate, Workload, WorkloadSpec } from '@kraud/macro';
 import { admit } from '../admission/admit.ts';
 import type { WantedVolume } from '../admission/mounts.ts';
 import type { Caller } from '../contract.ts';
+import { networksOf } from '../networks/of-pod.ts';
 import type { CloudParts } from '../parts.ts';
 import type { WorkloadDraft } from './contract.ts';
 import { checkPlaceholders, hasPlaceholder } from './placeholders.ts';
@@ -20,7 +21,7 @@ export interface AdmittedWorkload {
 
 /** What is wanted of a workload, checked and decided once. Nothing is made here. */
 export function admitWorkload(
-  parts: Pick<CloudParts, 'limits' | 'random'>,
+  parts: Pick<CloudParts, 'limits' | 'random' | 'networks'>,
   caller: Caller,
   draft: WorkloadDraft,
   image: ImageFacts,
@@ -31,7 +32,10 @@ export function admitWorkload(
   const admitted = admit(
     { ...draft.pod, name: '', restart: { name: 'no', retriesMax: 0 }, autoRemove: false },
     image,
-    { caller, uid, limits: parts.limits, random: parts.random, templated: draft.templated },
+    {
+      ...{ caller, uid, limits: parts.limits, random: parts.random, templated: draft.templated },
+      networks: networksOf(parts, caller, draft.pod.networks),
+    },
   );
   const { run: _, host: __, restart: ___, autoRemove: ____, ...pod } = admitted.spec;
   const template: PodTemplate = {

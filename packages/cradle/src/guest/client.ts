@@ -72,6 +72,11 @@ export class GuestClient {
     await this.#json({ method: 'POST', path: '/v1/pod', body });
   }
 
+  /** Other addresses and names for a pod that has an interface. */
+  async changeNetwork(body: Pick<PodBody, 'network' | 'resolv' | 'hosts'>): Promise<void> {
+    await this.#json({ method: 'PUT', path: '/v1/network', body });
+  }
+
   /** Mounts these disks, and only these, ahead of the pod, which finds them mounted if it asks for the same. */
   async mountDisks(disks: readonly PodDisk[]): Promise<void> {
     await this.#json({ method: 'POST', path: '/v1/disks', body: { disks } });

@@ -27,11 +27,9 @@ export const inspectContainer: Operation = {
 async function inspectOf(cloud: Cloud, caller: Caller, found: Pod): Promise<Record<string, unknown>> {
   const [pod = found] = await withTaskLabels(cloud, caller, [found]);
   const { spec } = mainOf(pod);
-  const [image, network, mountpoints] = await Promise.all([
+  const [image, networks, mountpoints] = await Promise.all([
     orNothing(cloud.images.get(caller, spec.image.id)),
-    pod.spec.network.name === 'none'
-      ? undefined
-      : orNothing(cloud.networks.get(caller, pod.spec.network.name)),
+    cloud.networks.list(caller),
     mountpointsOf(cloud, caller, pod),
   ]);
   return {
@@ -57,7 +55,7 @@ async function inspectOf(cloud: Cloud, caller: Caller, found: Pod): Promise<Reco
     GraphDriver: { Data: null, Name: 'kraud' },
     Mounts: mountsOf(pod, (volume) => mountpoints.get(volume) ?? ''),
     Config: configOf(pod, image?.facts),
-    NetworkSettings: networkSettingsOf(pod, network, exposedOf(pod, image?.facts)),
+    NetworkSettings: networkSettingsOf(pod, networks, exposedOf(pod, image?.facts)),
     Kraud: kraudOf(pod),
   };
 }

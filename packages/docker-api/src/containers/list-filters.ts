@@ -1,11 +1,10 @@
 import { KraudError } from '@kraud/base';
-import type { ImageView, Pod } from '@kraud/cloud';
+import type { ImageView, Network, Pod } from '@kraud/cloud';
 import { type Filters, nameMatcher } from '../filters.ts';
 import { inFull } from '../image-names.ts';
 import { isTask } from '../tasks/labels.ts';
 import { mainOf } from './show/given.ts';
-import { networkMode } from './show/host-config.ts';
-import { exposedOf, portList } from './show/networks.ts';
+import { exposedOf, portList, shownName } from './show/networks.ts';
 import { statusOf } from './show/state.ts';
 
 export const listFilterNames: readonly string[] = [
@@ -35,6 +34,7 @@ export function matcherOf(
   filters: Filters,
   pods: readonly Pod[],
   images: ReadonlyMap<string, ImageView>,
+  networks: readonly Network[],
   find: (ref: string) => Promise<Pod>,
 ): (pod: Pod) => Promise<boolean> {
   for (const status of filters.get('status')) refuseOther('status', status, statuses);
@@ -70,7 +70,7 @@ export function matcherOf(
       filters.exact('exited', String(status?.exitCode ?? 0)) &&
       filters.labels(pod.meta.labels) &&
       filters.some('ancestor', (ref) => descends(pod, ref, images)) &&
-      filters.some('network', (name) => networkMode(pod) === name || pod.spec.network.name === name) &&
+      filters.some('network', (ref) => isOn(pod, ref, networks)) &&
       filters.some('volume', (name) => usesVolume(pod, name)) &&
       filters.some('isolation', (value) => value === '' || value === 'default') &&
       (asksForTask === undefined || asksForTask === isTask(pod)) &&
@@ -125,4 +125,15 @@ function hasPort(
     const number = Number(port[which] ?? 0);
     return port.Type === range.protocol && number >= range.first && number <= range.last;
   });
+}
+
+/** By the name or the beginning of the id of a network, as dockerd. */
+function isOn(pod: Pod, ref: string, networks: readonly Network[]): boolean {
+  const names = pod.spec.networks.length === 0 ? ['none'] : pod.spec.networks.map(({ name }) => name);
+  return names.some(
+    (name) =>
+      shownName(name) === ref ||
+      name === ref ||
+      networks.some(({ meta }) => meta.name === name && ref !== '' && meta.uid.startsWith(ref)),
+  );
 }

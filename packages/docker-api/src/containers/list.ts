@@ -30,22 +30,20 @@ export const listContainers: Operation = {
     const all = query.flag('all') || limit > 0 || asksForStopped(filters);
     const pods = newestFirst(await withTaskLabels(cloud, caller, await cloud.pods.list(caller)));
     const images = await imagesById(cloud, caller, pods.length > 0);
-    const matches = matcherOf(filters, pods, images, (ref) => idOf(cloud, caller, ref));
+    const networks = await cloud.networks.list(caller);
+    const matches = matcherOf(filters, pods, images, networks, (ref) => idOf(cloud, caller, ref));
     const chosen: Pod[] = [];
     for (const pod of pods) {
       if (limit > 0 && chosen.length >= limit) break;
       if ((all || isRunning(pod)) && (await matches(pod))) chosen.push(pod);
     }
-    const networks = new Map(
-      (await cloud.networks.list(caller)).map((network) => [network.meta.name, network]),
-    );
     const sized = query.flag('size');
     const rows: Record<string, unknown>[] = [];
     for (const pod of chosen) {
       const size = sized ? await cloud.pods.size(caller, pod.meta.uid) : undefined;
       rows.push({
         ...summaryOf(pod, images, nowMs),
-        NetworkSettings: { Networks: networksOf(pod, networks.get(pod.spec.network.name)) },
+        NetworkSettings: { Networks: networksOf(pod, networks) },
         ...(size ? { SizeRw: size.writableBytes, SizeRootFs: size.rootBytes + size.writableBytes } : {}),
       });
     }

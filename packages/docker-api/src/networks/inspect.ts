@@ -1,3 +1,4 @@
+import { refOf } from '../containers/draft/network.ts';
 import { type Operation, yes } from '../operation.ts';
 import { networkOf } from './show.ts';
 
@@ -7,7 +8,7 @@ export const inspectNetwork: Operation = {
   params: { verbose: yes('flag', 'there are no services to add'), scope: yes('text') },
   async run({ networks }, call) {
     const ref = call.param('id');
-    const network = await networks.get(call.caller, ref === 'bridge' ? 'default' : ref);
+    const network = await networks.get(call.caller, refOf(ref));
     call.json(200, networkOf(network, await networks.members(call.caller, network)));
   },
 };

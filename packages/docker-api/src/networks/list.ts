@@ -1,6 +1,6 @@
 import { Filters } from '../filters.ts';
 import { filtersOf, type Operation } from '../operation.ts';
-import { networkDriver, networkName, networkOf, predefined } from './show.ts';
+import { networkDriver, networkName, networkOf, networkScope, predefined } from './show.ts';
 
 const names = ['dangling', 'driver', 'id', 'label', 'label!', 'name', 'scope', 'type'];
 
@@ -19,7 +19,7 @@ export const listNetworks: Operation = {
         filters.exact('driver', networkDriver(network)) &&
         filters.some('id', (id) => network.meta.uid.startsWith(id)) &&
         filters.some('name', (part) => name.includes(part)) &&
-        filters.exact('scope', 'local') &&
+        filters.exact('scope', networkScope(network)) &&
         filters.exact('type', custom ? 'custom' : 'builtin') &&
         filters.labels(network.meta.labels);
       if (!fits) continue;

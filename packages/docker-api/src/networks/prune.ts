@@ -1,16 +1,21 @@
 import { Filters } from '../filters.ts';
 import { filtersOf, type Operation } from '../operation.ts';
+import { isoToNs, parseTimeNs } from '../times.ts';
 
 const names = ['until', 'label', 'label!'];
 
-/** Networks of a user can't be made yet, so there is none to remove; the predefined ones stay. */
 export const pruneNetworks: Operation = {
   method: 'POST',
   path: '/networks/prune',
   params: { filters: filtersOf(...names) },
-  run(_cloud, call) {
-    Filters.parse(call.query.text('filters'), names);
-    call.json(200, { NetworksDeleted: null });
-    return Promise.resolve();
+  async run({ networks }, call) {
+    const filters = Filters.parse(call.query.text('filters'), names);
+    const nowMs = call.serving.clock.now();
+    const until = filters.get('until').map((text) => parseTimeNs(text, 'until', nowMs));
+    const pruned = await networks.prune(
+      call.caller,
+      ({ meta }) => filters.labels(meta.labels) && until.every((limit) => isoToNs(meta.createdAt) < limit),
+    );
+    call.json(200, { NetworksDeleted: pruned.length > 0 ? pruned : null });
   },
 };

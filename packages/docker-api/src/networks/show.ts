@@ -1,44 +1,64 @@
 import type { Network, Pod } from '@kraud/cloud';
-import { endpointId } from '../containers/show/networks.ts';
+import { endpointId, shownName } from '../containers/show/networks.ts';
 
 /** Docker's names of what Kraud calls `default`, `vpc` and `none`. */
-export const networkName = ({ meta }: Network): string => (meta.name === 'default' ? 'bridge' : meta.name);
-export const networkDriver = ({ spec }: Network): string => (spec.driver === 'none' ? 'null' : 'bridge');
+export const networkName = ({ meta }: Network): string => shownName(meta.name);
+export const networkDriver = ({ spec, given }: Network): string =>
+  spec.driver === 'none' ? 'null' : (givenOf(given).Driver ?? 'bridge');
 
 /** Names that every daemon has. `host` is absent: a pod can't share the host's network. */
 export const predefined: readonly string[] = ['bridge', 'none', 'default'];
 
+/** What `create` was asked, as far as it is shown again. */
+export interface GivenNetwork {
+  readonly Driver?: string;
+  readonly Scope?: string;
+  readonly Attachable?: boolean;
+  readonly Ingress?: boolean;
+}
+
+export const givenOf = (given: Network['given']): GivenNetwork => (given.docker ?? {}) as GivenNetwork;
+
+export const networkScope = ({ given }: Network): string => givenOf(given).Scope ?? 'local';
+
 export function networkOf(network: Network, members: readonly Pod[] | undefined): Record<string, unknown> {
-  const { meta, spec } = network;
+  const { meta, spec, given } = network;
+  const { Attachable: attachable = false, Ingress: ingress = false } = givenOf(given);
   const config = spec.subnet
-    ? [{ Subnet: spec.subnet, ...(spec.gateway ? { Gateway: spec.gateway } : {}) }]
+    ? [
+        {
+          Subnet: spec.subnet,
+          ...(spec.range ? { IPRange: spec.range } : {}),
+          ...(spec.gateway ? { Gateway: spec.gateway } : {}),
+        },
+      ]
     : [];
   return {
     Name: networkName(network),
     Id: meta.uid,
     Created: meta.createdAt,
-    Scope: 'local',
+    Scope: networkScope(network),
     Driver: networkDriver(network),
     EnableIPv4: spec.driver !== 'none',
     EnableIPv6: false,
     IPAM: { Driver: 'default', Options: null, Config: config },
     Internal: spec.internal,
-    Attachable: false,
-    Ingress: false,
+    Attachable: attachable,
+    Ingress: ingress,
     ConfigFrom: { Network: '' },
     ConfigOnly: false,
-    Containers: Object.fromEntries((members ?? []).map((pod) => [pod.meta.uid, memberOf(pod)])),
+    Containers: Object.fromEntries((members ?? []).map((pod) => [pod.meta.uid, memberOf(pod, network)])),
     Options: spec.options,
     Labels: meta.labels,
   };
 }
 
-function memberOf(pod: Pod): Record<string, unknown> {
-  const address = pod.status.network;
+function memberOf(pod: Pod, { meta }: Network): Record<string, unknown> {
+  const address = pod.status.network?.addresses.find(({ network }) => network === meta.name);
   return {
     Name: pod.meta.name,
-    EndpointID: endpointId(pod),
-    MacAddress: address?.mac ?? '',
+    EndpointID: endpointId(pod, meta.name),
+    MacAddress: pod.status.network?.mac ?? '',
     IPv4Address: address ? `${address.ipv4}/${address.prefix}` : '',
     IPv6Address: '',
   };

@@ -55,7 +55,7 @@ export function buildNetwork(name: string, driver: 'vpc' | 'none', uid: string):
       options: {},
       ...(driver === 'vpc' ? { subnet: '172.30.0.0/16', gateway: '172.30.0.1' } : {}),
     },
-    status: { allocations: {} },
+    status: {},
     given: {},
   };
 }
@@ -112,7 +112,8 @@ export function buildPod(draft: PodDraft, uid: string): Pod {
       ],
       hostname: draft.hostname || uid.slice(0, 12),
       domainname: draft.domainname,
-      network: draft.network,
+      networks: draft.networks.map(({ ref, ...rest }) => ({ name: ref, ...rest })),
+      ...(draft.mac ? { mac: draft.mac } : {}),
       dns: draft.dns,
       extraHosts: draft.extraHosts,
       sysctls: draft.sysctls,

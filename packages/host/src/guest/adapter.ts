@@ -52,6 +52,7 @@ export function hostGuest(client: () => GuestClient): Guest {
       };
     },
     setPod: (pod) => client().setUpPod(pod),
+    setNetwork: (body) => client().changeNetwork(body),
     deletePod: () => client().tearDownPod(),
     putContainer: (name, container) => client().createContainer(name, container),
     start: async (name) => {

@@ -18,6 +18,7 @@ export interface Guest {
   info(): Promise<GuestInfo>;
   setPod(pod: PodBody): Promise<void>;
   /** Stops all, syncs, unmounts all. */
+  setNetwork(body: Pick<PodBody, 'network' | 'resolv' | 'hosts'>): Promise<void>;
   deletePod(): Promise<void>;
 
   putContainer(name: string, container: ContainerConfig): Promise<void>;

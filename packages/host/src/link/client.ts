@@ -38,6 +38,9 @@ export function linkedHost(name: string, session: () => ClientHttp2Session): Hos
     update: async (uid, container, resources) => {
       await caller.ask('update', [uid, container, { ...resources }]);
     },
+    rejoin: async (uid, container, networks) => {
+      await caller.ask('rejoin', [uid, container, [...networks]]);
+    },
     images: callImages(caller),
     volumes: {
       create: async (...args) => {

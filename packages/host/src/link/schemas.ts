@@ -1,3 +1,4 @@
+import { PodNetwork } from '@kraud/macro';
 import { Type } from 'typebox';
 
 /** What goes between hosts, as `HostApi` has it, in JSON. */
@@ -22,6 +23,7 @@ export const TerminalSize = Type.Object({
 export const Resize = Type.Tuple([uid, container, TerminalSize]);
 export const Kill = Type.Tuple([uid, container, Type.Integer({ minimum: 0, maximum: 64 })]);
 export const Update = Type.Tuple([uid, container, Type.Record(Type.String(), Type.Unknown())]);
+export const Rejoin = Type.Tuple([uid, container, Type.Array(PodNetwork)]);
 
 /** Nanoseconds as text: JSON's numbers are too short for them. */
 const nanoseconds = Type.String({ pattern: '^-?[0-9]{1,20}$' });

@@ -36,6 +36,7 @@ export const unaryCalls = {
   resize: act(s.Resize, (host, args) => host.resize(...args)),
   kill: act(s.Kill, (host, args) => host.kill(...args)),
   update: act(s.Update, (host, args) => host.update(...args)),
+  rejoin: act(s.Rejoin, (host, args) => host.rejoin(...args)),
   stats: unary(s.OfContainer, s.Stats, (host, args) => host.stats(...args)),
   top: unary(s.OfContainer, s.Processes, async (host, args) =>
     (await host.top(...args)).map((one) => ({ ...one, startNs: String(one.startNs) })),

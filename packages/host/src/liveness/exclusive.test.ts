@@ -290,7 +290,7 @@ function podOf(world: World, name: string): Pod {
       containers: [container as never],
       hostname: name,
       domainname: '',
-      network: { name: 'none' },
+      networks: [],
       dns: { servers: [], search: [], options: [] },
       extraHosts: [],
       sysctls: {},

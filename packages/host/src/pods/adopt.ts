@@ -69,9 +69,13 @@ export async function adoptHolds(parts: HostParts, going: readonly Adoptable[]):
   const attachments = going.flatMap(({ record }): Attachment[] =>
     record.attachment ? [record.attachment] : [],
   );
-  const networks = new Map(attachments.map((item) => [`${item.tenant}/${item.name}`, item]));
-  for (const { tenant, name } of networks.values()) {
-    const spec = parts.networkSpec(tenant, name);
+  const networks = new Map(
+    attachments.flatMap(({ tenant, places }) =>
+      places.map(({ network }) => [`${tenant}/${network}`, { tenant, network }]),
+    ),
+  );
+  for (const { tenant, network } of networks.values()) {
+    const spec = await parts.networks.spec(tenant, network);
     if (spec) await parts.network.ensureNetwork(spec);
   }
   const report = await parts.network.adopt(attachments);

@@ -16,6 +16,7 @@ import { ignoring } from './ignoring.ts';
 import { type Action, type Observed, plan } from './plan.ts';
 import { PodFiles } from './pod-files.ts';
 import { rootDisks } from './pod-images.ts';
+import { changePod } from './pod-table.ts';
 import { type Run, sharesFiles } from './run.ts';
 import { notedEnds, noteEnds, removeRecord } from './run-record.ts';
 import { startFailure, startRun } from './start.ts';
@@ -124,6 +125,11 @@ export class PodOwner {
     return new Promise((resolve, reject) => {
       this.#queue.push({ on: 'call', call: { resolve, reject } });
     });
+  }
+
+  /** Something about the run is another than it was reported. */
+  async reportAgain(): Promise<void> {
+    if (this.run) await this.#report(this.run);
   }
 
   /** `leave`: what runs goes on without us. `stop`: it ends, and its exit is in the store when this resolves. */
@@ -477,19 +483,8 @@ export class PodOwner {
   }
 
   /** Changes this very pod in the store, whatever it is called by now. One that is gone needs no change. */
-  async #change(change: (pod: Pod) => Pod | undefined): Promise<void> {
-    for (;;) {
-      const present = this.#parts.pods.byUid(this.uid);
-      if (!present) return;
-      try {
-        await this.#parts.pods.mutate(present.meta, (pod) =>
-          pod.meta.uid === this.uid ? change(pod) : undefined,
-        );
-        return;
-      } catch (error) {
-        if (codeOf(error) !== 'not-found') throw error;
-      }
-    }
+  #change(change: (pod: Pod) => Pod | undefined): Promise<void> {
+    return changePod(this.#parts.pods, this.uid, change);
   }
 }
 

@@ -1,3 +1,4 @@
+import { codeOf } from '@kraud/base';
 import type { Pod, ResourceKey, Table } from '@kraud/macro';
 import type { PodTable } from '../parts.ts';
 
@@ -16,4 +17,22 @@ export function podTableOf(table: Table<'Pod'>, host: string): PodTable {
       }),
     mutate: (key: ResourceKey, change) => table.mutate(key, change),
   };
+}
+
+/** Changes this very pod, whatever it is called by now. One that is gone needs no change. */
+export async function changePod(
+  pods: PodTable,
+  uid: string,
+  change: (pod: Pod) => Pod | undefined,
+): Promise<void> {
+  for (;;) {
+    const present = pods.byUid(uid);
+    if (!present) return;
+    try {
+      await pods.mutate(present.meta, (pod) => (pod.meta.uid === uid ? change(pod) : undefined));
+      return;
+    } catch (error) {
+      if (codeOf(error) !== 'not-found') throw error;
+    }
+  }
 }

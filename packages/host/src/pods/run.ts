@@ -1,5 +1,5 @@
 import type { VmExit } from '@kraud/cradle';
-import type { LedgerEntry, Pod, PodStatus } from '@kraud/macro';
+import type { LedgerEntry, Pod } from '@kraud/macro';
 import type { Guest, GuestExit } from '../guest/guest.ts';
 import type { LogBook } from '../logs/log-book.ts';
 import { pump } from '../logs/pump.ts';
@@ -26,7 +26,7 @@ export interface RunParts {
 export class Run {
   readonly vm: HostVm;
   readonly serial: number;
-  readonly record: RunRecord;
+  record: RunRecord;
   /** Resolves once all containers have ended. */
   readonly ended: Promise<void>;
   readonly startedAtNs = new Map<string, bigint>();
@@ -207,23 +207,6 @@ export class Run {
     this.#logs.endRun();
     this.#resolveEnded();
   }
-}
-
-/** The addresses of a pod as its status shows them. */
-export function networkStatus(reservation: {
-  readonly attachment: { ipv4: string; mac: string; ports: readonly object[] };
-  readonly prefix: number;
-  readonly gateway: string;
-}): PodStatus['network'] {
-  const { attachment, prefix, gateway } = reservation;
-  const { ipv4, mac } = attachment;
-  return {
-    ipv4,
-    prefix,
-    gateway,
-    mac,
-    ports: attachment.ports as NonNullable<PodStatus['network']>['ports'],
-  };
 }
 
 /** Has files that outlive it: what the guest hasn't written yet must reach them before its VM goes. */

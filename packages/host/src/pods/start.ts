@@ -9,8 +9,9 @@ import { type Claim, claimVm, releaseHolds } from './claim.ts';
 import { execFailure } from './exec-failure.ts';
 import { type GivenFile, givenFiles } from './given-files.ts';
 import { ledgerOf } from './ledger.ts';
+import { networkStatus, reservePlaces } from './places.ts';
 import type { PodFiles } from './pod-files.ts';
-import { networkStatus, Run } from './run.ts';
+import { Run } from './run.ts';
 import { type RunRecord, removeRecord, writeRecord } from './run-record.ts';
 
 export interface StartRequest {
@@ -45,7 +46,7 @@ export async function startRun(parts: HostParts, request: StartRequest): Promise
   let vm: HostVm | undefined;
   try {
     const [claim, network] = await bothOrNeither(
-      claimVm(parts, pod, files, disks, { network: pod.spec.network.name !== 'none', signal }),
+      claimVm(parts, pod, files, disks, { network: pod.spec.networks.length > 0, signal }),
       reserve(parts, pod),
       (orphan) => orphan.vm.kill(),
     );
@@ -75,26 +76,9 @@ interface Timed<T> {
 }
 
 async function reserve(parts: HostParts, pod: Pod): Promise<Timed<Reservation> | undefined> {
-  const { network, ports, dns, extraHosts, hostname, domainname } = pod.spec;
-  if (network.name === 'none') return undefined;
-  const { tenant, uid, name } = pod.meta;
-  const spec = parts.networkSpec(tenant, network.name);
-  if (!spec) throw new KraudError('not-found', `network ${network.name} not found`);
+  if (pod.spec.networks.length === 0) return undefined;
   const fromMs = parts.clock.monotonic();
-  await parts.network.ensureNetwork(spec);
-  const value = await parts.network.reserve({
-    tenant,
-    name: network.name,
-    podId: uid,
-    podName: name,
-    hostname,
-    domainname,
-    ipv4: network.ipv4,
-    mac: network.mac,
-    ports: ports.filter(({ mode }) => mode !== 'ingress').map(({ mode: _, ...mapping }) => mapping),
-    dns,
-    extraHosts,
-  });
+  const value = await reservePlaces(parts, pod);
   return { value, fromMs, toMs: parts.clock.monotonic() };
 }
 

@@ -131,8 +131,7 @@ function joined(pod: Pod, network: string, volume: string): Happening[] {
   const { spec, meta } = pod;
   const container = meta.uid;
   const all: Happening[] = [];
-  if (spec.network.name !== 'none') {
-    const { name } = spec.network;
+  for (const { name } of spec.networks) {
     all.push({ type: 'network', action: network, actor: name, attributes: { container, name } });
   }
   for (const mount of spec.containers.flatMap((c) => c.mounts)) {

@@ -2,14 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FakeClock, SeededRandom, silentLogger } from '@kraud/base';
 import { EventLog } from '../events/event-log.ts';
-import type { Network, Pod } from '../model/index.ts';
-import { exitedPod, sampleMeta, samplePod } from '../model/samples.ts';
+import type { Pod } from '../model/index.ts';
+import { exitedPod, samplePod } from '../model/samples.ts';
 import { ResourceClient } from '../resources/client.ts';
 import { CompactedError } from '../store/contract.ts';
 import { openMemoryStore } from '../store/memory/open.ts';
 import { Compactor } from './compactor.ts';
 import { happenings, PodEvents } from './pod-events.ts';
-import { SmallWorld } from './small-world.ts';
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -60,7 +59,7 @@ describe('pod events', () => {
     assert.deepEqual(told(exited, exited), []);
     assert.deepEqual(told(exited, undefined), ['destroy']);
     for (const pod of [created, exited]) {
-      pod.spec.network = { name: 'none' };
+      pod.spec.networks = [];
       const data = { type: 'volume', volume: 'data', target: '/d', readOnly: true } as const;
       for (const container of pod.spec.containers) {
         container.mounts = [{ ...data, copyUp: false, anonymous: false }];
@@ -98,24 +97,4 @@ describe('pod events', () => {
       ['kept'],
     );
   });
-});
-
-test('garbage: addresses of pods that are gone are given back, others stay', async () => {
-  const world = new SmallWorld();
-  await world.start();
-  const { pods, networks } = world.tables;
-  const { meta } = await pods.create(samplePod('here'));
-  const network: Network = {
-    kind: 'Network',
-    meta: sampleMeta('Network', 'default'),
-    spec: { driver: 'vpc', internal: false, options: {} },
-    status: { allocations: { [meta.uid]: '10.0.0.2', ['f'.repeat(64)]: '10.0.0.3' } },
-    given: {},
-  };
-  await networks.create(network);
-  world.runControllers();
-  const allocations = () => networks.list('default')[0]?.status.allocations;
-  await world.until(() => Object.keys(allocations() ?? {}).length === 1);
-  assert.deepEqual(allocations(), { [meta.uid]: '10.0.0.2' });
-  await world.stop();
 });

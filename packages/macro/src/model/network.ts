@@ -9,12 +9,14 @@ export const Network = Type.Object({
     driver: Type.Union([Type.Literal('vpc'), Type.Literal('none')]),
     subnet: Type.Optional(Type.String()),
     gateway: Type.Optional(Type.String()),
+    /** Block of the subnet that addresses are chosen from; absent: all of it. */
+    range: Type.Optional(Type.String()),
     internal: Type.Boolean(),
     options: Type.Record(Type.String(), Type.String()),
   }),
   status: Type.Object({
-    /** Address by pod uid. */
-    allocations: Type.Record(Type.String(), Type.String()),
+    /** Blocks of the subnet by host: a host gives its pods addresses out of its own, so that no two give the same. */
+    slices: Type.Optional(Type.Record(Type.String(), Type.Array(Type.String()))),
   }),
   given: Type.Record(Type.String(), Type.Unknown()),
 });

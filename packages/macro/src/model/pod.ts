@@ -20,6 +20,26 @@ export const PublishedPort = Type.Object({
 });
 export type PublishedPort = Static<typeof PublishedPort>;
 
+/** A network that the pod is on. */
+export const PodNetwork = Type.Object({
+  /** Name of a Network of its tenant and namespace. */
+  name: Type.String(),
+  /** What the other pods on it may call this one, besides its name. */
+  aliases: Type.Array(Type.String()),
+  /** A fixed address; otherwise any free one. */
+  ipv4: Type.Optional(Type.String()),
+});
+export type PodNetwork = Static<typeof PodNetwork>;
+
+/** An address of a pod that runs. */
+export const PodAddress = Type.Object({
+  network: Type.String(),
+  ipv4: Type.String(),
+  prefix: Type.Integer(),
+  gateway: Type.String(),
+});
+export type PodAddress = Static<typeof PodAddress>;
+
 export const RestartPolicy = Type.Object({
   name: Type.Union([
     Type.Literal('no'),
@@ -42,12 +62,9 @@ export const PodSpec = Type.Object({
   containers: Type.Array(Container, { minItems: 1, maxItems: 4 }),
   hostname: Type.String(),
   domainname: Type.String(),
-  network: Type.Object({
-    /** `none`: loopback only. Otherwise the name of a Network. */
-    name: Type.String(),
-    mac: Type.Optional(Type.String()),
-    ipv4: Type.Optional(Type.String()),
-  }),
+  /** None: loopback only. All of them are behind one interface; ports lead to the first that has a way out. */
+  networks: Type.Array(PodNetwork),
+  mac: Type.Optional(Type.String()),
   dns: Type.Object({
     servers: Type.Array(Type.String()),
     search: Type.Array(Type.String()),
@@ -181,14 +198,17 @@ export const PodStatus = Type.Object({
     }),
   ),
   containers: Type.Array(ContainerStatus),
-  /** Addresses while it has a VM. */
+  /** While it has a VM and an interface. */
   network: Type.Optional(
     Type.Object({
+      /** Of the first of its networks. */
       ipv4: Type.String(),
       prefix: Type.Integer(),
       gateway: Type.String(),
       mac: Type.String(),
       ports: Type.Array(PublishedPort),
+      /** One for each of its networks. */
+      addresses: Type.Array(PodAddress),
     }),
   ),
   vm: Type.Optional(

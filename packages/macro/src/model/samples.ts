@@ -57,7 +57,7 @@ export function samplePod(
       ],
       hostname: name,
       domainname: '',
-      network: { name: 'default' },
+      networks: [{ name: 'default', aliases: [] }],
       dns: { servers: [], search: [], options: [] },
       extraHosts: [],
       sysctls: {},

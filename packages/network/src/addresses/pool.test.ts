@@ -124,3 +124,19 @@ test('a full subnet says so', () => {
   pool.release('a');
   assert.equal(formatIpv4(pool.allocate('b')), '10.0.0.2');
 });
+
+test('addresses are chosen from the ranges that were given, as those change', () => {
+  const pool = new AddressPool(Subnet.parse('10.0.0.0/24'));
+  pool.giveFrom([Subnet.parse('10.0.0.64/30')]);
+  const next = (owner: string): string => formatIpv4(pool.allocate(owner));
+  assert.deepEqual(['a', 'b', 'c', 'd'].map(next), ['10.0.0.64', '10.0.0.65', '10.0.0.66', '10.0.0.67']);
+  assert.throws(() => pool.allocate('e'), code('exhausted'));
+  pool.giveFrom([Subnet.parse('10.0.0.64/30'), Subnet.parse('10.0.0.0/30')]);
+  assert.equal(next('e'), '10.0.0.2');
+  pool.release('b');
+  assert.equal(next('f'), '10.0.0.3');
+  assert.equal(next('g'), '10.0.0.65');
+  assert.equal(pool.allocate('h', parseIpv4('10.0.0.200')), parseIpv4('10.0.0.200'));
+  pool.giveFrom([]);
+  assert.equal(next('i'), '10.0.0.4');
+});

@@ -15,6 +15,8 @@ export class AddressPool {
   readonly #addresses = new Map<string, Ipv4>();
   /** No address below it is free. */
   #lowest: Ipv4;
+  /** Blocks that addresses are chosen from; empty: the whole subnet. */
+  #ranges: readonly Subnet[] = [];
 
   /** `invalid` when the gateway is outside, or the subnet too small for a gateway and one pod. */
   constructor(subnet: Subnet, gateway: Ipv4 = subnet.first + 1) {
@@ -30,6 +32,17 @@ export class AddressPool {
     this.subnet = subnet;
     this.gateway = gateway;
     this.#lowest = subnet.first + 1;
+  }
+
+  /** From now on only addresses of these blocks are chosen; a wanted one may be any of the subnet. */
+  giveFrom(blocks: readonly Subnet[]): void {
+    const ranges = blocks.toSorted((a, b) => a.first - b.first);
+    const same =
+      ranges.length === this.#ranges.length &&
+      ranges.every((range, i) => range.toString() === this.#ranges[i]?.toString());
+    if (same) return;
+    this.#ranges = ranges;
+    this.#lowest = this.subnet.first + 1;
   }
 
   get size(): number {
@@ -102,10 +115,12 @@ export class AddressPool {
   }
 
   #free(): Ipv4 {
-    for (let address = this.#lowest; address < this.subnet.last; address += 1) {
-      if (!this.#usable(address) || this.#owners.has(address)) continue;
-      this.#lowest = address;
-      return address;
+    for (const { first, last } of this.#ranges.length > 0 ? this.#ranges : [this.subnet]) {
+      for (let address = Math.max(first, this.#lowest); address <= last; address += 1) {
+        if (!this.#usable(address) || this.#owners.has(address)) continue;
+        this.#lowest = address;
+        return address;
+      }
     }
     this.#lowest = this.subnet.last;
     throw new KraudError('exhausted', `no available IPv4 addresses on subnet ${this.subnet}`);

@@ -5,6 +5,7 @@ import { connect, createServer } from 'node:net';
 import { after, test } from 'node:test';
 import { defaultNetworkLimits } from '../defaults.ts';
 import { Forwarder } from './forwarder.ts';
+import type { Asker } from './pod-names.ts';
 
 const open: { close(): unknown }[] = [];
 after(async () => {
@@ -107,4 +108,50 @@ test('TCP is carried through', async () => {
   let text = '';
   for await (const data of client) text += data;
   assert.equal(text, 'hello');
+});
+
+const pods: Record<string, Asker> = {
+  '127.0.0.1': {
+    servers: undefined,
+    answer: ({ name }) => (name === 'a' ? { code: 'ok', data: [{ ipv4: '10.0.0.9' }] } : undefined),
+  },
+};
+
+async function ofPods(asker: Asker | undefined, upstreamPort: number): Promise<Forwarder> {
+  const made = await Forwarder.listen(
+    { address: '127.0.0.1', port: 0 },
+    { servers: () => ['127.0.0.1'], asker: () => asker, limits, upstreamPort },
+  );
+  open.push(made);
+  return made;
+}
+
+test('a pod’s name is answered without asking anybody, by UDP and TCP', async () => {
+  const made = await ofPods(pods['127.0.0.1'], 9);
+  const client = await udp('127.0.0.1', 0, () => {});
+  const answered = once(client, 'message');
+  client.send(question(3), made.port, '127.0.0.1');
+  const [message] = await answered;
+  assert.equal(message.subarray(-4).toString('hex'), '0a000009');
+  const twice = [3, 4].flatMap((id) => [Buffer.from([0, question(id).length]), question(id)]);
+  const tcp = connect({ port: made.port, host: '127.0.0.1', allowHalfOpen: true });
+  tcp.end(Buffer.concat(twice));
+  const replies = Buffer.concat(await tcp.toArray());
+  assert.equal(replies.length, 2 * (2 + message.length));
+  assert.deepEqual(replies.subarray(2, 2 + message.length), message);
+});
+
+test('what no pod is called is asked elsewhere, and nowhere by a pod without a way out', async () => {
+  const nothing: Asker = { servers: undefined, answer: () => undefined };
+  const made = await ofPods(nothing, await upstream());
+  const client = await udp('127.0.0.1', 0, () => {});
+  const answered = once(client, 'message');
+  client.send(question(5), made.port, '127.0.0.1');
+  const [message] = await answered;
+  assert.deepEqual(message.subarray(12), question(5).subarray(12));
+  const walled = await ofPods({ ...nothing, servers: [] }, await upstream());
+  const refused = once(client, 'message');
+  client.send(question(6), walled.port, '127.0.0.1');
+  const [failure] = await refused;
+  assert.equal(failure.readUInt16BE(2) & 0xf, 2);
 });

@@ -1,12 +1,13 @@
-import { type Logger, messageOf } from '@kraud/base';
+import { KraudError, type Logger, messageOf } from '@kraud/base';
 import type { NetworkLimits } from '../defaults.ts';
 import { hostResolvConf } from '../host-facts.ts';
 import { Forwarder } from './forwarder.ts';
+import type { Asker } from './pod-names.ts';
 import { type ResolvConf, reachableByPods } from './resolv-conf.ts';
 
 /**
  * Which name servers pods use: the host's own where pods can reach them, otherwise a forwarder of ours at the gateway
- * of their network, started when the first pod needs it.
+ * of their network, started when the first pod needs it. A pod that knows others by name always asks the forwarder.
  */
 export class NameService {
   readonly #path: string;
@@ -14,10 +15,28 @@ export class NameService {
   readonly #log: Logger;
   readonly #forwarders = new Map<string, Promise<Forwarder | undefined>>();
 
-  constructor(path: string, limits: NetworkLimits, logger: Logger) {
+  readonly #asker: (address: string) => Asker | undefined;
+
+  constructor(
+    path: string,
+    parts: {
+      readonly limits: NetworkLimits;
+      readonly logger: Logger;
+      readonly asker: (address: string) => Asker | undefined;
+    },
+  ) {
     this.#path = path;
-    this.#limits = limits;
-    this.#log = logger;
+    this.#limits = parts.limits;
+    this.#log = parts.logger;
+    this.#asker = parts.asker;
+  }
+
+  /** For a pod that knows others by name; `unavailable` when the port is somebody else's. */
+  async forNamedPods(gateway: string): Promise<ResolvConf> {
+    if (!(await this.#forward(gateway))) {
+      throw new KraudError('unavailable', `no name server for pods: port 53 of ${gateway} is in use`);
+    }
+    return { ...hostResolvConf(this.#path), servers: [gateway], options: ['ndots:0'] };
   }
 
   /** `needed`: the pod has no servers of its own. */
@@ -43,13 +62,13 @@ export class NameService {
     const present = this.#forwarders.get(gateway);
     if (present) return present;
     const servers = (): readonly string[] => hostResolvConf(this.#path).servers;
-    const started = Forwarder.listen({ address: gateway, port: 53 }, { servers, limits: this.#limits }).catch(
-      (error: unknown) => {
-        // Most likely a name server of the host that listens on all addresses: it answers pods as well.
-        this.#log.warn({ gateway, error: messageOf(error) }, 'no name forwarder: port 53 is in use');
-        return undefined;
-      },
-    );
+    const options = { servers, asker: this.#asker, limits: this.#limits };
+    const started = Forwarder.listen({ address: gateway, port: 53 }, options).catch((error: unknown) => {
+      // Most likely a name server of the host that listens on all addresses: it answers pods as well.
+      this.#log.warn({ gateway, error: messageOf(error) }, 'no name forwarder: port 53 is in use');
+      this.#forwarders.delete(gateway);
+      return undefined;
+    });
     this.#forwarders.set(gateway, started);
     return started;
   }

@@ -49,7 +49,7 @@ export function configureGuest(
 ): void {
   const n = `ip -n guest-${name}`;
   sh(`${n} link set eth0 address ${network.mac} mtu ${network.mtu} up
-${n} addr add ${must(network.addresses[0], 'an address')} dev eth0
+${network.addresses.map((address) => `${n} addr add ${address} dev eth0`).join('\n')}
 ${n} route add default via ${network.gateway4}`);
 }
 
@@ -66,7 +66,7 @@ export function request(podId: string, more: object = {}) {
     podId,
     podName: podId,
     tenant: 'default',
-    name: 'default',
+    networks: [{ network: 'default', names: [podId] }],
     hostname: podId,
     domainname: '',
     ports: [],
@@ -117,6 +117,18 @@ s.on('data', (d) => { t += d; }); s.on('end', () => { console.log(t); process.ex
 const s = dgram.createSocket('${host.includes(':') ? 'udp6' : 'udp4'}');
 s.on('message', (d) => { console.log(String(d)); process.exit(0); });
 s.send(Buffer.from('${text}', 'latin1'), ${port}, '${host}'); setTimeout(() => { console.log('failed: timeout'); process.exit(0); }, ${timeoutMs});`;
+  return await outputIn(netns, code);
+}
+
+/** The first address that a name server has for a name, or `failed: CODE`. */
+export async function resolveName(netns: string, server: string, name: string): Promise<string> {
+  const code = `import { Resolver } from 'node:dns/promises';
+const resolver = new Resolver(); resolver.setServers(['${server}']);
+console.log(await resolver.resolve4('${name}').then(([first]) => first, (e) => 'failed: ' + e.code));`;
+  return await outputIn(netns, code);
+}
+
+async function outputIn(netns: string | undefined, code: string): Promise<string> {
   const child = spawnIn(netns, code);
   let answer = '';
   must(child.stdout, 'piped').on('data', (data) => {

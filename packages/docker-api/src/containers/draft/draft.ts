@@ -5,7 +5,7 @@ import type { CreateBody, HostBody } from './body.ts';
 import { healthOf } from './health.ts';
 import { logOf } from './log.ts';
 import { type HostSource, mountsOf } from './mounts.ts';
-import { networkOf } from './network.ts';
+import { networksOf } from './network.ts';
 import { exposedOf, portsOf } from './ports.ts';
 import { cpusOf, resourcesOf, rlimitsOf } from './resources.ts';
 import { securityOf } from './security.ts';
@@ -60,7 +60,7 @@ export function draftOf(
     },
     hostname: body.Hostname ?? '',
     domainname: body.Domainname ?? '',
-    network: networkOf(body, host),
+    ...networksOf(body, host),
     dns: { servers: host.Dns ?? [], search: host.DnsSearch ?? [], options: host.DnsOptions ?? [] },
     extraHosts: (host.ExtraHosts ?? []).map(extraHost),
     sysctls: host.Sysctls ?? {},

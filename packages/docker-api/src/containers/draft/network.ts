@@ -1,9 +1,9 @@
 import { KraudError } from '@kraud/base';
 import type { PodDraft } from '@kraud/cloud';
-import type { CreateBody, HostBody } from './body.ts';
+import type { CreateBody, EndpointBody, HostBody } from './body.ts';
 
 /** Docker's name for the default network is `bridge`; Kraud's is `default`. */
-export function networkOf(body: CreateBody, host: HostBody): PodDraft['network'] {
+export function networksOf(body: CreateBody, host: HostBody): Pick<PodDraft, 'networks' | 'mac'> {
   const mode = host.NetworkMode ?? '';
   if (mode === 'host' || mode.startsWith('container:')) {
     throw new KraudError(
@@ -11,33 +11,51 @@ export function networkOf(body: CreateBody, host: HostBody): PodDraft['network']
       `HostConfig.NetworkMode=${mode} is not supported: a pod shares no network namespace with the host or with other pods`,
     );
   }
-  const name = isDefault(mode) ? 'default' : mode;
   const endpoints = Object.entries(body.NetworkingConfig?.EndpointsConfig ?? {});
-  if (endpoints.length > 1) {
-    throw new KraudError(
-      'unsupported',
-      'NetworkingConfig.EndpointsConfig with several networks is not supported',
-    );
-  }
-  const [key, endpoint] = endpoints[0] ?? [];
-  if (key !== undefined && (isDefault(key) ? 'default' : key) !== name) {
-    if (name !== 'default' || mode !== '') {
+  if (mode === 'none') {
+    const [other] = endpoints.find(([ref]) => ref !== 'none') ?? [];
+    if (other !== undefined) {
       throw new KraudError(
-        'unsupported',
-        `NetworkingConfig.EndpointsConfig["${key}"] is not supported: a pod is on one network, and HostConfig.NetworkMode is ${mode || 'default'}`,
+        'invalid',
+        'container cannot be connected to multiple networks with one of the networks in private (none) mode',
       );
     }
+    return { networks: [] };
   }
-  const mac = endpoint?.MacAddress || body.MacAddress;
-  if (mac !== undefined && !/^([0-9a-f]{2}[:-]){5}[0-9a-f]{2}$/i.test(mac)) {
-    throw new KraudError('invalid', `invalid MAC address: ${mac}`);
-  }
-  const ipv4 = endpoint?.IPAMConfig?.IPv4Address;
+  // `--network` names the first one; without it the first endpoint is, as with dockerd.
+  const asked = mode === '' || mode === 'default' ? (endpoints[0]?.[0] ?? 'default') : mode;
+  const first = refOf(asked);
+  const own = endpoints.find(([ref]) => refOf(ref) === first)?.[1] ?? {};
+  const others = endpoints.filter(([ref]) => refOf(ref) !== first);
+  const mac = macOf([own.MacAddress, body.MacAddress, ...others.map(([, endpoint]) => endpoint.MacAddress)]);
   return {
-    name: key !== undefined && mode === '' && !isDefault(key) ? key : name,
-    ...(mac ? { mac: mac.toLowerCase().replaceAll('-', ':') } : {}),
-    ...(ipv4 ? { ipv4 } : {}),
+    networks: [placeOf(first, own), ...others.map(([ref, endpoint]) => placeOf(refOf(ref), endpoint))],
+    ...(mac === undefined ? {} : { mac }),
   };
 }
 
-const isDefault = (name: string): boolean => name === '' || name === 'default' || name === 'bridge';
+export function placeOf(ref: string, endpoint: EndpointBody): PodDraft['networks'][number] {
+  const ipv4 = endpoint.IPAMConfig?.IPv4Address;
+  return { ref, aliases: endpoint.Aliases ?? [], ...(ipv4 ? { ipv4 } : {}) };
+}
+
+/** Kraud's name for what Docker calls `bridge`; every other reference is the same. */
+export const refOf = (ref: string): string => (ref === '' || ref === 'bridge' ? 'default' : ref);
+
+/** A pod has one interface, and so one address of this kind. */
+function macOf(asked: readonly (string | undefined)[]): string | undefined {
+  const macs = asked.filter((mac): mac is string => mac !== undefined && mac !== '');
+  for (const mac of macs) {
+    if (!/^([0-9a-f]{2}[:-]){5}[0-9a-f]{2}$/i.test(mac)) {
+      throw new KraudError('invalid', `invalid MAC address: ${mac}`);
+    }
+  }
+  const [first, second] = new Set(macs.map((mac) => mac.toLowerCase().replaceAll('-', ':')));
+  if (second !== undefined) {
+    throw new KraudError(
+      'unsupported',
+      `MacAddress ${second} is not supported: a pod has one interface, and ${first} is its address`,
+    );
+  }
+  return first;
+}

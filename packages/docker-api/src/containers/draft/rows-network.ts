@@ -1,29 +1,30 @@
 import { type BodyRow, row } from '../../body/rows.ts';
 
-const n = (name: string): string => `NetworkingConfig.EndpointsConfig{}.${name}`;
 const derived = { kept: true, note: 'state, not an option: ignored, as dockerd does' } as const;
 
-/** `NetworkingConfig`: at most one endpoint, on the network that `NetworkMode` names. */
-export const networkRows: readonly BodyRow[] = [
-  row('yes', n('MacAddress'), 'string', '02:42:ac:11:00:09'),
-  row('yes', n('IPAMConfig.IPv4Address'), 'string', '172.30.0.9'),
-  row('refused', n('IPAMConfig.IPv6Address'), 'string', 'fd00::9', {
-    note: 'addresses are given by the VPC',
-  }),
-  row('refused', n('IPAMConfig.LinkLocalIPs'), 'strings', ['169.254.0.9'], {
-    note: 'addresses are given by the VPC',
-  }),
-  row('refused', n('Links'), 'strings', ['db'], { note: 'use a network' }),
-  row('refused', n('Aliases'), 'strings', ['web'], { note: 'names on user networks' }),
-  row('refused', n('DriverOpts'), 'labels', { a: 'b' }),
-  row('refused', n('GwPriority'), 'int', 1, { note: 'a pod is on one network' }),
-  row('partly', n('NetworkID'), 'string', 'x', derived),
-  row('partly', n('EndpointID'), 'string', 'x', derived),
-  row('partly', n('Gateway'), 'string', 'x', derived),
-  row('partly', n('IPAddress'), 'string', 'x', derived),
-  row('partly', n('IPPrefixLen'), 'int', 1, derived),
-  row('partly', n('IPv6Gateway'), 'string', 'x', derived),
-  row('partly', n('GlobalIPv6Address'), 'string', 'x', derived),
-  row('partly', n('GlobalIPv6PrefixLen'), 'int', 1, derived),
-  row('partly', n('DNSNames'), 'strings', ['x'], derived),
-];
+/** An endpoint's options, below `at`. */
+export const endpointRows = (at: string): readonly BodyRow[] => {
+  const n = (name: string): string => `${at}.${name}`;
+  return [
+    row('yes', n('MacAddress'), 'string', '02:42:ac:11:00:09', { note: 'of the one interface of the pod' }),
+    row('yes', n('IPAMConfig.IPv4Address'), 'string', '172.30.0.9'),
+    row('refused', n('IPAMConfig.IPv6Address'), 'string', 'fd00::9', { note: 'networks are IPv4' }),
+    row('refused', n('IPAMConfig.LinkLocalIPs'), 'strings', ['169.254.0.9'], { note: 'networks are IPv4' }),
+    row('refused', n('Links'), 'strings', ['db'], { note: 'use a network and its aliases' }),
+    row('yes', n('Aliases'), 'strings', ['web'], { note: 'on networks of users' }),
+    row('refused', n('DriverOpts'), 'labels', { a: 'b' }),
+    row('refused', n('GwPriority'), 'int', 1, { note: 'the first network with a way out is the way out' }),
+    row('partly', n('NetworkID'), 'string', 'x', derived),
+    row('partly', n('EndpointID'), 'string', 'x', derived),
+    row('partly', n('Gateway'), 'string', 'x', derived),
+    row('partly', n('IPAddress'), 'string', 'x', derived),
+    row('partly', n('IPPrefixLen'), 'int', 1, derived),
+    row('partly', n('IPv6Gateway'), 'string', 'x', derived),
+    row('partly', n('GlobalIPv6Address'), 'string', 'x', derived),
+    row('partly', n('GlobalIPv6PrefixLen'), 'int', 1, derived),
+    row('partly', n('DNSNames'), 'strings', ['x'], derived),
+  ];
+};
+
+/** `NetworkingConfig`: an endpoint for each network; they share one interface. */
+export const networkRows: readonly BodyRow[] = endpointRows('NetworkingConfig.EndpointsConfig{}');

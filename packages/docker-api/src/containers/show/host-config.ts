@@ -2,6 +2,7 @@ import type { Pod } from '@kraud/cloud';
 import { isZero } from '../../body/rows.ts';
 import type { HostBody } from '../draft/body.ts';
 import { givenBody, mainOf } from './given.ts';
+import { shownName } from './networks.ts';
 
 /** `HostConfig` of inspect: as it was given, over Docker's defaults, with what has been updated since. */
 export function hostConfigOf(pod: Pod): Record<string, unknown> {
@@ -52,8 +53,8 @@ function cpusOf(pod: Pod, given: HostBody): { NanoCpus: number; CpuPeriod: numbe
 }
 
 export function networkMode(pod: Pod): string {
-  const { name } = pod.spec.network;
-  return name === 'default' ? 'bridge' : name;
+  const [first] = pod.spec.networks;
+  return first ? shownName(first.name) : 'none';
 }
 
 function portBindings(pod: Pod): Record<string, { HostIp: string; HostPort: string }[]> {

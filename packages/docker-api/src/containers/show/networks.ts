@@ -1,48 +1,71 @@
 import { createHash } from 'node:crypto';
 import type { ImageFacts, Network, Pod, PublishedPort } from '@kraud/cloud';
 import { givenBody } from './given.ts';
-import { networkMode } from './host-config.ts';
 
 /** An endpoint has no life of its own here: its id follows from the pod's and the network's. */
-export function endpointId(pod: Pod): string {
-  return createHash('sha256').update(`endpoint ${pod.meta.uid} ${pod.spec.network.name}`).digest('hex');
+export function endpointId(pod: Pod, network: string): string {
+  return createHash('sha256').update(`endpoint ${pod.meta.uid} ${network}`).digest('hex');
 }
 
-export function networksOf(pod: Pod, network: Network | undefined): Record<string, Record<string, unknown>> {
-  const up = pod.status.network;
-  const given = Object.values(givenBody(pod)?.NetworkingConfig?.EndpointsConfig ?? {})[0];
-  return {
-    [networkMode(pod)]: {
-      IPAMConfig: given?.IPAMConfig ?? null,
-      Links: null,
-      Aliases: null,
-      MacAddress: up?.mac ?? pod.spec.network.mac ?? '',
-      DriverOpts: null,
-      GwPriority: 0,
-      NetworkID: network?.meta.uid ?? '',
-      EndpointID: up ? endpointId(pod) : '',
-      Gateway: up?.gateway ?? '',
-      IPAddress: up?.ipv4 ?? '',
-      IPPrefixLen: up?.prefix ?? 0,
-      IPv6Gateway: '',
-      GlobalIPv6Address: '',
-      GlobalIPv6PrefixLen: 0,
-      DNSNames: null,
-    },
-  };
+/** Docker's name of a network. */
+export const shownName = (name: string): string => (name === 'default' ? 'bridge' : name);
+
+const idDigitsShown = 12;
+
+export function networksOf(pod: Pod, networks: readonly Network[]): Record<string, Record<string, unknown>> {
+  const given = givenBody(pod)?.NetworkingConfig?.EndpointsConfig ?? {};
+  const idOf = (name: string): string => networks.find(({ meta }) => meta.name === name)?.meta.uid ?? '';
+  if (pod.spec.networks.length === 0) return { none: { ...noEndpoint, NetworkID: idOf('none') } };
+  return Object.fromEntries(
+    pod.spec.networks.map(({ name, aliases, ipv4 }) => {
+      const up = pod.status.network?.addresses.find(({ network }) => network === name);
+      const names = [...new Set([pod.meta.name, ...aliases, pod.meta.uid.slice(0, idDigitsShown)])];
+      const endpoint = {
+        ...noEndpoint,
+        IPAMConfig: given[shownName(name)]?.IPAMConfig ?? (ipv4 === undefined ? null : { IPv4Address: ipv4 }),
+        Aliases: aliases.length > 0 ? aliases : null,
+        MacAddress: up ? (pod.status.network?.mac ?? '') : (pod.spec.mac ?? ''),
+        NetworkID: idOf(name),
+        EndpointID: up ? endpointId(pod, name) : '',
+        Gateway: up?.gateway ?? '',
+        IPAddress: up?.ipv4 ?? '',
+        IPPrefixLen: up?.prefix ?? 0,
+        DNSNames: name === 'default' ? null : names,
+      };
+      return [shownName(name), endpoint];
+    }),
+  );
 }
+
+const noEndpoint = {
+  IPAMConfig: null,
+  Links: null,
+  Aliases: null,
+  MacAddress: '',
+  DriverOpts: null,
+  GwPriority: 0,
+  NetworkID: '',
+  EndpointID: '',
+  Gateway: '',
+  IPAddress: '',
+  IPPrefixLen: 0,
+  IPv6Gateway: '',
+  GlobalIPv6Address: '',
+  GlobalIPv6PrefixLen: 0,
+  DNSNames: null,
+};
 
 /** `NetworkSettings` of inspect. */
 export function networkSettingsOf(
   pod: Pod,
-  network: Network | undefined,
+  known: readonly Network[],
   exposed: readonly string[],
 ): Record<string, unknown> {
-  const networks = networksOf(pod, network);
-  const main = pod.spec.network.name === 'default' ? networks.bridge : undefined;
+  const networks = networksOf(pod, known);
+  const main = networks.bridge;
   return {
     Bridge: '',
-    SandboxID: pod.status.network ? endpointId(pod) : '',
+    SandboxID: pod.status.network ? endpointId(pod, '') : '',
     SandboxKey: '',
     Ports: pod.status.network ? portMap(pod, exposed) : {},
     HairpinMode: false,

@@ -45,6 +45,7 @@ export function scriptedHost(
     commit: unused,
     size: unused,
     update: unused,
+    rejoin: unused,
     facts: unused,
     volumes: { create: unused, remove: unused, usage: unused, path: unused },
     ...does,

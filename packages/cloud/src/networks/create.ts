@@ -1,0 +1,65 @@
+import { KraudError, newId } from '@kraud/base';
+import { defaultNamespace, type Network } from '@kraud/macro';
+import type { Caller } from '../contract.ts';
+import type { CloudParts } from '../parts.ts';
+import type { NetworkDraft } from './contract.ts';
+import { checkNetworkName } from './names.ts';
+import { checkAddresses, firstOf, overlap } from './subnets.ts';
+
+const attemptsMax = 20;
+
+/**
+ * Makes a network. Its subnet is chosen once, for all hosts; nothing of it is on a host until a pod needs it. Two that
+ * were made at the same time on two hosts and overlap: the later one goes, and is made again.
+ */
+export async function createNetwork(
+  parts: Pick<CloudParts, 'networks' | 'chooseSubnet' | 'clock' | 'random'>,
+  caller: Caller,
+  draft: NetworkDraft,
+): Promise<Network> {
+  checkNetworkName(draft.name);
+  checkAddresses(draft);
+  const key = { tenant: caller.tenant, namespace: defaultNamespace, name: draft.name };
+  for (let attempt = 1; ; attempt += 1) {
+    if (parts.networks.get(key)) {
+      throw new KraudError('exists', `network with name ${draft.name} already exists`);
+    }
+    const subnet = await parts.chooseSubnet(draft.subnet, subnetsOf(parts.networks.everywhere()));
+    const { options, internal, range } = draft;
+    const network = await parts.networks.create({
+      kind: 'Network',
+      meta: {
+        uid: newId(parts.random),
+        ...key,
+        labels: draft.labels,
+        annotations: {},
+        generation: 1,
+        finalizers: [],
+        createdAt: new Date(parts.clock.now()).toISOString(),
+      },
+      spec: {
+        ...{ driver: 'vpc', subnet, gateway: draft.gateway ?? firstOf(subnet), internal, options },
+        ...(range === undefined ? {} : { range }),
+      },
+      status: {},
+      given: draft.given,
+    });
+    const earlier = parts.networks
+      .everywhere()
+      .some(
+        ({ meta, spec }) =>
+          (meta.revision ?? 0) < (network.meta.revision ?? 0) &&
+          meta.uid !== network.meta.uid &&
+          spec.subnet !== undefined &&
+          overlap(spec.subnet, subnet),
+      );
+    if (!earlier) return network;
+    await parts.networks.delete(key);
+    if (draft.subnet !== undefined || attempt >= attemptsMax) {
+      throw new KraudError('conflict', 'Pool overlaps with other one on this address space');
+    }
+  }
+}
+
+const subnetsOf = (networks: readonly Network[]): string[] =>
+  networks.flatMap(({ spec }) => spec.subnet ?? []);

@@ -1,0 +1,66 @@
+import { codeOf, KraudError, messageOf } from '@kraud/base';
+import type { PodNetwork } from '@kraud/macro';
+import type { Caller, PodDraft } from '../contract.ts';
+import type { CloudParts } from '../parts.ts';
+import { findNetwork } from './find.ts';
+import { isIn } from './subnets.ts';
+
+const aliasPattern = /^[a-zA-Z0-9_]([-a-zA-Z0-9_.]{0,253}[a-zA-Z0-9_])?$/;
+
+/** The networks of a draft, by their names, checked. */
+export function networksOf(
+  parts: Pick<CloudParts, 'networks'>,
+  caller: Caller,
+  drafts: PodDraft['networks'],
+): PodNetwork[] {
+  const networks: PodNetwork[] = [];
+  for (const draft of drafts) {
+    const network = asDraft(() => networkOf(parts, caller, draft));
+    if (networks.some(({ name }) => name === network.name)) {
+      throw new KraudError('invalid', `network ${network.name} is asked for twice`);
+    }
+    networks.push(network);
+  }
+  return networks;
+}
+
+export function networkOf(
+  parts: Pick<CloudParts, 'networks'>,
+  caller: Caller,
+  { ref, aliases, ipv4 }: PodDraft['networks'][number],
+): PodNetwork {
+  const { meta, spec } = findNetwork(parts, caller, ref);
+  const { name } = meta;
+  if (spec.driver === 'none') {
+    throw new KraudError(
+      'invalid',
+      'container cannot be connected to multiple networks with one of the networks in private (none) mode',
+    );
+  }
+  if (name === 'default' && aliases.length > 0) {
+    throw new KraudError(
+      'invalid',
+      'network-scoped alias is supported only for containers in user defined networks',
+    );
+  }
+  for (const alias of aliases) {
+    if (!aliasPattern.test(alias)) throw new KraudError('invalid', `invalid network alias: "${alias}"`);
+  }
+  if (ipv4 !== undefined && spec.subnet !== undefined && !isIn(spec.subnet, ipv4)) {
+    throw new KraudError(
+      'invalid',
+      `invalid config for network ${name}: invalid endpoint settings:\nno configured subnet contains IP address ${ipv4}`,
+    );
+  }
+  return { name, aliases: [...new Set(aliases)], ...(ipv4 === undefined ? {} : { ipv4 }) };
+}
+
+/** What a draft names and isn't there makes the draft wrong: `not-found` would speak of its image. */
+function asDraft<T>(look: () => T): T {
+  try {
+    return look();
+  } catch (error) {
+    if (codeOf(error) !== 'not-found') throw error;
+    throw new KraudError('invalid', messageOf(error), { cause: error });
+  }
+}

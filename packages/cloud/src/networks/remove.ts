@@ -1,0 +1,28 @@
+import { KraudError } from '@kraud/base';
+import type { Network } from '@kraud/macro';
+import type { Caller } from '../contract.ts';
+import type { CloudParts } from '../parts.ts';
+import { findNetwork } from './find.ts';
+import { predefinedNetworks } from './names.ts';
+import { membersOf, workloadsOn } from './users.ts';
+
+/** Hosts take it down once it is gone from the store. */
+export async function removeNetwork(parts: CloudParts, caller: Caller, ref: string): Promise<Network> {
+  const network = findNetwork(parts, caller, ref);
+  const { name, uid } = network.meta;
+  if (predefinedNetworks.includes(name)) {
+    throw new KraudError('forbidden', `${name} is a pre-defined network and cannot be removed`);
+  }
+  if (membersOf(parts, network).length > 0) {
+    throw new KraudError(
+      'conflict',
+      `error while removing network: network ${name} id ${uid} has active endpoints`,
+    );
+  }
+  const [workload] = workloadsOn(parts, network);
+  if (workload) {
+    throw new KraudError('conflict', `network ${uid} is in use by service ${workload.meta.name}`);
+  }
+  await parts.networks.delete(network.meta);
+  return network;
+}

@@ -1,0 +1,132 @@
+import { type Clock, codeOf, KeyedLock, KraudError, type Logger, messageOf } from '@kraud/base';
+import type { NetworkSource } from '@kraud/host';
+import { type Network, ResourceClient, type Store, type Tables } from '@kraud/macro';
+import type { HostNetwork, NetworkSpec, NetworkState } from '@kraud/network';
+import { withSlice } from './slices.ts';
+
+export interface NetworkKeeperParts {
+  readonly tables: Pick<Tables, 'networks' | 'hosts'>;
+  readonly store: Store;
+  readonly network: HostNetwork;
+  /** This host's. */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+const namespace = 'default';
+
+/**
+ * The store's networks as this host's pods use them: each with addresses of this host alone, made real when a pod
+ * comes, and taken down once it is gone from the store.
+ */
+export class NetworkKeeper implements NetworkSource {
+  readonly #parts: NetworkKeeperParts;
+  readonly #client: ResourceClient<'Network'>;
+  readonly #lock = new KeyedLock();
+
+  constructor(parts: NetworkKeeperParts) {
+    this.#parts = parts;
+    this.#client = new ResourceClient('Network', parts);
+  }
+
+  async spec(tenant: string, name: string): Promise<NetworkSpec | undefined> {
+    const found = await this.#find(tenant, name);
+    if (!found || found.spec.driver === 'none') return undefined;
+    await this.takeDown();
+    const host = this.#parts.name;
+    const network = found.status.slices?.[host] ? found : await this.#claim(tenant, name);
+    if (!network) {
+      throw new KraudError('exhausted', `network ${name} has no addresses left for host ${host}`);
+    }
+    return specOf(network, host);
+  }
+
+  async grow(tenant: string, name: string): Promise<boolean> {
+    return (await this.#claim(tenant, name)) !== undefined;
+  }
+
+  /** The network that warm VMs wait in: every tenant's `default`, with a subnet if it has none yet. */
+  async realizeDefaults(): Promise<void> {
+    const { tables, network } = this.#parts;
+    for (const { meta, spec } of tables.networks.everywhere()) {
+      if (meta.name !== 'default') continue;
+      if (spec.subnet === undefined) {
+        const taken = tables.networks.everywhere().flatMap((other) => other.spec.subnet ?? []);
+        const subnet = await network.chooseSubnet(undefined, taken);
+        await tables.networks.mutate(meta, (present) =>
+          present.spec.subnet === undefined ? { ...present, spec: { ...present.spec, subnet } } : undefined,
+        );
+      }
+      const real = await this.spec(meta.tenant, meta.name);
+      if (!real) continue;
+      const { gateway } = await network.ensureNetwork(real);
+      if (spec.gateway === gateway) continue;
+      await tables.networks.mutate(meta, (present) => ({ ...present, spec: { ...present.spec, gateway } }));
+    }
+  }
+
+  /** Takes down what the store has no more as soon as it doesn't. Answers how to stop. */
+  follow(): () => void {
+    return this.#parts.tables.networks.cache.subscribe((changes) => {
+      if (changes.some(({ before }) => before)) void this.takeDown();
+    });
+  }
+
+  /** What pods are still on, or what fails, is tried again with the next change or start. */
+  async takeDown(): Promise<void> {
+    const { network, logger } = this.#parts;
+    if (network.networks().every((state) => this.#isWanted(state))) return;
+    await this.#lock.run('', async () => {
+      for (const state of network.networks()) {
+        if (this.#isWanted(state)) continue;
+        try {
+          await network.removeNetwork(state);
+        } catch (error) {
+          logger.debug({ network: state.name, error: messageOf(error) }, 'a network stays for now');
+        }
+      }
+    });
+  }
+
+  #isWanted({ tenant, name, subnet, internal }: NetworkState): boolean {
+    const present = this.#parts.tables.networks.get({ tenant, namespace, name });
+    return present?.spec.subnet === subnet && present.spec.internal === internal;
+  }
+
+  /** A cache that is behind the pod's own is no reason to fail its start. */
+  async #find(tenant: string, name: string): Promise<Network | undefined> {
+    const key = { tenant, namespace, name };
+    return this.#parts.tables.networks.get(key) ?? (await this.#client.get(key));
+  }
+
+  /** Undefined when there is nothing left to claim. */
+  async #claim(tenant: string, name: string): Promise<Network | undefined> {
+    const { tables, name: host } = this.#parts;
+    const isGone = (other: string): boolean =>
+      !tables.hosts.everywhere().some(({ meta }) => meta.name === other);
+    try {
+      return await tables.networks.mutate({ tenant, namespace, name }, (present) => {
+        const claimed = withSlice(present, host, isGone);
+        if (!claimed) throw new KraudError('exhausted', `no available IPv4 addresses on network ${name}`);
+        return claimed;
+      });
+    } catch (error) {
+      if (codeOf(error) !== 'exhausted' && codeOf(error) !== 'not-found') throw error;
+      return undefined;
+    }
+  }
+}
+
+function specOf({ meta, spec, status }: Network, host: string): NetworkSpec {
+  return {
+    tenant: meta.tenant,
+    name: meta.name,
+    subnet: spec.subnet,
+    gateway: spec.gateway,
+    internal: spec.internal,
+    // As with Docker, pods of the default network have no names there.
+    names: meta.name !== 'default',
+    ranges: status.slices?.[host],
+  };
+}

@@ -1,0 +1,26 @@
+import { row } from '../body/rows.ts';
+import type { EndpointBody } from '../containers/draft/body.ts';
+import { placeOf, refOf } from '../containers/draft/network.ts';
+import { endpointRows } from '../containers/draft/rows-network.ts';
+import type { Operation } from '../operation.ts';
+
+const rows = endpointRows('EndpointConfig').map((item) =>
+  item.path === 'EndpointConfig.MacAddress'
+    ? row('refused', item.path, 'string', item.sample, {
+        note: 'a pod has one interface, and its address stays',
+      })
+    : item,
+);
+
+export const connectNetwork: Operation = {
+  method: 'POST',
+  path: '/networks/:id/connect',
+  body: [row('yes', 'Container', 'string', 'web'), ...rows],
+  async run({ networks }, call) {
+    const { body: checked } = await call.body('refuse');
+    const body = checked as { Container?: string; EndpointConfig?: EndpointBody };
+    const { ref, ...options } = placeOf(refOf(call.param('id')), body.EndpointConfig ?? {});
+    await networks.connect(call.caller, ref, body.Container ?? '', options);
+    call.empty(200);
+  },
+};

@@ -1,0 +1,30 @@
+import type { PodNetwork } from '@kraud/macro';
+import type { HostParts } from '../parts.ts';
+import type { PodOwner } from '../pods/owner.ts';
+import { networkStatus, rejoinPlaces } from '../pods/places.ts';
+import { writeRecord } from '../pods/run-record.ts';
+import { mustRun } from './processes.ts';
+
+/** What the guest refuses is taken back. */
+export async function rejoin(
+  parts: HostParts,
+  owner: PodOwner,
+  networks: readonly PodNetwork[],
+): Promise<void> {
+  const run = mustRun(owner);
+  const { pod } = owner;
+  const podOn = (wanted: readonly PodNetwork[]) => ({ ...pod, spec: { ...pod.spec, networks: [...wanted] } });
+  const before = run.record.attachment?.places ?? [];
+  const reservation = await rejoinPlaces(parts, podOn(networks));
+  try {
+    const { network, resolv, hosts } = reservation.guest;
+    await run.guest.setNetwork({ network, resolv, hosts });
+  } catch (error) {
+    await parts.network.rejoin(owner.uid, before);
+    throw error;
+  }
+  const { attachment } = reservation;
+  run.record = { ...run.record, attachment, network: networkStatus(reservation) };
+  writeRecord(owner.files.record, run.record);
+  await owner.reportAgain();
+}

@@ -1,0 +1,68 @@
+import { codeOf, KraudError } from '@kraud/base';
+import type { Pod, PodNetwork, PodStatus } from '@kraud/macro';
+import type { PlaceRequest, Reservation } from '@kraud/network';
+import type { HostParts } from '../parts.ts';
+
+const idDigitsShown = 12;
+
+/** Places on all of a pod's networks, which are made real here if they aren't yet. */
+export async function reservePlaces(parts: HostParts, pod: Pod): Promise<Reservation> {
+  const { ports, dns, extraHosts, hostname, domainname, mac } = pod.spec;
+  const { tenant, uid: podId, name: podName } = pod.meta;
+  return await withRoom(parts, pod, (networks) =>
+    parts.network.reserve({
+      ...{ tenant, podId, podName, hostname, domainname, networks, mac, dns, extraHosts },
+      // Those of the ingress are led to pods by whoever serves it.
+      ports: ports.filter(({ mode }) => mode !== 'ingress'),
+    }),
+  );
+}
+
+/** The places that a running pod's spec says, instead of those that it has. */
+export async function rejoinPlaces(parts: HostParts, pod: Pod): Promise<Reservation> {
+  return await withRoom(parts, pod, (networks) => parts.network.rejoin(pod.meta.uid, networks));
+}
+
+/** Makes the networks real, and gives them more addresses when this host's are used up. */
+async function withRoom(
+  parts: HostParts,
+  pod: Pod,
+  take: (networks: PlaceRequest[]) => Promise<Reservation>,
+): Promise<Reservation> {
+  const { tenant } = pod.meta;
+  const { networks } = pod.spec;
+  for (;;) {
+    for (const { name } of networks) {
+      const spec = await parts.networks.spec(tenant, name);
+      if (!spec) throw new KraudError('not-found', `network ${name} not found`);
+      await parts.network.ensureNetwork(spec);
+    }
+    try {
+      return await take(networks.map((network) => placeOf(pod, network)));
+    } catch (error) {
+      if (codeOf(error) !== 'exhausted') throw error;
+      const grown = await Promise.all(networks.map(({ name }) => parts.networks.grow(tenant, name)));
+      if (!grown.includes(true)) throw error;
+    }
+  }
+}
+
+function placeOf(pod: Pod, { name: network, aliases, ipv4 }: PodNetwork): PlaceRequest {
+  const { name, uid } = pod.meta;
+  const names = [...new Set([name, ...aliases, uid.slice(0, idDigitsShown), pod.spec.hostname])];
+  return { network, ipv4, names };
+}
+
+/** The addresses of a pod as its status shows them. */
+export function networkStatus(reservation: Reservation): PodStatus['network'] {
+  const { attachment, addresses } = reservation;
+  const [first] = addresses;
+  return {
+    ipv4: first?.ipv4 ?? '',
+    prefix: first?.prefix ?? 0,
+    gateway: first?.gateway ?? '',
+    mac: attachment.mac,
+    ports: attachment.ports.map((port) => ({ ...port })),
+    addresses: addresses.map((address) => ({ ...address })),
+  };
+}
