@@ -1,6 +1,8 @@
 import type { WatchEvent } from '../contract.ts';
 import type { Commit } from './batch.ts';
 
+const keptOnTrim = 0.75;
+
 /**
  * The last few commits, kept so that watchers who keep up never touch the engine. Bounded by events and by
  * characters; always without a gap.
@@ -23,15 +25,20 @@ export class Recent {
     this.#commits.push(commit);
     this.#events += commit.events.length;
     this.#chars += charsOf(commit);
+    if (this.#events > this.#eventsMax || this.#chars > this.#charsMax) this.#trim();
+  }
+
+  /** More than must go is dropped, so that this is seldom: it moves all that stays. */
+  #trim(): void {
     let drop = 0;
-    while (this.#events > this.#eventsMax || this.#chars > this.#charsMax) {
+    while (this.#events > this.#eventsMax * keptOnTrim || this.#chars > this.#charsMax * keptOnTrim) {
       const first = this.#commits[drop];
       if (!first) break;
       drop += 1;
       this.#events -= first.events.length;
       this.#chars -= charsOf(first);
     }
-    if (drop > 0) this.#commits.splice(0, drop);
+    this.#commits.splice(0, drop);
   }
 
   /** Everything from revision `from` on, or undefined if that reaches too far back. */

@@ -64,7 +64,13 @@ export class LmdbEngine implements Engine {
     }
     try {
       await this.#root.batch(() => {
-        for (const change of changes) this.#apply(change.table, change.key, change.value);
+        let last: Promise<boolean> | undefined;
+        for (const change of changes) {
+          const promise = this.#apply(change.table, change.key, change.value);
+          // The batch's own promise tells whether it worked. The changes of one batch share theirs.
+          if (promise !== last) promise.catch(() => {});
+          last = promise;
+        }
       });
     } catch (error) {
       throw await toFault(error);
@@ -76,11 +82,9 @@ export class LmdbEngine implements Engine {
     await this.#root.close();
   }
 
-  #apply<T extends Table>(table: T, key: string, value: Tables[T] | undefined): void {
+  #apply<T extends Table>(table: T, key: string, value: Tables[T] | undefined): Promise<boolean> {
     const db: Database<Tables[T], string> = this.#dbs[table];
-    // The batch's own promise tells whether it worked.
-    if (value === undefined) db.remove(key).catch(() => {});
-    else db.put(key, value).catch(() => {});
+    return value === undefined ? db.remove(key) : db.put(key, value);
   }
 }
 
