@@ -19,6 +19,8 @@ class Checker {
   readonly #fleet: Fleet;
   readonly #faults: string[] = [];
   readonly #undo: (() => void)[] = [];
+  /** To be put where it weighs once another pod is looked at. */
+  #last: Placed | undefined;
   readonly #evictions = new Map<string | undefined, Eviction[]>();
 
   constructor(plan: Plan, wanted: readonly Pod[], fleet: Fleet) {
@@ -44,6 +46,7 @@ class Checker {
     try {
       this.#checkRelief();
       for (const pod of inOrder(this.#wanted)) {
+        this.#settle();
         const answer = answers.get(pod.meta.uid);
         if (!answer) this.#faults.push(`${pod.meta.name} was forgotten`);
         else if (answer.host !== undefined) this.#checkBinding(pod, answer.host, answer.revision);
@@ -75,7 +78,7 @@ class Checker {
     }
     for (const { why } of misfits(demand, host, slot, this.#fleet))
       this.#faults.push(`${name} on ${hostName}: ${why}`);
-    if (demand.runs) this.#put(this.#fleet.weigh(demand.pod, slot, demand));
+    if (demand.runs) this.#last = this.#fleet.weigh(demand.pod, slot, demand);
   }
 
   /** It fits once those that leave have left; none of them is asked to without need, and all are weaker. */
@@ -145,7 +148,10 @@ class Checker {
     });
   }
 
-  #put(placed: Placed): void {
+  #settle(): void {
+    const placed = this.#last;
+    if (!placed) return;
+    this.#last = undefined;
     this.#fleet.put(placed);
     this.#undo.push(() => this.#fleet.take(placed));
   }

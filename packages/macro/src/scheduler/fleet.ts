@@ -33,6 +33,7 @@ export class Fleet {
   readonly #onHost: Map<string, Placed>[] = [];
   readonly #ports = new Map<number, PublishedPort[]>();
   readonly #columns = new Map<string, (string | undefined)[]>();
+  readonly #places = new Map<string, Set<string>>();
   readonly #volumes = new Map<string, Volume>();
   /** Pods on hosts that aren't here. */
   readonly #strays = new Map<string, Pod>();
@@ -105,6 +106,16 @@ export class Fleet {
     return column;
   }
 
+  /** All values of a topology. */
+  places(topology: string): ReadonlySet<string> {
+    let places = this.#places.get(topology);
+    if (!places) {
+      places = new Set(this.column(topology).filter((place) => place !== undefined));
+      this.#places.set(topology, places);
+    }
+    return places;
+  }
+
   setHost(host: Host, nowMs: number): void {
     const { name } = host.meta;
     const slot = this.#slots.get(name) ?? this.#unused.pop() ?? this.#hosts.length;
@@ -117,6 +128,7 @@ export class Fleet {
       this.rooms.setCapacity(slot, capacity);
     if (!before || !sameFacts(before, host)) {
       for (const [topology, column] of this.#columns) column[slot] = factOf(host, topology);
+      this.#places.clear();
       this.classes.hostChanged(slot, host);
     }
     if (!before) for (const pod of this.#strays.values()) if (pod.spec.host === name) this.setPod(pod);
@@ -135,6 +147,7 @@ export class Fleet {
     this.#unused.push(slot);
     for (const column of this.#columns.values()) column[slot] = undefined;
     this.rooms.remove(slot);
+    this.#places.clear();
     this.classes.hostChanged(slot, undefined);
   }
 

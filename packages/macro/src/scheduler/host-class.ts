@@ -5,7 +5,7 @@ import { hostMisfit, satisfies, tolerates } from './host-rules.ts';
 import type { SchedulerLimits } from './limits.ts';
 
 /** An image that is there saves its pull; a host that would rather not is only better than none. */
-const weights = { image: 15, reluctance: 150 };
+const weights = { image: 15, reluctance: 150, preference: 2 };
 
 /**
  * Pods that want the same of a host, whatever runs there. Every host is judged once for all of them, and again when
@@ -23,6 +23,7 @@ export class HostClass {
   readonly #verdicts: number[] = [];
   readonly #scores: number[] = [];
   readonly #fitting = new Set<number>();
+  readonly #places = new Map<string, Set<string>>();
 
   constructor(
     key: string,
@@ -48,6 +49,20 @@ export class HostClass {
     return this.#fitting;
   }
 
+  /** The values of a topology, given by slot, that hosts which will do have. */
+  places(topology: string, column: readonly (string | undefined)[]): ReadonlySet<string> {
+    let places = this.#places.get(topology);
+    if (!places) {
+      places = new Set();
+      for (const slot of this.#fitting) {
+        const place = column[slot];
+        if (place !== undefined) places.add(place);
+      }
+      this.#places.set(topology, places);
+    }
+    return places;
+  }
+
   misfit(slot: number): Misfit | undefined {
     return this.#misfits[(this.#verdicts[slot] ?? 0) - 1];
   }
@@ -57,6 +72,7 @@ export class HostClass {
   }
 
   judge(slot: number, host: Host | undefined): void {
+    if (this.#places.size > 0) this.#places.clear();
     const misfit: Misfit | undefined = host
       ? hostMisfit(host, { constraints: this.#constraints, tolerations: this.#placement.tolerations })
       : { rule: 'ready', why: 'gone' };
@@ -77,7 +93,7 @@ export class HostClass {
   #score(host: Host): number {
     let score = 0;
     for (const { constraint, weight } of this.#placement.prefer)
-      if (satisfies(host, constraint)) score += weight;
+      if (satisfies(host, constraint)) score += weights.preference * weight;
     for (const taint of host.spec.taints ?? []) {
       if (taint.effect !== 'prefer-no-schedule') continue;
       if (!tolerates(this.#placement.tolerations, taint)) score -= weights.reluctance;

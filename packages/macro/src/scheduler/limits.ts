@@ -25,7 +25,7 @@ export const schedulerDefaults: SchedulerLimits = {
   vcpuOvercommit: 100,
   equivalenceClasses: true,
   scoreCache: true,
-  sampleHostsMax: 32,
+  sampleHostsMax: 16,
   classesMax: 512,
   seed: 1,
   reclaim: true,

@@ -18,6 +18,7 @@ export class Neighbours {
   readonly #byLabel = new Map<string, Group>();
   /** Labels are only indexed once somebody asks for them. */
   readonly #indexed = new Set<string>();
+  /** By the first label of those that are kept away. */
   readonly #repellers = new Map<string, Map<string, Repellers>>();
 
   add(placed: Placed): void {
@@ -46,9 +47,15 @@ export class Neighbours {
 
   /** What keeps pods with these labels away, and from where. */
   repellersOf(tenant: string, labels: Labels): Repellers[] {
-    const groups = this.#repellers.get(tenant);
-    if (!groups) return [];
-    return [...groups.values()].filter(({ term }) => hasLabels(labels, term.labels));
+    const found: Repellers[] = [];
+    if (this.#repellers.size === 0) return found;
+    const look = (key: string, value: string): void => {
+      for (const group of this.#repellers.get(`${tenant}\0${key}\0${value}`)?.values() ?? [])
+        if (hasLabels(labels, group.term.labels)) found.push(group);
+    };
+    look('', '');
+    for (const key in labels) look(key, labels[key] ?? '');
+    return found;
   }
 
   #change(placed: Placed, change: typeof join): void {
@@ -57,9 +64,10 @@ export class Neighbours {
     for (const key of this.#indexed) change(this.#byLabel, labelKey(placed, key), placed);
     for (const term of placement.far) {
       if (!term.required) continue;
-      const { tenant } = pod.meta;
-      const groups = this.#repellers.get(tenant) ?? new Map<string, Repellers>();
-      this.#repellers.set(tenant, groups);
+      const [label = ''] = Object.keys(term.labels);
+      const at = `${pod.meta.tenant}\0${label}\0${term.labels[label] ?? ''}`;
+      const groups = this.#repellers.get(at) ?? new Map<string, Repellers>();
+      this.#repellers.set(at, groups);
       const key = JSON.stringify([term.topology, term.labels]);
       const group: Repellers = groups.get(key) ?? { term, placed: new Map() };
       if (change === join) {
@@ -68,6 +76,7 @@ export class Neighbours {
       } else {
         group.placed.delete(placed.uid);
         if (group.placed.size === 0) groups.delete(key);
+        if (groups.size === 0) this.#repellers.delete(at);
       }
     }
   }

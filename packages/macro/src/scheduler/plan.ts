@@ -28,6 +28,8 @@ class Planner {
   readonly #evictions: Eviction[] = [];
   readonly #refusals: Refusal[] = [];
   readonly #undo: (() => void)[] = [];
+  /** Assumed, but only put where it weighs once another pod is looked at. */
+  #last: Placed | undefined;
   /** Refused once, refused for all that want the same, until room is made. */
   readonly #refused = new Map<string, Refusal>();
 
@@ -49,6 +51,7 @@ class Planner {
   #decide(pod: Pod): void {
     const { uid, revision = 0 } = pod.meta;
     const fleet = this.#fleet;
+    this.#settle();
     const demand = demandOf(pod, fleet.limits);
     const alike = this.#refused.size > 0 ? this.#refused.get(likeness(demand)) : undefined;
     if (alike) {
@@ -107,8 +110,13 @@ class Planner {
   }
 
   #assume(demand: Demand, slot: number): void {
-    if (!demand.runs) return;
-    const placed = this.#fleet.weigh(demand.pod, slot, demand);
+    if (demand.runs) this.#last = this.#fleet.weigh(demand.pod, slot, demand);
+  }
+
+  #settle(): void {
+    const placed = this.#last;
+    if (!placed) return;
+    this.#last = undefined;
     this.#fleet.put(placed);
     this.#undo.push(() => this.#fleet.take(placed));
   }

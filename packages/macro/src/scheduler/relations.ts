@@ -7,8 +7,11 @@ import { hasLabels } from './neighbours.ts';
 type Column = readonly (string | undefined)[];
 type Counts = ReadonlyMap<string, number>;
 
-/** How much one more pod of the same kind in the same place counts against it. */
-const weights = { ownerHost: 100, ownerZone: 60, ownerRack: 30, spread: 200 };
+/**
+ * What counts against a place: each replica on the host; all replicas in the zone or rack, a part of them in proportion;
+ * each pod that is to be spread; and of a preference its own weight, so many times.
+ */
+const weights = { ownerHost: 100, ownerZone: 120, ownerRack: 60, spread: 200, preference: 2 };
 
 /** What the pods that run already mean for one more, worked out once for all hosts. */
 export interface Relations {
@@ -50,14 +53,14 @@ export function relationsOf(demand: Demand, fleet: Fleet, hosts: HostClass): Rel
     const column = fleet.column(term.topology);
     const at = tally(matching(term.labels), column);
     if (term.required) blocked.push({ column, at, misfit: farMisfit(term.topology) });
-    else leanings.push({ column, at, weight: -term.weight });
+    else leanings.push({ column, at, weight: -weights.preference * term.weight });
   }
   for (const term of near) {
     const column = fleet.column(term.topology);
     const at = tally(matching(term.labels), column);
     // The first of a group that wants to be together may go anywhere.
     const first = at.size === 0 && hasLabels(labels, term.labels);
-    if (!term.required) leanings.push({ column, at, weight: term.weight });
+    if (!term.required) leanings.push({ column, at, weight: weights.preference * term.weight });
     else if (!first) needed.push({ column, at, misfit: nearMisfit(term.topology) });
   }
   for (const { topology, labels: alike, maxSkew, required } of spread) {
@@ -66,12 +69,13 @@ export function relationsOf(demand: Demand, fleet: Fleet, hosts: HostClass): Rel
     if (!required) leanings.push({ column, at, weight: -weights.spread });
     else {
       const own = hasLabels(labels, alike) ? 1 : 0;
-      const countMax = leastOf(at, column, hosts.fitting) + maxSkew - own;
+      const countMax = leastOf(at, hosts.places(topology, column)) + maxSkew - own;
       bounded.push({ column, at, countMax, misfit: spreadMisfit(topology) });
     }
   }
   const replicas = owner === undefined ? nobody : replicasOf(fleet, owner);
   if (replicas.size > 0) {
+    const total = fleet.neighbours.ofOwner(owner ?? '').size;
     for (const [topology, weight] of [
       ['kr.zone', weights.ownerZone],
       ['kr.rack', weights.ownerRack],
@@ -79,7 +83,7 @@ export function relationsOf(demand: Demand, fleet: Fleet, hosts: HostClass): Rel
       const column = fleet.column(topology);
       const at = new Map<string, number>();
       for (const [slot, count] of replicas) bump(at, column[slot], count);
-      if (at.size > 0) leanings.push({ column, at, weight: -weight });
+      if (at.size > 0) leanings.push({ column, at, weight: -weight / total });
     }
   }
   return { replicas, blocked, needed, bounded, leanings };
@@ -133,12 +137,8 @@ function bump(counts: Map<string, number>, place: string | undefined, by: number
 }
 
 /** The fewest in any place where such a pod may be. */
-function leastOf(at: Counts, column: Column, slots: Iterable<number>): number {
+function leastOf(at: Counts, places: ReadonlySet<string>): number {
   let least = Number.POSITIVE_INFINITY;
-  for (const slot of slots) {
-    const place = column[slot];
-    if (place !== undefined) least = Math.min(least, at.get(place) ?? 0);
-    if (least === 0) return 0;
-  }
+  for (const place of places) least = Math.min(least, at.get(place) ?? 0);
   return least === Number.POSITIVE_INFINITY ? 0 : least;
 }

@@ -1,5 +1,9 @@
-/** Cells along each side; a cell is one share of the roomiest host. */
-const side = 64;
+/** Cells along each side. From one to the next there is a fixed share more room, so that small pods are told apart too. */
+const side = 80;
+const growth = 1.12;
+/** What the first cell ends at, as a share of the roomiest host. */
+const least = growth ** (1 - side);
+const logGrowth = Math.log(growth);
 const nowhere = -1;
 
 /**
@@ -61,9 +65,7 @@ export class RoomIndex {
   }
 
   #cell(cpu: number, memory: number): number {
-    const row = Math.min(side - 1, Math.floor((cpu / this.#cpuMax) * side));
-    const column = Math.min(side - 1, Math.floor((memory / this.#memoryMax) * side));
-    return row * side + column;
+    return levelOf(cpu / this.#cpuMax) * side + levelOf(memory / this.#memoryMax);
   }
 
   #leave(slot: number, cell: number): void {
@@ -76,6 +78,11 @@ export class RoomIndex {
     }
     this.#onDiagonal[diagonalOf(cell)] = (this.#onDiagonal[diagonalOf(cell)] ?? 0) - 1;
   }
+}
+
+function levelOf(share: number): number {
+  if (share <= least) return 0;
+  return Math.min(side - 1, Math.floor(Math.log(share / least) / logGrowth));
 }
 
 function diagonalOf(cell: number): number {

@@ -51,6 +51,9 @@ export function usedFor(band: number, company: Iterable<Placed>): Room {
 
 function* affinityMisfits({ pod, placement }: Demand, host: Host, fleet: Fleet): Iterable<Misfit> {
   const { tenant, labels } = pod.meta;
+  const repellers = fleet.neighbours.repellersOf(tenant, labels);
+  const { near, far, spread } = placement;
+  if (repellers.length + near.length + far.length + spread.length === 0) return;
   const matching = (wanted: Readonly<Record<string, string>>): Placed[] =>
     fleet.neighbours.matching(tenant, wanted, fleet.allPlaced());
   const placeOf = (placed: Placed, topology: string): string | undefined => {
@@ -58,11 +61,11 @@ function* affinityMisfits({ pod, placement }: Demand, host: Host, fleet: Fleet):
     return other && factOf(other, topology);
   };
   for (const { topology, placed } of [
-    ...fleet.neighbours.repellersOf(tenant, labels).map(({ term, placed }) => ({
+    ...repellers.map(({ term, placed }) => ({
       topology: term.topology,
       placed: [...placed.values()],
     })),
-    ...placement.far
+    ...far
       .filter((term) => term.required)
       .map((term) => ({ topology: term.topology, placed: matching(term.labels) })),
   ]) {
@@ -70,28 +73,25 @@ function* affinityMisfits({ pod, placement }: Demand, host: Host, fleet: Fleet):
     if (here !== undefined && placed.some((each) => placeOf(each, topology) === here))
       yield farMisfit(topology);
   }
-  for (const term of placement.near.filter((each) => each.required)) {
+  for (const term of near.filter((each) => each.required)) {
     const here = factOf(host, term.topology);
     const places = matching(term.labels).map((each) => placeOf(each, term.topology));
     const placed = places.filter((place) => place !== undefined);
     if (placed.length === 0 && hasLabels(labels, term.labels)) continue;
     if (here === undefined || !placed.includes(here)) yield nearMisfit(term.topology);
   }
-  for (const spread of placement.spread.filter((each) => each.required)) {
-    const here = factOf(host, spread.topology);
+  for (const { topology, labels: alike, maxSkew } of spread.filter((each) => each.required)) {
+    const here = factOf(host, topology);
     const counts = new Map<string, number>();
-    for (const placed of matching(spread.labels)) {
-      const place = placeOf(placed, spread.topology);
+    for (const placed of matching(alike)) {
+      const place = placeOf(placed, topology);
       if (place !== undefined) counts.set(place, (counts.get(place) ?? 0) + 1);
     }
     const least = Math.min(
-      ...[...placesFor(pod, placement.tolerations, spread.topology, fleet)].map(
-        (place) => counts.get(place) ?? 0,
-      ),
+      ...[...placesFor(pod, placement.tolerations, topology, fleet)].map((place) => counts.get(place) ?? 0),
     );
-    const own = hasLabels(labels, spread.labels) ? 1 : 0;
-    if (here === undefined || (counts.get(here) ?? 0) + own - least > spread.maxSkew)
-      yield spreadMisfit(spread.topology);
+    const own = hasLabels(labels, alike) ? 1 : 0;
+    if (here === undefined || (counts.get(here) ?? 0) + own - least > maxSkew) yield spreadMisfit(topology);
   }
 }
 
@@ -104,10 +104,12 @@ function placesFor(
 ): Set<string> {
   const wish = { constraints: constraintsOf(pod), tolerations };
   const places = new Set<string>();
+  const all = fleet.places(topology);
   for (const host of fleet.hosts) {
     const place = host && factOf(host, topology);
     if (!host || place === undefined || places.has(place)) continue;
     if (!hostMisfit(host, wish)) places.add(place);
+    if (places.size === all.size) break;
   }
   return places;
 }

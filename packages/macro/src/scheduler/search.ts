@@ -6,10 +6,11 @@ import type { HostClass } from './host-class.ts';
 import { type Relations, relationMisfit, relationScore, relationsOf } from './relations.ts';
 
 /**
- * What a place is worth. Fuller hosts first, so that few are awake; but for a pod that is merely created not where
- * its start would fail, when there is a place where it wouldn't.
+ * What a place is worth. Fuller hosts first, so that few are awake: two replicas on one host are worse than to wake
+ * another, a slight unevenness over racks and zones isn't. A pod that is merely created doesn't go where its start
+ * would fail, when there is a place where it wouldn't.
  */
-const weights = { fullness: 10, portTaken: 500, noRoom: 300 };
+const weights = { fullness: 10, asleep: 80, portTaken: 500, noRoom: 300 };
 
 const lacksMemory: Misfit = { rule: 'memory', why: 'lacks memory' };
 const lacksCpus: Misfit = { rule: 'cpus', why: 'lacks CPUs' };
@@ -119,6 +120,7 @@ export class Search {
     const { runs, band, room, ports } = this.demand;
     let score = weights.fullness * rooms.fullness(slot) + relationScore(this.#relations, slot);
     if (host) score += this.#hosts.score(slot, host);
+    if (this.#fleet.placedOn(slot).size === 0) score -= weights.asleep;
     if (runs) return score;
     if (!rooms.fits(slot, band, room)) score -= weights.noRoom;
     if (ports.length > 0) {
