@@ -54,6 +54,7 @@ const macroArrows: Readonly<Record<string, readonly string[]>> = {
   cache: ['store', 'model'],
   resources: ['store', 'model', 'cache'],
   controllers: ['store', 'model', 'resources', 'cache', 'scheduler', 'workloads', 'health', 'events'],
+  simulator: ['store', 'model', 'resources', 'scheduler', 'controllers'],
 };
 
 /** Tests and benchmarks drive the outside; they may also use the parts' own types to do so. */
