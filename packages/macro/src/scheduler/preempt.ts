@@ -1,7 +1,7 @@
 import type { Random } from '@kraud/base';
 import { productionBand, type Room } from './demand.ts';
 import type { Fleet, Placed } from './fleet.ts';
-import type { Search } from './search.ts';
+import { Search } from './search.ts';
 
 /** Who leaves which host for a pod. */
 export interface Preemption {
@@ -19,9 +19,9 @@ export function awaited(search: Search, fleet: Fleet): Preemption | undefined {
     if (others) others.push(placed);
     else bySlot.set(placed.slot, [placed]);
   }
-  for (const [slot, leaving] of bySlot) {
-    if (search.placeMisfit(slot)) continue;
-    if (suffices(search, fleet, slot, leaving)) return { slot, leaving, victims: [] };
+  for (const [slot, leaving] of [...bySlot].sort(([a], [b]) => a - b)) {
+    if (search.placeMisfit(slot) || !suffices(search, fleet, slot, leaving)) continue;
+    if (isWelcome(search, fleet, slot, leaving)) return { slot, leaving, victims: [] };
   }
   return undefined;
 }
@@ -41,7 +41,7 @@ export function preempt(search: Search, fleet: Fleet, random: Random): Preemptio
     const leaving = weaker.filter((placed) => placed.leaving);
     const candidates = weaker.filter((placed) => !placed.leaving).sort(weakestFirst);
     const victims = fewest(candidates, (chosen) => suffices(search, fleet, slot, [...leaving, ...chosen]));
-    if (!victims) continue;
+    if (!victims || !isWelcome(search, fleet, slot, [...leaving, ...victims])) continue;
     seen += 1;
     if (!best || isLess(victims, best.victims)) best = { slot, leaving, victims };
   }
@@ -65,6 +65,16 @@ export function relief(slot: number, fleet: Fleet): readonly Placed[] {
 /** What a pod's leaving gives to another of this band. */
 export function yieldOf(placed: Placed, band: number): Room {
   return band >= productionBand && placed.band >= productionBand ? placed.full : placed.kept;
+}
+
+/** Whether the place still suits it without those who leave: it may have wanted to be near one of them. */
+function isWelcome(search: Search, fleet: Fleet, slot: number, gone: readonly Placed[]): boolean {
+  const { near, spread } = search.demand.placement;
+  if (near.length + spread.length === 0) return true;
+  for (const placed of gone) fleet.take(placed);
+  const misfit = new Search(fleet, search.demand).placeMisfit(slot);
+  for (const placed of [...gone].reverse()) fleet.put(placed);
+  return misfit === undefined;
 }
 
 function suffices(search: Search, fleet: Fleet, slot: number, gone: readonly Placed[]): boolean {

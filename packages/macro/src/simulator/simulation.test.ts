@@ -3,7 +3,12 @@ import { test } from 'node:test';
 import { simulationDefaults } from './options.ts';
 import { Simulation } from './simulation.ts';
 
-const seeds = Array.from({ length: Number(process.env.KRAUD_SEEDS ?? 10) }, (_, i) => i + 1);
+/** What once went wrong: a pod was promised the room of the very pods that it had to be near. */
+const onceFailed = [52, 79];
+const seeds = [
+  ...Array.from({ length: Number(process.env.KRAUD_SEEDS ?? 8) }, (_, i) => i + 1),
+  ...onceFailed,
+];
 
 for (const seed of seeds) {
   test(`simulation, seed ${seed}: every step ends in a state that breaks no rule`, async () => {
