@@ -112,7 +112,7 @@ function makePod(name: string, uid: string, owner: string, app: string, placemen
       containers: [container],
       hostname: name,
       domainname: '',
-      network: { name: 'none' },
+      networks: [],
       dns: { servers: [], search: [], options: [] },
       extraHosts: [],
       sysctls: {},

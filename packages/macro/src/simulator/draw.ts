@@ -56,7 +56,7 @@ export function drawPod(random: Random, index: number): Pod {
       containers: [container],
       hostname: name,
       domainname: '',
-      network: { name: 'none' },
+      networks: [],
       dns: { servers: [], search: [], options: [] },
       extraHosts: [],
       sysctls: {},
