@@ -54,6 +54,7 @@ const macroArrows: Readonly<Record<string, readonly string[]>> = {
   cache: ['store', 'model'],
   resources: ['store', 'model', 'cache'],
   controllers: ['store', 'model', 'resources', 'cache', 'scheduler', 'workloads', 'health', 'events'],
+  why: ['model', 'scheduler', 'controllers'],
   simulator: ['store', 'model', 'resources', 'scheduler', 'controllers'],
 };
 

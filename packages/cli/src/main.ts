@@ -3,10 +3,12 @@ import { Command } from 'commander';
 import pico from 'picocolors';
 import { down } from './commands/down.ts';
 import { hostCommands } from './commands/host/commands.ts';
+import { quotaCommands } from './commands/quota/commands.ts';
 import { status } from './commands/status.ts';
 import { storeCommands } from './commands/store-migrate.ts';
 import { up } from './commands/up.ts';
 import { showVersion } from './commands/version.ts';
+import { explain } from './commands/why.ts';
 import { dataDirDefault, socketOf } from './place.ts';
 
 interface Options {
@@ -33,6 +35,12 @@ program
   .action(() => showVersion(globals()));
 hostCommands(program, globals);
 storeCommands(program, globals);
+quotaCommands(program, globals);
+program
+  .command('why')
+  .argument('<pod>')
+  .description('say why a pod is pending, refused, slow, moved, or runs where it runs')
+  .action((pod: string) => explain(pod, globals()));
 program
   .command('up')
   .description('start the local daemon in the background')

@@ -9,6 +9,7 @@ import { ImageNames } from './images/names.ts';
 import { NetworkUseCases } from './networks/networks.ts';
 import type { CloudParts } from './parts.ts';
 import { PodUseCases } from './pods/pods.ts';
+import { QuotaUseCases } from './quotas/quotas.ts';
 import { SwarmUseCases } from './swarm/swarms.ts';
 import { SystemUseCases } from './system.ts';
 import { VolumeUseCases } from './volumes/volumes.ts';
@@ -23,6 +24,7 @@ export function createCloud(parts: CloudParts, log: EventLog): Cloud {
   const volumes = new VolumeUseCases(parts, events);
   return {
     hosts: new HostUseCases(parts),
+    quotas: new QuotaUseCases(parts),
     pods: new PodUseCases(parts, finder, names, events),
     execs: new ExecUseCases(parts, events),
     images,

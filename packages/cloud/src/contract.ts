@@ -28,10 +28,12 @@ import type {
   RestartPolicy,
   Secret,
   Volume,
+  WhyAnswer,
 } from '@kraud/macro';
 import type { Files } from './files/contract.ts';
 import type { Hosts } from './hosts/contract.ts';
 import type { Networks } from './networks/contract.ts';
+import type { Quotas } from './quotas/contract.ts';
 import type { Swarms } from './swarm/contract.ts';
 import type { Workloads } from './workloads/contract.ts';
 
@@ -133,6 +135,8 @@ export interface Pods {
   create(caller: Caller, draft: PodDraft): Promise<{ pod: Pod; warnings: string[] }>;
   get(caller: Caller, ref: string): Promise<Pod>;
   list(caller: Caller): Promise<Pod[]>;
+  /** Why it is as it is, for people. */
+  why(caller: Caller, ref: string): Promise<WhyAnswer & { name: string }>;
   /** Resolves once the container's program runs. `unchanged` when it already does. */
   start(caller: Caller, ref: string): Promise<Pod>;
   /** `timeoutMs` -1 waits for ever; absent takes the container's. `unchanged` when it isn't running. */
@@ -348,6 +352,7 @@ export interface System {
 export interface Cloud {
   readonly hosts: Hosts;
   readonly pods: Pods;
+  readonly quotas: Quotas;
   readonly execs: Execs;
   readonly images: Images;
   readonly volumes: Volumes;

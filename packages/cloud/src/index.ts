@@ -12,6 +12,7 @@ export type {
   Placement,
   Pod,
   PublishedPort,
+  Quota,
   Resources,
   RestartPolicy,
   Secret,
@@ -22,6 +23,7 @@ export type {
   Workload,
   WorkloadMode,
 } from '@kraud/macro';
+export type { Asked } from './admission/quota.ts';
 export * from './cloud.ts';
 export * from './contract.ts';
 export type { EventLog } from './events.ts';
@@ -32,6 +34,7 @@ export * from './limits.ts';
 export type * from './networks/contract.ts';
 export { predefinedNetworks } from './networks/names.ts';
 export type { CloudParts } from './parts.ts';
+export type * from './quotas/contract.ts';
 export type * from './swarm/contract.ts';
 export type { Table } from './table.ts';
 export type * from './workloads/contract.ts';

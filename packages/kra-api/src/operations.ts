@@ -4,6 +4,18 @@ import { makeJoinToken } from './hosts/join-token.ts';
 import { listHosts } from './hosts/list.ts';
 import { removeHost } from './hosts/remove.ts';
 import type { Operation } from './operation.ts';
+import { listQuotas } from './quotas/list.ts';
+import { setQuota } from './quotas/set.ts';
+import { whyPod } from './why.ts';
 
 /** All that `kra` can ask. */
-export const operations: readonly Operation[] = [listHosts, getHost, changeHost, removeHost, makeJoinToken];
+export const operations: readonly Operation[] = [
+  listHosts,
+  getHost,
+  changeHost,
+  removeHost,
+  makeJoinToken,
+  listQuotas,
+  setQuota,
+  whyPod,
+];

@@ -6,4 +6,5 @@ export * from './model/index.ts';
 export * from './resources/index.ts';
 export * from './scheduler/index.ts';
 export * from './store/index.ts';
+export * from './why/index.ts';
 export * from './workloads/index.ts';

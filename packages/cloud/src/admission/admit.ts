@@ -4,6 +4,7 @@ import type { ImageFacts } from '@kraud/host';
 import type { Container, PodNetwork, PodSpec, PublishedPort } from '@kraud/macro';
 import type { Caller, PodDraft } from '../contract.ts';
 import type { PodLimits } from '../limits.ts';
+import { placementWithBand } from './band.ts';
 import { resolveCapabilities } from './capabilities.ts';
 import { resolveHealth } from './health.ts';
 import { resolveMounts, type WantedVolume } from './mounts.ts';
@@ -173,6 +174,7 @@ export function admit(
     );
   }
 
+  const placement = placementWithBand(draft.placement, draft.labels);
   const spec: PodSpec = {
     containers: [container],
     hostname: draft.hostname || uid.slice(0, 12),
@@ -188,7 +190,7 @@ export function admit(
     ...size,
     ...(cpus ? { cpus } : {}),
     writableBytes,
-    ...(draft.placement === undefined ? {} : { placement: draft.placement }),
+    ...(placement === undefined ? {} : { placement }),
     run: { wanted: 'created', serial: 0, stoppedByUser: false },
   };
   return { spec, volumes, warnings };

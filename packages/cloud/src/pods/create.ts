@@ -7,6 +7,7 @@ import { refuseMissingFiles } from '../files/missing.ts';
 import type { ImageFinder } from '../images/find.ts';
 import { networksOf } from '../networks/of-pod.ts';
 import type { CloudParts } from '../parts.ts';
+import { admitToQuota } from '../quotas/admit.ts';
 import { ensureVolume } from '../volumes/ensure.ts';
 
 const nameAttemptsMax = 20;
@@ -34,6 +35,7 @@ export async function createPod(
     networks,
   });
   refuseMissingFiles(parts, caller, spec);
+  admitToQuota(parts, caller, spec);
   if (given !== undefined) refuseTaken(parts, caller, given);
 
   const owner = { kind: 'Pod', uid, name: given ?? '' };

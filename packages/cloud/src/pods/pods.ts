@@ -12,7 +12,7 @@ import type {
   StatsSample,
   TerminalSize,
 } from '@kraud/host';
-import type { Pod, Resources, RestartPolicy } from '@kraud/macro';
+import type { Pod, Resources, RestartPolicy, WhyAnswer } from '@kraud/macro';
 import type { Caller, PodDraft, Pods, WaitCondition } from '../contract.ts';
 import type { EventRecorder } from '../events.ts';
 import type { ImageFinder } from '../images/find.ts';
@@ -32,6 +32,7 @@ import { startPod } from './start.ts';
 import { type StopOptions, stopPod } from './stop.ts';
 import { updatePod } from './update.ts';
 import { waitPod } from './wait.ts';
+import { whyPod } from './why.ts';
 
 /** The door to the operations beside this file, with the events that each is known by. */
 export class PodUseCases implements Pods {
@@ -60,6 +61,10 @@ export class PodUseCases implements Pods {
 
   list(caller: Caller): Promise<Pod[]> {
     return Promise.resolve(this.#parts.pods.list(caller.tenant));
+  }
+
+  why(caller: Caller, ref: string): Promise<WhyAnswer & { name: string }> {
+    return Promise.try(() => whyPod(this.#parts, caller, ref));
   }
 
   start(caller: Caller, ref: string): Promise<Pod> {

@@ -2,6 +2,7 @@ import { KraudError } from '@kraud/base';
 import type { Pod } from '@kraud/macro';
 import type { Caller } from '../contract.ts';
 import type { CloudParts } from '../parts.ts';
+import { admitToQuota } from '../quotas/admit.ts';
 import { findPod, keyOf, mainContainer } from './find.ts';
 import { unplaced } from './placed.ts';
 
@@ -12,6 +13,8 @@ export const startRequested = 'kraud.dev/start-requested-ms';
 export async function startPod(parts: CloudParts, caller: Caller, ref: string): Promise<Pod> {
   const requestedMs = parts.clock.now();
   const found = findPod(parts, caller, ref);
+  refuseStart(found);
+  admitToQuota(parts, caller, found.spec, { except: found.meta.uid });
   let serial = 0;
   await parts.pods.mutate(keyOf(found), (pod) => {
     refuseStart(pod);

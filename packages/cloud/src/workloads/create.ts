@@ -3,6 +3,7 @@ import { defaultNamespace, newWorkloadStatus, type Workload, workloadFinalizer }
 import type { Caller, Images } from '../contract.ts';
 import type { ImageFinder } from '../images/find.ts';
 import type { CloudParts } from '../parts.ts';
+import { admitWorkloadToQuota } from '../quotas/admit.ts';
 import { ensureVolume } from '../volumes/ensure.ts';
 import type { ImageWish, WorkloadDraft } from './contract.ts';
 import { resolveImage } from './image.ts';
@@ -35,6 +36,7 @@ export async function createWorkload(
     others,
     present: undefined,
   });
+  admitWorkloadToQuota(parts, caller, uid, spec);
   for (const volume of volumes) await ensureVolume(parts, caller, volume, undefined);
   const workload: Workload = {
     kind: 'Workload',

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { KraudError } from '@kraud/base';
 import type { Workload } from '@kraud/macro';
 import type { Caller } from '../contract.ts';
+import { admitWorkloadToQuota } from '../quotas/admit.ts';
 import { ensureVolume } from '../volumes/ensure.ts';
 import type { ImageWish, WorkloadDraft } from './contract.ts';
 import type { WorkloadTools } from './create.ts';
@@ -33,6 +34,7 @@ export async function updateWorkload(
   const { uid } = present.meta;
   const others = parts.workloads.list(caller.tenant).filter(({ meta }) => meta.uid !== uid);
   const { spec, volumes, warnings } = admitWorkload(parts, caller, draft, image, { uid, others, present });
+  admitWorkloadToQuota(parts, caller, uid, spec);
   for (const volume of volumes) await ensureVolume(parts, caller, volume, undefined);
   const { labels, annotations, given } = draft;
   const workload = await parts.workloads.mutate(present.meta, (found) => {
@@ -54,6 +56,7 @@ export async function rollbackWorkload(
     refuseStale(found, version);
     const previous = previousOf(found);
     if (!previous) throw new KraudError('conflict', `service ${ref} does not have a previous spec`);
+    admitWorkloadToQuota(parts, caller, found.meta.uid, previous.spec);
     return changed(found, {
       ...previous,
       spec: { ...previous.spec, rollsBack: true, jobIteration: iterationAfter(found) },

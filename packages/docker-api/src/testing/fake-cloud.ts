@@ -273,6 +273,7 @@ export class FakeCloud {
       },
       workloads: this.swarm.workloadCases,
       swarms: this.swarm.swarmCases,
+      quotas: {},
       hosts: this.swarm.hostCases,
       system: {
         info: async () => ({

@@ -1,0 +1,46 @@
+import { defaultNamespace, type PodSpec, type Tenant } from '@kraud/macro';
+import { askedBy, bandOf, podsOf, refuseOverQuota, usedIn } from '../admission/quota.ts';
+import type { Caller } from '../contract.ts';
+import type { CloudParts } from '../parts.ts';
+
+type Parts = Pick<CloudParts, 'pods' | 'workloads' | 'tenants' | 'hosts'>;
+
+/**
+ * Refuses a pod, or so many pods of a workload, that would take its tenant beyond a quota. Read from a cache: two that
+ * are asked for at the same moment may both be let in.
+ */
+export function admitToQuota(
+  parts: Parts,
+  caller: Caller,
+  spec: Pick<PodSpec, 'placement' | 'cpus' | 'vcpus' | 'memoryMiB'>,
+  options: { count?: number; except?: string } = {},
+): void {
+  const band = bandOf(spec);
+  const quota = tenantOf(parts, caller.tenant)?.spec.quota?.[band];
+  if (!quota) return;
+  const used = usedIn(band, useOf(parts, caller.tenant), options.except);
+  refuseOverQuota(quota, band, askedBy(spec, options.count ?? 1), used);
+}
+
+/** The same for a workload as it is to be; what it has already counts as its own. */
+export function admitWorkloadToQuota(
+  parts: Parts,
+  caller: Caller,
+  uid: string,
+  spec: { mode: Parameters<typeof podsOf>[0]; template: { spec: Parameters<typeof askedBy>[0] } },
+): void {
+  const count = podsOf(spec.mode, parts.hosts.everywhere().length);
+  admitToQuota(parts, caller, spec.template.spec, { count, except: uid });
+}
+
+export function tenantOf(parts: Pick<Parts, 'tenants'>, name: string): Tenant | undefined {
+  return parts.tenants.get({ tenant: name, namespace: defaultNamespace, name });
+}
+
+export function useOf(parts: Parts, tenant: string): Parameters<typeof usedIn>[1] {
+  return {
+    pods: parts.pods.list(tenant),
+    workloads: parts.workloads.list(tenant),
+    hosts: parts.hosts.everywhere().length,
+  };
+}

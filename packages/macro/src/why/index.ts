@@ -1,0 +1,1 @@
+export { type WhyAnswer, type WhyState, why } from './why.ts';

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { displace } from '../controllers/displace.ts';
+import type { Pod } from '../model/index.ts';
+import { host, on, pod } from '../scheduler/testing.ts';
+import { why } from './why.ts';
+
+const hosts = [host('h1'), host('h2', { spec: { cordoned: true } })];
+
+function told(of: Pod, pods: Pod[] = []): string[] {
+  const { state, sentences } = why(of, { hosts, pods: [of, ...pods], volumes: [] });
+  return [state, ...sentences];
+}
+
+test('pending: which rules, how many hosts, and what would help', () => {
+  assert.deepEqual(told(pod('big', 16)), [
+    'pending',
+    'none of 2 hosts can take it: 1 × cordoned, 1 × lacks memory',
+    'what would help: let a host take pods again: `kra host uncordon HOST`',
+    'what would help: stop something, add a host, or let it request less memory',
+  ]);
+  assert.deepEqual(told(pod('web', 4), [on('h1', 'job', 4, 'batch')]).slice(0, 2), [
+    'pending',
+    'waits for room on host h1: 1 pod is leaving it',
+  ]);
+});
+
+test('refused: waiting would not help', () => {
+  const zone = pod('web', 1, { constraints: [{ key: 'kr.zone', op: 'in', values: ['z9'] }] });
+  const seen = { hosts: [host('h1')], pods: [zone], volumes: [] };
+  assert.equal(why(zone, seen).state, 'refused');
+  assert.deepEqual(why(zone, seen).hosts, [{ host: 'h1', why: 'not kr.zone=z9' }]);
+});
+
+test('running, slow, moved, displaced, failed', () => {
+  const up = on('h1', 'web', 1, 'production');
+  up.status.phase = 'running';
+  assert.deepEqual(told(up), ['running', 'it is on h1, running']);
+  up.status.ledger = [
+    { phase: 'api', startMs: 0, endMs: 10 },
+    { phase: 'slot', startMs: 10, endMs: 4010 },
+    { phase: 'output', startMs: 4010, endMs: 99_000 },
+  ];
+  assert.deepEqual(told(up), [
+    'slow',
+    'its last start took 4.0 s, 4.0 s of it waiting for a VM; with no warm one ready, one is made (slot)',
+    'it is on h1, running',
+  ]);
+  const displaced = displace(structuredClone(up), 'host h1 is drained', 0);
+  assert.ok(displaced);
+  assert.deepEqual(told(displaced), [
+    'moved',
+    'it is leaving h1: host h1 is drained',
+    'it has no restart policy, so it stays stopped until it is started again',
+  ]);
+  const moved = structuredClone(displaced);
+  moved.spec.host = 'h2';
+  moved.spec.run = { wanted: 'running', serial: 2, stoppedByUser: false };
+  delete moved.status.ledger;
+  assert.deepEqual(told(moved), [
+    'moved',
+    'it moved here from h1: host h1 is drained',
+    'it is on h2, running',
+  ]);
+  const failed = on('h1', 'bad', 1, 'production');
+  failed.status.phase = 'exited';
+  failed.status.containers = [{ name: 'main', state: 'exited', exitCode: 137, oomKilled: true, error: '' }];
+  assert.deepEqual(told(failed), ['failed', 'it ran out of memory', 'it is on h1']);
+});
