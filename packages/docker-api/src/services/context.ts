@@ -1,6 +1,7 @@
 import { KraudError } from '@kraud/base';
 import type { Cloud, Swarm } from '@kraud/cloud';
 import type { Call } from '../call.ts';
+import { refOf } from '../containers/draft/network.ts';
 import { swarmId } from '../swarm/ids.ts';
 import { endedKeptOf } from '../swarm/spec.ts';
 import type { DraftContext } from './draft/draft.ts';
@@ -16,9 +17,10 @@ export async function contextOf(
     sockets: call.serving.sockets,
     hostOfNode: (id) => nodes.find((host) => swarmId(host) === id)?.meta.name,
     networkName: (ref) => {
+      const wanted = refOf(ref);
       const network =
-        known.find(({ meta }) => meta.name === ref || meta.uid === ref) ??
-        known.find(({ meta }) => ref !== '' && meta.uid.startsWith(ref));
+        known.find(({ meta }) => meta.name === wanted || meta.uid === wanted) ??
+        known.find(({ meta }) => meta.uid.startsWith(wanted));
       if (!network) throw new KraudError('not-found', `network ${ref} not found`);
       return network.meta.name;
     },

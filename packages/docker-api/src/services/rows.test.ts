@@ -60,7 +60,7 @@ function withOption(row: BodyRow, value: unknown): Record<string, unknown> {
 }
 
 /** Ids stand beside the names that lead; a port's name is only shown. */
-const silent = /(ID|Aliases|Ports\[\]\.Name)$/;
+const silent = /(ID|Ports\[\]\.Name)$/;
 
 for (const row of serviceRows) {
   if (row.support === 'refused') {

@@ -10,7 +10,7 @@ export const createVolume: Operation = {
     row('yes', 'Driver', 'string', 'local', { note: 'local' }),
     row('yes', 'DriverOpts', 'labels', { size: '1g' }, { note: 'of the driver; size' }),
     row('yes', 'Labels', 'labels', { a: 'b' }),
-    row('refused', 'ClusterVolumeSpec', 'any', { Group: 'x' }, { note: 'there is no swarm' }),
+    row('refused', 'ClusterVolumeSpec', 'any', { Group: 'x' }, { note: 'cluster volumes' }),
   ],
   async run({ volumes }, call) {
     const { body: checked } = await call.body('refuse');

@@ -48,7 +48,7 @@ export const hostRows: readonly BodyRow[] = [
   row('yes', m('TmpfsOptions.Mode'), 'int', 0o700),
   row('partly', m('TmpfsOptions.Options'), 'any', [['exec']], { note: 'flags that --tmpfs takes' }),
   row('refused', m('ImageOptions.Subpath'), 'string', 'sub', { note: 'mounts of type image' }),
-  row('refused', m('ClusterOptions'), 'any', { a: 1 }, { note: 'there is no swarm' }),
+  row('refused', m('ClusterOptions'), 'any', { a: 1 }, { note: 'cluster volumes' }),
   row('yes', h('Tmpfs'), 'labels', { '/run': 'size=1m' }),
   row('yes', h('VolumeDriver'), 'string', 'other', {
     kept: true,

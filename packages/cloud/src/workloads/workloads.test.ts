@@ -1,0 +1,232 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import { codeOf, KraudError, must, SeededRandom, silentLogger, systemClock } from '@kraud/base';
+import type { ImageFacts } from '@kraud/host';
+import { openMemoryStore, Tables, type Workload } from '@kraud/macro';
+import type { Caller } from '../contract.ts';
+import { ImageFinder } from '../images/find.ts';
+import { cloudLimits } from '../limits.ts';
+import type { CloudParts } from '../parts.ts';
+import type { WorkloadDraft } from './contract.ts';
+import { previousOf } from './previous.ts';
+import { versionOf } from './version.ts';
+import { WorkloadUseCases } from './workloads.ts';
+
+const caller: Caller = { tenant: 'default', local: true };
+const wish = { signal: new AbortController().signal };
+const idOf = (digit: string): string => `sha256:${digit.repeat(64)}`;
+
+let tables: Tables;
+let workloads: WorkloadUseCases;
+let events: string[];
+let end: () => Promise<void>;
+
+beforeEach(async () => {
+  const clock = systemClock;
+  const random = new SeededRandom(1);
+  const store = openMemoryStore({ clock });
+  tables = new Tables({ store, clock, logger: silentLogger });
+  const stop = new AbortController();
+  const running = tables.run(stop.signal);
+  await tables.ready();
+  const facts = async (id: string): Promise<ImageFacts> =>
+    ({ id, config: { cmd: ['sh'], labels: { from: 'image' } } }) as unknown as ImageFacts;
+  const parts = {
+    pods: tables.pods,
+    images: tables.images,
+    volumes: tables.volumes,
+    networks: tables.networks,
+    workloads: tables.workloads,
+    imageContent: { facts },
+    clock,
+    random,
+    logger: silentLogger,
+    limits: cloudLimits,
+  } as unknown as CloudParts;
+  events = [];
+  const finder = new ImageFinder(parts);
+  const pull = async (_c: Caller, name: string): Promise<void> => {
+    if (name !== 'far:1') throw new KraudError('not-found', 'no registry has it');
+    await addImage('far:1', 'f');
+  };
+  workloads = new WorkloadUseCases(
+    { parts, images: { pull }, finder },
+    {
+      record: async (_c, { action, attributes }) => void events.push(`${action} ${attributes.name}`),
+    },
+  );
+  await addImage('app:1', 'a');
+  end = async () => {
+    stop.abort();
+    await running;
+    await store.close();
+  };
+});
+afterEach(() => end());
+
+async function addImage(name: string, digit: string): Promise<void> {
+  const id = idOf(digit);
+  const key = { tenant: 'default', namespace: 'default', name: id };
+  await tables.images.create({
+    kind: 'Image',
+    meta: {
+      uid: digit.repeat(64),
+      ...key,
+      labels: {},
+      annotations: {},
+      generation: 1,
+      finalizers: [],
+      createdAt: new Date(0).toISOString(),
+    },
+    spec: { id, tags: [`docker.io/library/${name}`], digests: [] },
+    status: { sizeBytes: 1 },
+    given: {},
+  });
+}
+
+const policy = {
+  parallelism: 1,
+  delayMs: 0,
+  order: 'stop-first',
+  onFailure: 'pause',
+  monitorMs: 1000,
+  maxFailureRatio: 0,
+} as const;
+
+function draft(more: Partial<WorkloadDraft> = {}, image = 'app:1'): WorkloadDraft {
+  return {
+    name: 'web',
+    labels: {},
+    annotations: {},
+    given: { docker: { said: 1 } },
+    mode: { type: 'replicated', replicas: 1 },
+    pod: {
+      labels: {},
+      annotations: {},
+      given: {},
+      container: { image },
+      hostname: '',
+      domainname: '',
+      networks: [],
+      dns: { servers: [], search: [], options: [] },
+      extraHosts: [],
+      sysctls: {},
+      ports: [],
+      publishAll: false,
+      exposed: [],
+    },
+    templated: false,
+    update: policy,
+    rollback: policy,
+    restart: { condition: 'any', delayMs: 0, attemptsMax: 0, windowMs: 0 },
+    force: 0,
+    ...more,
+  };
+}
+
+const imageOf = ({ spec }: Workload): string | undefined => spec.template.spec.containers[0]?.image.id;
+const refused = async (work: Promise<unknown>, code: string, message: RegExp): Promise<void> => {
+  await assert.rejects(work, (error) => codeOf(error) === code && message.test(String(error)));
+};
+
+test('made with an image that is decided, found in every way, and told of', async () => {
+  const { workload } = await workloads.create(caller, draft(), wish);
+  assert.equal(imageOf(workload), idOf('a'));
+  assert.deepEqual(workload.spec.template.labels, { from: 'image' });
+  const { uid } = workload.meta;
+  for (const ref of ['web', uid, uid.slice(0, 10)])
+    assert.equal((await workloads.get(caller, ref)).meta.uid, uid);
+  await refused(workloads.get({ ...caller, tenant: 'other' }, uid), 'not-found', /not found/);
+  await refused(workloads.create(caller, draft(), wish), 'exists', /service web already exists/);
+  assert.deepEqual(events, ['create web']);
+});
+
+test('an image that is elsewhere is pulled; one that is nowhere is named', async () => {
+  const { workload } = await workloads.create(caller, draft({}, 'far:1'), wish);
+  assert.equal(imageOf(workload), idOf('f'));
+  await refused(
+    workloads.create(caller, draft({ name: 'x' }, 'none:1'), wish),
+    'not-found',
+    /none:1.*no registry/,
+  );
+  assert.equal((await workloads.list(caller)).length, 1);
+});
+
+for (const name of ['', '-a', 'a b', 'a.b', 'x'.repeat(64)]) {
+  test(`the name ${JSON.stringify(name.slice(0, 8))} is refused`, () =>
+    refused(workloads.create(caller, draft({ name }), wish), 'invalid', /name must be/));
+}
+
+test('an update keeps the image of the same name, unless forced', async () => {
+  const made = (await workloads.create(caller, draft(), wish)).workload;
+  await tables.images.mutate({ tenant: 'default', namespace: 'default', name: idOf('a') }, (image) => ({
+    ...image,
+    spec: { ...image.spec, tags: ['docker.io/library/old:1'] },
+  }));
+  await addImage('app:1', 'b');
+  const kept = (await workloads.update(caller, 'web', draft({ labels: { a: 'b' } }), versionOf(made), wish))
+    .workload;
+  assert.equal(imageOf(kept), idOf('a'));
+  const forced = (await workloads.update(caller, 'web', draft({ force: 1 }), versionOf(kept), wish)).workload;
+  assert.equal(imageOf(forced), idOf('b'));
+});
+
+test('changes come in order, whatever is seen in between', async () => {
+  const made = (await workloads.create(caller, draft(), wish)).workload;
+  await tables.workloads.mutate(made.meta, (found) => ({
+    ...found,
+    status: { ...found.status, running: 1 },
+  }));
+  const labelled = draft({ labels: { a: 'b' } });
+  const updated = (await workloads.update(caller, 'web', labelled, versionOf(made), wish)).workload;
+  assert.ok(versionOf(updated) > versionOf(made));
+  assert.equal(updated.status.running, 1);
+  await refused(
+    workloads.update(caller, 'web', draft(), versionOf(made), wish),
+    'conflict',
+    /out of sequence/,
+  );
+  const global = draft({ mode: { type: 'global' } });
+  await refused(
+    workloads.update(caller, 'web', global, versionOf(updated), wish),
+    'unsupported',
+    /mode change/,
+  );
+});
+
+test('a rollback restores all that was wanted, and can be taken back', async () => {
+  const made = (await workloads.create(caller, draft(), wish)).workload;
+  await refused(workloads.rollback(caller, 'web', versionOf(made)), 'conflict', /previous/);
+  const more = draft({
+    mode: { type: 'replicated', replicas: 5 },
+    labels: { a: 'b' },
+    given: { docker: { said: 2 } },
+  });
+  const updated = (await workloads.update(caller, 'web', more, versionOf(made), wish)).workload;
+  const back = await workloads.rollback(caller, 'web', versionOf(updated));
+  assert.deepEqual([back.spec.mode, back.meta.labels, back.given.docker], [made.spec.mode, {}, { said: 1 }]);
+  assert.equal(back.spec.rollsBack, true);
+  assert.deepEqual(must(previousOf(back), 'it is kept').given, { docker: { said: 2 } });
+  const forth = await workloads.rollback(caller, 'web', versionOf(back));
+  assert.deepEqual([forth.spec.mode, forth.meta.labels], [more.mode, { a: 'b' }]);
+});
+
+test('an update of a job runs it anew', async () => {
+  const job = draft({ mode: { type: 'job', completions: 2, parallelism: 1 } });
+  const made = (await workloads.create(caller, job, wish)).workload;
+  const again = (await workloads.update(caller, 'web', job, versionOf(made), wish)).workload;
+  assert.deepEqual([made.spec.jobIteration, again.spec.jobIteration], [0, 1]);
+});
+
+test('removal is over when its controller is done', async () => {
+  const { meta } = (await workloads.create(caller, draft(), wish)).workload;
+  let gone = false;
+  const removed = workloads.remove(caller, 'web').then(() => {
+    gone = true;
+  });
+  await tables.workloads.follow('default', meta.uid, (version) => version?.meta.deletedAt);
+  assert.equal(gone, false);
+  await tables.workloads.mutate(meta, (found) => ({ ...found, meta: { ...found.meta, finalizers: [] } }));
+  await removed;
+  await refused(workloads.get(caller, 'web'), 'not-found', /web/);
+});
