@@ -1,6 +1,7 @@
 import { type Operation, yes } from '../operation.ts';
 import { swarmOf } from '../swarm/member.ts';
 import { findNode } from './find.ts';
+import { recordNode } from './record.ts';
 
 export const removeNode: Operation = {
   method: 'DELETE',
@@ -8,8 +9,9 @@ export const removeNode: Operation = {
   params: { force: yes('flag') },
   async run(cloud, call) {
     await swarmOf(cloud, call);
-    const { meta } = await findNode(cloud, call, call.param('id'));
-    await cloud.hosts.remove(call.caller, meta.name, { force: call.query.flag('force') });
+    const host = await findNode(cloud, call, call.param('id'));
+    await cloud.hosts.remove(call.caller, host.meta.name, { force: call.query.flag('force') });
+    await recordNode(cloud, call, 'remove', host);
     call.empty(200);
   },
 };

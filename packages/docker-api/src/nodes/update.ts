@@ -6,6 +6,7 @@ import { swarmOf } from '../swarm/member.ts';
 import { outOfSequence } from '../swarm/sequence.ts';
 import { availabilityOf } from './availability.ts';
 import { findNode } from './find.ts';
+import { recordNode } from './record.ts';
 import { versionOf } from './show.ts';
 
 interface NodeBody {
@@ -38,6 +39,7 @@ export const updateNode: Operation = {
         ? cloud.hosts.update(call.caller, host.meta.name, change)
         : Promise.reject(new KraudError('conflict', 'update out of sequence')),
     );
+    await recordNode(cloud, call, 'update', host);
     call.empty(200);
   },
 };

@@ -1,6 +1,5 @@
 import { HttpFault } from '../errors.ts';
 import { type Operation, yes } from '../operation.ts';
-import { swarmOf } from './member.ts';
 
 export const leaveSwarm: Operation = {
   method: 'POST',
@@ -9,8 +8,8 @@ export const leaveSwarm: Operation = {
   note: 'ends the swarm with its services, for the whole cloud; a host leaves it by `kra host rm`',
   params: { force: yes('flag') },
   async run(cloud, call) {
-    await swarmOf(cloud, call);
     const { workloads, swarms } = cloud;
+    if (!(await swarms.get(call.caller))) throw new HttpFault(503, 'This node is not part of a swarm');
     if (!call.query.flag('force')) {
       throw new HttpFault(
         503,
