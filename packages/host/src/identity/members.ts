@@ -13,6 +13,8 @@ export class Members {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #known = new Map<string, string>();
+  /** Whether what is known is the store's, but for what is on its way. */
+  #isFollowing = false;
   readonly #listeners = new Set<(name: string) => void>();
 
   constructor(parts: { store: Store; clock: Clock; logger: Logger }) {
@@ -44,7 +46,7 @@ export class Members {
 
   /** Whether the cloud has this very host, as of now. */
   async has(name: string, key: string): Promise<boolean> {
-    if (this.#known.get(name) === key) return true;
+    if (this.#isFollowing && this.#known.get(name) === key) return true;
     const { entry } = await this.#store.get(`${prefix}${name}`);
     return entry?.value === key;
   }
@@ -62,9 +64,9 @@ export class Members {
       try {
         await this.#follow(signal, () => backoff.reset());
       } catch (error) {
-        if (signal.aborted) return;
         // Nothing is known for sure until the store answers again; `has` asks it.
-        this.#known.clear();
+        this.#isFollowing = false;
+        if (signal.aborted) return;
         if (error instanceof CompactedError) continue;
         this.#logger.warn(
           { error: messageOf(error), code: codeOf(error) },
@@ -81,6 +83,7 @@ export class Members {
     listed();
     this.#known.clear();
     for (const { key, value } of entries) this.#known.set(key.slice(prefix.length), value);
+    this.#isFollowing = true;
     for (const [name, key] of before) if (this.#known.get(name) !== key) this.#tell(name);
     for await (const batch of this.#store.watch(prefix, { fromRevision: revision + 1, signal })) {
       for (const event of batch.events) {
