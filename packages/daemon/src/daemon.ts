@@ -4,7 +4,15 @@ import { KraudError, type Logger, messageOf, systemClock, systemRandom } from '@
 import { type Cloud, createCloud } from '@kraud/cloud';
 import { openCradle } from '@kraud/cradle';
 import { createDockerApi, type DockerApi } from '@kraud/docker-api';
-import { cloudImages, Heartbeat, HostAgent, type HostApi, hostCradle, podTableOf } from '@kraud/host';
+import {
+  cloudImages,
+  Heartbeat,
+  HostAgent,
+  type HostApi,
+  hostCradle,
+  podTableOf,
+  UsageSampler,
+} from '@kraud/host';
 import { ImageStore } from '@kraud/images';
 import { createKraApi } from '@kraud/kra-api';
 import {
@@ -185,12 +193,18 @@ export class Daemon {
     this.#background('ingress ports', (signal) => gates.run(signal));
     await peers?.listen();
     this.#stopped('peer listener', () => peers?.close());
+    const usage = new UsageSampler(() => tables.pods.cache.by('host', name), clock);
     const heartbeat = new Heartbeat({
       name,
       tenant: defaultTenant,
       hosts: tables.hosts,
       facts: () => agent.facts(),
-      more: () => ({ version, images: [...keeper.here], ...(peers ? { address: peers.address } : {}) }),
+      more: () => ({
+        version,
+        usage: usage.sample(),
+        images: [...keeper.here],
+        ...(peers ? { address: peers.address } : {}),
+      }),
       intervalMs: config.host.heartbeatMs,
       clock,
       random,

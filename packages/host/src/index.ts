@@ -21,3 +21,4 @@ export type {
   PodTable,
 } from './parts.ts';
 export { podTableOf } from './pods/pod-table.ts';
+export { UsageSampler } from './usage.ts';

@@ -1,4 +1,5 @@
 import type { Clock } from '@kraud/base';
+import type { Pod } from '../model/index.ts';
 import type { Tables } from '../resources/tables.ts';
 import { Fleet } from '../scheduler/fleet.ts';
 import type { SchedulerLimits } from '../scheduler/limits.ts';
@@ -6,6 +7,8 @@ import type { SchedulerLimits } from '../scheduler/limits.ts';
 /** Keeps a fleet as the caches show it, change by change. */
 export class FleetFeed {
   readonly fleet: Fleet;
+  /** Pods without a host, by uid. */
+  readonly unbound = new Map<string, Pod>();
   readonly #tables: Pick<Tables, 'pods' | 'hosts' | 'volumes'>;
   readonly #clock: Clock;
 
@@ -22,7 +25,7 @@ export class FleetFeed {
     const nowMs = (): number => this.#clock.now();
     for (const host of hosts.cache.list()) fleet.setHost(host, nowMs());
     for (const volume of volumes.cache.list()) fleet.setVolume(volume);
-    for (const pod of pods.cache.list()) fleet.setPod(pod);
+    for (const pod of pods.cache.list()) this.#setPod(pod);
     const unsubscribe = [
       hosts.cache.subscribe((changes) => {
         for (const { before, after } of changes) {
@@ -38,13 +41,24 @@ export class FleetFeed {
       }),
       pods.cache.subscribe((changes) => {
         for (const { before, after } of changes) {
-          if (after) fleet.setPod(after);
-          else if (before) fleet.removePod(before.meta.uid);
+          if (after) this.#setPod(after);
+          else if (before) this.#removePod(before.meta.uid);
         }
       }),
     ];
     return () => {
       for (const stop of unsubscribe) stop();
     };
+  }
+
+  #setPod(pod: Pod): void {
+    this.fleet.setPod(pod);
+    if (pod.spec.host === undefined) this.unbound.set(pod.meta.uid, pod);
+    else this.unbound.delete(pod.meta.uid);
+  }
+
+  #removePod(uid: string): void {
+    this.fleet.removePod(uid);
+    this.unbound.delete(uid);
   }
 }

@@ -68,7 +68,7 @@ export class Binder {
   }
 
   async #bind(): Promise<Reconciled> {
-    const unbound = this.#parts.tables.pods.cache.list().filter((pod) => pod.spec.host === undefined);
+    const unbound = [...this.#feed.unbound.values()];
     const removed = unbound.filter((pod) => pod.meta.deletedAt !== undefined);
     await Promise.all(removed.map((pod) => this.#release(pod)));
     const all = unbound.filter((pod) => pod.meta.deletedAt === undefined).sort(byAge);
