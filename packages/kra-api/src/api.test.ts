@@ -55,8 +55,24 @@ const hosts: Cloud['hosts'] = {
   joinToken: async () => ({ token: 't', address: '10.0.0.1:7000', expiresAt: 'soon' }),
 };
 
+const used = { cpus: 0, memoryBytes: 0, pods: 0 };
+const quotas: Cloud['quotas'] = {
+  list: async () => [{ tenant: 'acme', band: 'batch', limit: {}, used }],
+  set: async (_caller, tenant, band, limit) => {
+    if (band !== 'batch') throw new KraudError('invalid', `unknown band '${band}'`);
+    return { tenant, band, limit, used };
+  },
+};
+const pods = {
+  why: async (_caller: unknown, name: string) => ({
+    ...{ name, state: 'pending' as const, host: undefined },
+    sentences: ['no host has joined yet'],
+    hosts: [],
+  }),
+} as Partial<Cloud['pods']> as Cloud['pods'];
+
 const api = createKraApi({
-  cloud: { hosts } as Partial<Cloud> as Cloud,
+  cloud: { hosts, quotas, pods } as Partial<Cloud> as Cloud,
   caller,
   logger: silentLogger,
   limits: { bodyBytesMax: 1000 },
@@ -113,6 +129,9 @@ test('faults are told with their code', async () => {
     ['PATCH', '/kraud/v1/hosts/h1', '{"cordonned":true}', 400, /^invalid: body 'cordonned' is not known/],
     ['PATCH', '/kraud/v1/hosts/h1', '{', 400, /^invalid: the body is not JSON/],
     ['PATCH', '/kraud/v1/hosts/h1', `"${'x'.repeat(1000)}"`, 400, /^invalid: the body is larger than 1000/],
+    ['PUT', '/kraud/v1/quotas/acme/gold', '{}', 400, /^invalid: unknown band 'gold'$/],
+    ['PUT', '/kraud/v1/quotas/acme/batch', '{"cpus":-1}', 400, /^invalid: body 'cpus'/],
+    ['PUT', '/kraud/v1/quotas/acme/batch', '{"cpu":1}', 400, /^invalid: body 'cpu' is not known/],
     ['GET', '/kraud/v1/hosts', '{"a":1}', 400, /^invalid: this request takes no body/],
   ];
   for (const [method, path, body, status, message] of cases) {
@@ -126,4 +145,18 @@ test('faults are told with their code', async () => {
 test('a join token is made', async () => {
   const { body } = await ask('POST', '/kraud/v1/join-tokens', '{"ttlMs":1000}');
   assert.deepEqual(body, { token: 't', address: '10.0.0.1:7000', expiresAt: 'soon' });
+});
+
+test('quotas are listed and set, and a pod is explained', async () => {
+  assert.deepEqual((await ask('GET', '/kraud/v1/quotas')).body, await quotas.list(caller));
+  const limit = { cpus: 1.5, memoryBytes: 1024, pods: 0 };
+  const { body } = await ask('PUT', '/kraud/v1/quotas/acme/batch', JSON.stringify(limit));
+  assert.deepEqual(body, { tenant: 'acme', band: 'batch', limit, used });
+  const why = await ask('GET', '/kraud/v1/why/web-1');
+  assert.deepEqual(why.body, {
+    name: 'web-1',
+    state: 'pending',
+    sentences: ['no host has joined yet'],
+    hosts: [],
+  });
 });
