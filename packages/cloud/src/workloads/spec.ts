@@ -1,5 +1,6 @@
+import { KraudError } from '@kraud/base';
 import type { ImageFacts } from '@kraud/host';
-import type { PodTemplate, Workload, WorkloadSpec } from '@kraud/macro';
+import { defaultNamespace, type PodTemplate, type Workload, type WorkloadSpec } from '@kraud/macro';
 import { admit } from '../admission/admit.ts';
 import type { WantedVolume } from '../admission/mounts.ts';
 import type { Caller } from '../contract.ts';
@@ -21,7 +22,7 @@ export interface AdmittedWorkload {
 
 /** What is wanted of a workload, checked and decided once. Nothing is made here. */
 export function admitWorkload(
-  parts: Pick<CloudParts, 'limits' | 'random' | 'networks'>,
+  parts: Pick<CloudParts, 'limits' | 'random' | 'networks' | 'secrets' | 'configs'>,
   caller: Caller,
   draft: WorkloadDraft,
   image: ImageFacts,
@@ -29,6 +30,7 @@ export function admitWorkload(
 ): AdmittedWorkload {
   const { uid, others, present } = context;
   if (draft.templated) checkPlaceholders(draft);
+  checkFiles(parts, caller, draft);
   const admitted = admit(
     { ...draft.pod, name: '', restart: { name: 'no', retriesMax: 0 }, autoRemove: false },
     image,
@@ -66,6 +68,20 @@ export function admitWorkload(
     volumes: admitted.volumes.filter(({ anonymous, name }) => !anonymous && !hasPlaceholder(name)),
     warnings: admitted.warnings,
   };
+}
+
+/** Secrets and configs don't come later, unlike volumes: nobody could say what is in them. */
+function checkFiles(
+  parts: Pick<CloudParts, 'secrets' | 'configs'>,
+  { tenant }: Caller,
+  { pod }: WorkloadDraft,
+): void {
+  for (const mount of pod.container.mounts ?? []) {
+    if (mount.type !== 'file') continue;
+    const table = mount.source === 'Secret' ? parts.secrets : parts.configs;
+    if (table.get({ tenant, namespace: defaultNamespace, name: mount.name })) continue;
+    throw new KraudError('invalid', `${mount.source.toLowerCase()} ${mount.name} not found`);
+  }
 }
 
 /** Every update of a job runs it anew, as with Swarm. */

@@ -36,7 +36,11 @@ beforeEach(async () => {
     images: tables.images,
     volumes: tables.volumes,
     networks: tables.networks,
+    secrets: tables.secrets,
+    configs: tables.configs,
     workloads: tables.workloads,
+    tenants: tables.tenants,
+    hosts: tables.hosts,
     imageContent: { facts },
     clock,
     random,
@@ -156,6 +160,22 @@ for (const name of ['', '-a', 'a b', 'a.b', 'x'.repeat(64)]) {
   test(`the name ${JSON.stringify(name.slice(0, 8))} is refused`, () =>
     refused(workloads.create(caller, draft({ name }), wish), 'invalid', /name must be/));
 }
+
+test('a secret that is not there is named', async () => {
+  const { pod } = draft();
+  const secret = {
+    type: 'file',
+    source: 'Secret',
+    name: 'key',
+    target: '/key',
+    uid: 0,
+    gid: 0,
+    mode: 0o444,
+  } as const;
+  const container = { ...pod.container, mounts: [secret] };
+  const wanted = draft({ pod: { ...pod, container } });
+  await refused(workloads.create(caller, wanted, wish), 'invalid', /secret key not found/);
+});
 
 test('an update keeps the image of the same name, unless forced', async () => {
   const made = (await workloads.create(caller, draft(), wish)).workload;
