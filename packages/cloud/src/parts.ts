@@ -1,5 +1,6 @@
 import type { Clock, Logger, Random } from '@kraud/base';
 import type { HostApi, HostImages, Membership } from '@kraud/host';
+import type { SchedulerLimits } from '@kraud/macro';
 import type { CloudLimits } from './limits.ts';
 import type { Table } from './table.ts';
 
@@ -31,5 +32,7 @@ export interface CloudParts {
   readonly random: Random;
   readonly logger: Logger;
   readonly limits: CloudLimits;
+  /** The scheduler's own, so that it is explained as it decides; absent: its defaults. */
+  readonly scheduler?: SchedulerLimits;
   readonly instanceId: string;
 }

@@ -17,7 +17,7 @@ import {
   peerLimits,
 } from '@kraud/host';
 import { type ImageLimits, imageLimits, type RegistrySettings, registrySettings } from '@kraud/images';
-import { type MoveLimits, moveDefaults } from '@kraud/macro';
+import { type MoveLimits, moveDefaults, type SchedulerLimits, schedulerDefaults } from '@kraud/macro';
 import { defaultNetworkLimits, type NetworkLimits } from '@kraud/network';
 import { parse } from 'yaml';
 import type { Flags } from './flags.ts';
@@ -46,6 +46,7 @@ export interface Config {
   readonly place: PlaceConfig;
   readonly pods: CloudLimits;
   readonly registries: RegistrySettings;
+  readonly scheduler: SchedulerLimits;
   readonly store: StorePlace;
   readonly storeLimits: StoreLimits;
 }
@@ -69,6 +70,7 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv): Config {
     peers,
     pods,
     registries,
+    scheduler,
     store,
     ...rest
   } = file;
@@ -76,7 +78,7 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv): Config {
   if (unknown !== undefined) {
     throw new KraudError(
       'invalid',
-      `config: unknown table '${unknown}' (known: cradle, docker, gates, host, hosts, images, imageLink, link, network, peers, pods, registries, store)`,
+      `config: unknown table '${unknown}' (known: cradle, docker, gates, host, hosts, images, imageLink, link, network, peers, pods, registries, scheduler, store)`,
     );
   }
   const dataDir = resolve(flags.dataDir ?? '/var/lib/kraud');
@@ -102,6 +104,7 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv): Config {
     place: placeConfig(flags),
     pods: overlay('pods', cloudLimits, pods),
     registries: registryTable(registries),
+    scheduler: overlay('scheduler', schedulerDefaults, scheduler),
     store: storePlace(flags, dataDir),
     storeLimits: overlay('store', storeLimits, store),
   };

@@ -237,6 +237,7 @@ export class Daemon {
         random,
         logger,
         limits: config.pods,
+        scheduler: config.scheduler,
         instanceId: id,
       },
       events,
@@ -265,7 +266,7 @@ export class Daemon {
       tables,
       events,
       sharedAs,
-      limits: { hosts: config.hosts },
+      limits: { hosts: config.hosts, scheduler: config.scheduler },
       // The data directory's lock vouches that an earlier daemon of this identity is dead.
       leader: new LeaseLeader('macro', id, { store, clock, logger }),
       dropVolume: async (volume) => {

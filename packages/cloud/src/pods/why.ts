@@ -11,5 +11,5 @@ export function whyPod(parts: CloudParts, caller: Caller, ref: string): WhyAnswe
     pods: parts.pods.everywhere(),
     volumes: parts.volumes.everywhere(),
   };
-  return { ...why(pod, seen), name: pod.meta.name };
+  return { ...why(pod, seen, parts.scheduler), name: pod.meta.name };
 }

@@ -30,7 +30,6 @@ export type Rule =
   | 'ready'
   | 'cordoned'
   | 'drained'
-  | 'label'
   | 'constraint'
   | 'taint'
   | 'volume'

@@ -5,7 +5,6 @@ export const advice: Readonly<Record<Rule, string>> = {
   ready: 'bring a host back; `kra host ls` shows which are not ready',
   cordoned: 'let a host take pods again: `kra host uncordon HOST`',
   drained: 'end a drain: `kra host uncordon HOST`',
-  label: 'label a host: `kra host label HOST KEY=VALUE`',
   constraint: 'label a host (`kra host label HOST KEY=VALUE`), add one, or ask for less',
   taint: 'let it tolerate the taint, or take the taint away',
   volume: 'its volume is on one host only: make room there',
@@ -19,4 +18,4 @@ export const advice: Readonly<Record<Rule, string>> = {
 };
 
 /** Rules that don't change with what runs: waiting doesn't help. */
-export const lasting: ReadonlySet<Rule> = new Set(['label', 'constraint', 'taint']);
+export const lasting: ReadonlySet<Rule> = new Set(['constraint', 'taint']);
