@@ -31,6 +31,7 @@ const { finishedAt: _, ...up } = ran(0, { state: 'running' });
 interface Case {
   phase: Pod['status']['phase'];
   wanted?: 'running' | 'stopped';
+  serial?: number;
   bound?: boolean;
   gone?: boolean;
   checked?: boolean;
@@ -38,7 +39,15 @@ interface Case {
   message?: string;
 }
 
-function podOf({ phase, wanted = 'running', bound = true, checked, container, message = '' }: Case): Pod {
+function podOf({
+  serial = 0,
+  phase,
+  wanted = 'running',
+  bound = true,
+  checked,
+  container,
+  message = '',
+}: Case): Pod {
   const draft = {
     name: 'x',
     container: { image: 'app' },
@@ -57,7 +66,7 @@ function podOf({ phase, wanted = 'running', bound = true, checked, container, me
       run: { ...pod.spec.run, wanted },
       ...(bound ? { host: 'alpha' } : {}),
     },
-    status: { ...pod.status, phase, message, containers: container ? [container] : [] },
+    status: { ...pod.status, serial, phase, message, containers: container ? [container] : [] },
   };
 }
 
@@ -71,6 +80,13 @@ const cases: [string, Case, string, string, string][] = [
     'no suitable node (full)',
   ],
   ['has a host', { phase: 'created' }, 'assigned', 'running', ''],
+  [
+    'could not be started',
+    { phase: 'created', serial: 1, message: 'no disk' },
+    'rejected',
+    'shutdown',
+    'no disk',
+  ],
   ['starts', { phase: 'starting' }, 'starting', 'running', ''],
   ['runs', { phase: 'running', container: up }, 'running', 'running', ''],
   ['runs, health unknown', { phase: 'running', container: up, checked: true }, 'starting', 'running', ''],

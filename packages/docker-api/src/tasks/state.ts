@@ -31,7 +31,7 @@ export interface TaskStatus {
  * | ended, or not begun, as it was asked to | shutdown                 |
  * | exited with 0                          | complete                  |
  * | exited with another code               | failed                    |
- * | exited without having run              | rejected                  |
+ * | exited without having run, or could not be started | rejected      |
  * | on a host that was lost for good       | orphaned                  |
  */
 export function stateOf(pod: Pod, host: Host | undefined): TaskStatus {
@@ -48,6 +48,10 @@ export function stateOf(pod: Pod, host: Host | undefined): TaskStatus {
   if (phase === 'created') {
     if (pod.spec.host === undefined)
       return say('pending', made, 'pending task scheduling', message && `no suitable node (${message})`);
+    // It is `created` again when its start failed.
+    if (pod.status.serial > 0 && pod.status.serial >= pod.spec.run.serial) {
+      return say('rejected', made, 'preparing', container?.error || message);
+    }
     return say('assigned', made, 'scheduler assigned task to node');
   }
   if (phase === 'starting' || phase === 'restarting') return say('starting', made, 'starting');
