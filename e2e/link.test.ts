@@ -8,6 +8,7 @@ import { busyboxTar } from '../bench/image.ts';
 import { image, TestCloud } from './harness/cloud.ts';
 import { eventually, run } from './harness/command.ts';
 import { Machines } from './harness/machines.ts';
+import { udpEcho } from './harness/udp-echo.ts';
 
 /** Two hosts on two machines: what runs on the one is used through the other. */
 const scratch = mkdtempSync(join(tmpdir(), 'kraud-link-'));
@@ -148,18 +149,15 @@ test('an image made on one host runs on the other, is kept by both, and goes fro
 });
 
 test('ports of the other host’s containers are open here, for connections and datagrams', async () => {
-  const published = ['-p', '18080:80', '-p', '18053:53/udp'];
-  const echo =
-    'nc -lu -p 53 -e cat & while :; do nc -l -p 80 -e sh -c "read line; echo you said \\$line"; done';
-  await near.sh(echo, ['--name', 'ports', ...published]);
-  assert.equal(
-    await eventually('tcp', async () => (await ask('tcp', 18_080, 'hello')) || undefined, patienceMs),
-    'you said hello\n',
-  );
-  assert.equal(
-    await eventually('udp', async () => (await ask('udp', 18_053, 'datagram')) || undefined, patienceMs),
-    'datagram\n',
-  );
+  const serve = '/echo & while :; do nc -l -p 80 -e sh -c "read line; echo you said \\$line"; done';
+  const published = ['-p', '18080:80', '-p', '18081:81/udp'];
+  await near.ok(['create', '--name', 'ports', ...published, image, 'sh', '-c', serve]);
+  await near.ok(['cp', await udpEcho(scratch), 'ports:/echo'], { timeoutMs: patienceMs });
+  await near.ok(['start', 'ports'], { timeoutMs: patienceMs });
+  const answer = async (protocol: 'tcp' | 'udp', port: number): Promise<string> =>
+    await eventually('an answer', async () => (await ask(protocol, port, 'hello')) || undefined, patienceMs);
+  assert.equal(await answer('tcp', 18_080), 'you said hello\n');
+  assert.equal(await answer('udp', 18_081), 'hello\n');
   await near.ok(['rm', '-f', 'ports']);
   await eventually('the port is shut', async () => (await ask('tcp', 18_080, 'x')) === '', patienceMs);
 });
