@@ -1,7 +1,8 @@
 import { launch } from './launch/launch.ts';
 import { scheduler } from './scheduler/scheduler.ts';
+import { store } from './store/store.ts';
 
-const benches: Record<string, (args: readonly string[]) => Promise<void>> = { launch, scheduler };
+const benches: Record<string, (args: readonly string[]) => Promise<void>> = { launch, scheduler, store };
 
 const [name, ...args] = process.argv.slice(2);
 const bench = name ? benches[name] : undefined;

@@ -41,7 +41,7 @@ export class Hub {
     const signal = options.signal
       ? AbortSignal.any([options.signal, this.#closed.signal])
       : this.#closed.signal;
-    this.#running ??= this.#run();
+    this.#start(options.fromRevision);
     let next = options.fromRevision;
     let told = next - 1;
     while (!signal.aborted) {
@@ -91,6 +91,13 @@ export class Hub {
       yield { events: commits.flatMap((commit) => commit.events), through };
       if (through >= this.#revision || this.#recent.from(through + 1)) return;
     }
+  }
+
+  /** With the first watcher, from where it wants to begin: what came before is of no interest yet. */
+  #start(fromRevision: number): void {
+    if (this.#running) return;
+    this.#revision = Math.max(this.#revision, fromRevision - 1);
+    this.#running = this.#run();
   }
 
   async #run(): Promise<void> {
