@@ -54,6 +54,10 @@ export class TestCloud {
     return this.#daemon.pid;
   }
 
+  get isUp(): boolean {
+    return this.#daemon !== undefined && this.#daemon.exitCode === null && this.#daemon.signalCode === null;
+  }
+
   async startDaemon(): Promise<void> {
     const config = join(this.dir, 'config.json');
     writeFileSync(config, JSON.stringify(this.#config));
@@ -155,8 +159,7 @@ export class TestCloud {
   /** Ends everything, and checks that no process, mount or interface of this cloud is left. */
   async stop(): Promise<void> {
     try {
-      if (this.#daemon && this.#daemon.exitCode === null && this.#daemon.signalCode === null)
-        await this.removeAll();
+      if (this.isUp) await this.removeAll();
       await this.stopDaemon();
       await this.#endFence();
       await eventually('no VMM is left', async () => (await this.vmms()).length === 0);

@@ -23,15 +23,35 @@ export class Machines {
 
   /** `dir` keeps etcd's data. */
   static async start(count: number, dir: string): Promise<Machines> {
-    const machines = new Machines(count);
+    const machines = await Machines.bare(count);
     try {
-      await machines.#wire();
       await machines.#startEtcd(dir);
       return machines;
     } catch (error) {
       await machines.stop();
       throw error;
     }
+  }
+
+  /** Without etcd. */
+  static async bare(count: number): Promise<Machines> {
+    const machines = new Machines(count);
+    try {
+      await machines.#wire();
+      return machines;
+    } catch (error) {
+      await machines.stop();
+      throw error;
+    }
+  }
+
+  /** Pulls the cable of the `n`th machine. */
+  async cut(n: number): Promise<void> {
+    await ip('link', 'set', this.#link(n), 'down');
+  }
+
+  async mend(n: number): Promise<void> {
+    await ip('link', 'set', this.#link(n), 'up');
   }
 
   /** Put in front of a command, it runs on the `n`th machine, from 1. */
@@ -66,6 +86,11 @@ export class Machines {
     return `kt${this.#id}-${n}`;
   }
 
+  /** The machine's end of its cable that is on the bridge. */
+  #link(n: number): string {
+    return `kt${this.#id}v${n}`;
+  }
+
   /** 198.18.0.0/15 is set aside for tests of networks. */
   async #wire(): Promise<void> {
     await ip('link', 'add', this.#bridge, 'type', 'bridge');
@@ -80,7 +105,7 @@ export class Machines {
     await ip('addr', 'add', `${this.#net}.1/24`, 'dev', this.#bridge);
     await ip('link', 'set', this.#bridge, 'up');
     for (let n = 1; n <= this.#count; n += 1) {
-      const [name, link] = [this.#name(n), `kt${this.#id}v${n}`];
+      const [name, link] = [this.#name(n), this.#link(n)];
       await ip('netns', 'add', name);
       await ip('link', 'add', link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name);
       await ip('link', 'set', link, 'master', this.#bridge, 'up');
@@ -121,7 +146,7 @@ async function ip(...args: string[]): Promise<void> {
 }
 
 /** The machine's own etcd, or the one that set-up fetched. */
-function etcdProgram(): string {
+export function etcdProgram(): string {
   const cached = join(process.env.KRAUD_CACHE ?? '/var/cache/kraud', 'bin/etcd');
   const path = (process.env.PATH ?? '').split(':').map((dir) => join(dir, 'etcd'));
   const found = [...path, cached].find((file) => existsSync(file));

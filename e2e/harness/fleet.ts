@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { busyboxTar } from '../../bench/image.ts';
+import { image, TestCloud } from './cloud.ts';
+import { eventually, run } from './command.ts';
+import { Machines } from './machines.ts';
+import { Members } from './members.ts';
+
+/** What makes a template: a host that has another's needs none of its own. */
+const templateFiles = ['templates', 'tsc-khz', 'accelerator.json'];
+
+/** A cloud of several machines on this one: each with an etcd member and a daemon of its own. */
+export class Fleet {
+  /** From 0; host `n` is called `hN+1`. */
+  readonly hosts: readonly TestCloud[];
+  readonly machines: Machines;
+  readonly members: Members;
+  readonly #dir: string;
+
+  private constructor(dir: string, machines: Machines, members: Members, hosts: readonly TestCloud[]) {
+    this.#dir = dir;
+    this.machines = machines;
+    this.members = members;
+    this.hosts = hosts;
+  }
+
+  /** `config` is each daemon's. The image `busybox` is there. */
+  static async start(count: number, config: Record<string, object>): Promise<Fleet> {
+    const dir = mkdtempSync(join(tmpdir(), 'kraud-fleet-'));
+    const machines = await Machines.bare(count);
+    const members = await Members.start(machines, count, join(dir, 'etcd')).catch(async (error: unknown) => {
+      await machines.stop();
+      throw error;
+    });
+    const hosts = Array.from({ length: count }, (_, index) => {
+      const n = index + 1;
+      const cradle = { warmMax: 0, ...config.cradle, uidFirst: 700_000 + n * 100_000 };
+      const host = new TestCloud({ ...config, cradle }, dir, machines.on(n));
+      host.args = ['--store', members.address, '--listen', `${machines.ip(n)}:7070`, '--name', `h${n}`];
+      return host;
+    });
+    const fleet = new Fleet(dir, machines, members, hosts);
+    try {
+      await fleet.#boot();
+      return fleet;
+    } catch (error) {
+      await fleet.stop().catch(() => {});
+      throw error;
+    }
+  }
+
+  name(n: number): string {
+    return `h${n + 1}`;
+  }
+
+  host(n: number): TestCloud {
+    const host = this.hosts[n];
+    assert.ok(host);
+    return host;
+  }
+
+  /** A host as when its power goes: daemon, fence and VMs. Its etcd member goes on. */
+  async kill(n: number): Promise<void> {
+    const host = this.host(n);
+    await host.killDaemon();
+    for (const pid of fencesOf(host)) process.kill(pid, 'SIGKILL');
+    await eventually('the VMs are gone', async () => {
+      const pids = await host.vmms();
+      for (const pid of pids) process.kill(pid, 'SIGKILL');
+      return pids.length === 0;
+    });
+  }
+
+  async cut(n: number): Promise<void> {
+    await this.machines.cut(n + 1);
+  }
+
+  async mend(n: number): Promise<void> {
+    await this.machines.mend(n + 1);
+  }
+
+  /** Which hosts have a live VM of each pod, by what is on their disks and in the kernel: nobody is asked. */
+  running(): Map<string, string[]> {
+    const found = new Map<string, string[]>();
+    this.hosts.forEach((host, n) => {
+      for (const uid of podsOf(host)) found.set(uid, [...(found.get(uid) ?? []), this.name(n)]);
+    });
+    return found;
+  }
+
+  /** Looks all the time; answers what ends that, with the pods that were seen on two hosts at once. */
+  watchDoubles(): () => string[] {
+    const doubles = new Set<string>();
+    const timer = setInterval(() => {
+      for (const [uid, hosts] of this.running()) {
+        if (hosts.length > 1) doubles.add(`${uid.slice(0, 12)} on ${hosts.join(' and ')}`);
+      }
+    }, 50);
+    return () => {
+      clearInterval(timer);
+      return [...doubles];
+    };
+  }
+
+  /** Ends everything, and checks that no host leaves anything. After a failure: ends everything. */
+  async stop(): Promise<void> {
+    try {
+      for (const [n, host] of this.hosts.entries()) {
+        await this.mend(n);
+        if (!host.isUp) await host.startDaemon();
+      }
+      for (const host of this.hosts) await host.stop();
+    } catch (error) {
+      for (const n of this.hosts.keys()) await this.kill(n);
+      throw error;
+    } finally {
+      await this.members.stop();
+      await this.machines.stop();
+      rmSync(this.#dir, { recursive: true, force: true });
+    }
+  }
+
+  /** The first one makes a template and the image; the others get what it made. */
+  async #boot(): Promise<void> {
+    const [first, ...others] = this.hosts;
+    assert.ok(first);
+    await first.startDaemon();
+    const tar = readFileSync(await busyboxTar(first.dir));
+    await first.ok(['import', '--change', 'CMD ["sh"]', '-', image], { input: tar });
+    await this.#tryOut(0);
+    for (const host of others) {
+      const [from, to] = [join(first.dir, 'cradle'), join(host.dir, 'cradle')];
+      mkdirSync(to, { recursive: true, mode: 0o700 });
+      const files = templateFiles.map((file) => join(from, file));
+      const { code, stderr } = await run('cp', ['-a', '--sparse=always', ...files, to]);
+      assert.equal(code, 0, stderr);
+    }
+    await Promise.all(others.map((host) => host.startDaemon()));
+    for (const n of others.keys()) await this.#tryOut(n + 1);
+  }
+
+  /** Runs a pod there: its image is on the host then, so that no other host is needed for the next. */
+  async #tryOut(n: number): Promise<void> {
+    const place = ['--label', `kr.host=${this.name(n)}`];
+    await this.host(0).ok(['run', '--rm', ...place, image, 'true'], { timeoutMs: 180_000 });
+  }
+}
+
+/** The pods that have a live VM below a host's directory. */
+function podsOf(host: TestCloud): string[] {
+  const vms = join(host.dir, 'cradle/vms');
+  return entries(vms).flatMap((name) => {
+    const record = recordOf(join(vms, name, 'record.json'));
+    if (record?.state !== 'claimed' || !record.mark || !record.spec) return [];
+    return startTicks(record.mark.pid) === record.mark.startTicks ? [record.spec.id] : [];
+  });
+}
+
+interface VmRecord {
+  state: string;
+  mark?: { pid: number; startTicks: number };
+  spec?: { id: string };
+}
+
+/** Undefined when it has just gone, or is just being written. */
+function recordOf(path: string): VmRecord | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as VmRecord;
+  } catch {
+    return undefined;
+  }
+}
+
+function entries(dir: string): string[] {
+  try {
+    return readdirSync(dir);
+  } catch {
+    return [];
+  }
+}
+
+/** When a live process began; undefined for a dead one. */
+function startTicks(pid: number): number | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19]);
+  } catch {
+    return undefined;
+  }
+}
+
+function fencesOf(host: TestCloud): number[] {
+  return readdirSync('/proc')
+    .filter((pid) => /^\d+$/.test(pid))
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[1] === join(host.dir, 'fence/socket');
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
