@@ -25,6 +25,8 @@ export interface PeerLimits {
   readonly pingTimeoutMs: number;
   /** Requests at one time in one session. */
   readonly streamsMax: number;
+  /** Memory for what waits to be sent in one session. */
+  readonly sessionMiBMax: number;
 }
 
 const minuteMs = 60_000;
@@ -46,4 +48,5 @@ export const peerLimits: PeerLimits = {
   pingIntervalMs: 5_000,
   pingTimeoutMs: 10_000,
   streamsMax: 10_000,
+  sessionMiBMax: 256,
 };

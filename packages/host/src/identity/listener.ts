@@ -43,6 +43,7 @@ export class TlsPeerListener implements PeerListener {
       rejectUnauthorized: false,
       minVersion: 'TLSv1.3',
       allowHTTP1: false,
+      maxSessionMemory: parts.limits.sessionMiBMax,
       settings: { maxConcurrentStreams: parts.limits.streamsMax },
     });
     this.#server.on('session', (session) => this.#admit(session));

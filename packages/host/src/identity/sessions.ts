@@ -53,6 +53,7 @@ export class TlsPeerSessions implements PeerSessions {
       key: identity.key,
       ca: identity.ca,
       minVersion: 'TLSv1.3',
+      maxSessionMemory: limits.sessionMiBMax,
       // An address may have been given to another host since: the certificate says who answers.
       checkServerIdentity: (_address: string, cert: PeerCertificate) =>
         cert.subject.CN === name
