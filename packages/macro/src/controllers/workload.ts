@@ -187,6 +187,7 @@ export class WorkloadController {
   }
 
   async #remove(pod: Pod): Promise<void> {
+    if (pod.meta.deletedAt !== undefined) return;
     await this.#parts.tables.pods.delete(pod.meta, { uid: pod.meta.uid });
   }
 

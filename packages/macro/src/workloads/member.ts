@@ -90,7 +90,6 @@ function isLeft(host: Host, pod: Pod): boolean {
 export function isOver(pod: Pod): boolean {
   const { phase, serial } = pod.status;
   const { run } = pod.spec;
-  if (pod.meta.deletedAt !== undefined) return false;
   if (phase !== 'created' && phase !== 'exited' && phase !== 'dead') return false;
   if (run.wanted === 'stopped') return phase !== 'created' || pod.spec.host === undefined;
   return run.serial <= serial && serial > 0;
