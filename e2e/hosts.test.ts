@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import { TestCloud } from './harness/cloud.ts';
 import { eventually, type Result, run } from './harness/command.ts';
 import { Machines } from './harness/machines.ts';
+import { SecureStore } from './harness/secure-store.ts';
 
 interface HostView {
   name: string;
@@ -18,21 +19,24 @@ interface HostView {
 const bin = join(import.meta.dirname, '../bin');
 const scratch = mkdtempSync(join(tmpdir(), 'kraud-hosts-'));
 let machines: Machines;
+let store: SecureStore;
 let h1: TestCloud;
 let h2: TestCloud;
 
 before(async () => {
   machines = await Machines.start(2, join(scratch, 'etcd'));
+  store = await SecureStore.start(machines.store, scratch);
   const daemon = (n: number): TestCloud =>
     new TestCloud({ cradle: { warmMax: 0, uidFirst: 700_000 + n * 100_000 } }, undefined, machines.on(n));
   [h1, h2] = [daemon(1), daemon(2)];
-  h1.args = ['--store', machines.store, '--listen', `${machines.ip(1)}:7070`, '--name', 'h1'];
+  h1.args = [...store.flags, '--listen', `${machines.ip(1)}:7070`, '--name', 'h1'];
   await h1.startDaemon();
 });
 
 after(async () => {
   await h2?.stop();
   await h1?.stop();
+  await store?.stop();
   await machines?.stop();
   rmSync(scratch, { recursive: true, force: true });
 });

@@ -6,7 +6,7 @@ export { LocalIdentity, mustBeNamed } from './identity.ts';
 export { type Invitation, joinCloud } from './join.ts';
 export { serveJoins } from './join-server.ts';
 export { JoinTokens } from './join-tokens.ts';
-export { digestOf } from './key.ts';
+export { digestOf, makeKey, makeRequest } from './key.ts';
 export { type PeerLimits, peerLimits } from './limits.ts';
 export { TlsPeerListener } from './listener.ts';
 export { Members } from './members.ts';

@@ -24,6 +24,18 @@ test('a name belongs to one key', async () => {
   await members.remove('a');
 });
 
+test('a host that goes before the store is followed is told of, too', async () => {
+  const members = membersOf(store);
+  await members.add('early', 'its key');
+  await members.remove('early');
+  const told = new Promise((resolve) => members.onRemoved(resolve));
+  const abort = new AbortController();
+  const running = members.run(abort.signal);
+  assert.equal(await told, 'early');
+  abort.abort();
+  await running;
+});
+
 test('whoever goes is told of, even what went while nobody looked', async () => {
   const changing = membersOf(store);
   for (const name of ['a', 'b', 'c']) await changing.add(name, `key of ${name}`);

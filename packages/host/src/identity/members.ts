@@ -32,7 +32,10 @@ export class Members {
       failure: [{ op: 'get', key: at }],
     });
     const [present] = responses;
-    if (succeeded || (present?.op === 'get' && present.entry?.value === key)) return;
+    if (succeeded || (present?.op === 'get' && present.entry?.value === key)) {
+      this.#saw(name, key);
+      return;
+    }
     throw new KraudError(
       'exists',
       `a host named ${name} belongs to this cloud already; choose another --name, or remove that one: ` +
@@ -48,7 +51,9 @@ export class Members {
   async has(name: string, key: string): Promise<boolean> {
     if (this.#isFollowing && this.#known.get(name) === key) return true;
     const { entry } = await this.#store.get(`${prefix}${name}`);
-    return entry?.value === key;
+    if (entry?.value !== key) return false;
+    this.#saw(name, key);
+    return true;
   }
 
   /** Calls when a host has been removed, or its name was given to another. */
@@ -78,8 +83,8 @@ export class Members {
   }
 
   async #follow(signal: AbortSignal, listed: () => void): Promise<void> {
-    const before = new Map(this.#known);
     const { entries, revision } = await this.#store.list(prefix);
+    const before = new Map(this.#known);
     listed();
     this.#known.clear();
     for (const { key, value } of entries) this.#known.set(key.slice(prefix.length), value);
@@ -94,6 +99,11 @@ export class Members {
         if (present !== undefined && present !== this.#known.get(name)) this.#tell(name);
       }
     }
+  }
+
+  /** Who was there before the store is followed is told of as well when it goes. */
+  #saw(name: string, key: string): void {
+    if (!this.#isFollowing) this.#known.set(name, key);
   }
 
   #tell(name: string): void {
