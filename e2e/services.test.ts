@@ -1,0 +1,237 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { image } from './harness/cloud.ts';
+import { eventually } from './harness/command.ts';
+import { freePort } from './harness/ports.ts';
+import { TestSwarm } from './harness/swarm.ts';
+
+let swarm: TestSwarm;
+before(async () => {
+  swarm = await TestSwarm.start();
+});
+after(() => swarm.stop());
+
+const ok: TestSwarm['cloud']['ok'] = (args, options) => swarm.cloud.ok(args, options);
+const soon = ['--stop-grace-period', '1s', '--update-monitor', '1s'];
+
+test('a service runs as often as it should, under one name', async () => {
+  const told = await ok(
+    [
+      'service',
+      'create',
+      '--name',
+      'web',
+      '--replicas',
+      '2',
+      ...soon,
+      '--label',
+      'tier=front',
+      '--env',
+      'V=1',
+    ].concat(['--env', 'SLOT={{.Task.Slot}}', image, 'sh', '-c', 'echo "slot $SLOT v$V"; sleep 100000']),
+    { timeoutMs: 180_000 },
+  );
+  assert.match(told, /verify: Service \w+ converged/);
+  assert.equal(
+    await ok(['service', 'ls', '--format', '{{.Name}} {{.Mode}} {{.Replicas}}']),
+    'web replicated 2/2',
+  );
+  assert.equal((await swarm.runs('web', 2)).length, 2);
+  const service = ['--filter', 'label=com.docker.swarm.service.name=web'];
+  const names = (await ok(['ps', ...service, '--format', '{{.Names}}'])).split('\n').sort();
+  assert.deepEqual(
+    names.map((name) => name.replace(/\w{25}$/, 'ID')),
+    ['web.1.ID', 'web.2.ID'],
+  );
+  assert.equal(await ok(['exec', names[1] ?? '', 'sh', '-c', 'echo $SLOT']), '2');
+  const task = await swarm.cloud.inspect<string>(
+    names[0] ?? '',
+    '{{json (index .Config.Labels "com.docker.swarm.task.id")}}',
+  );
+  assert.equal(names[0], `web.1.${task}`);
+});
+
+test('logs of all tasks, each line with its task', async () => {
+  const lines = await eventually('both have printed', async () => {
+    const text = await ok(['service', 'logs', 'web']);
+    return text.split('\n').length === 2 ? text.split('\n').sort() : undefined;
+  });
+  assert.match(lines[0] ?? '', /^web\.1\.\w+@\S+\s+\| slot 1 v1$/);
+  assert.match(lines[1] ?? '', /^web\.2\.\w+@\S+\s+\| slot 2 v1$/);
+  assert.deepEqual((await ok(['service', 'logs', '--raw', 'web'])).split('\n').sort(), [
+    'slot 1 v1',
+    'slot 2 v1',
+  ]);
+});
+
+test('a task that dies gets a successor, and is remembered', async () => {
+  const [first] = await swarm.runs('web', 2);
+  const name = `${first?.name}.${first?.id}`;
+  await ok(['kill', name]);
+  await eventually(
+    'another one runs in its slot',
+    async () => (await swarm.runs('web', 2)).every(({ id }) => id !== first?.id),
+    120_000,
+  );
+  const old = (await swarm.tasks('web')).find(({ id }) => id === first?.id);
+  assert.match(old?.state ?? '', /^Failed/);
+  assert.match(old?.error ?? '', /non-zero exit \(137\)/);
+});
+
+test('up and down in number', async () => {
+  await ok(['service', 'scale', '-d', 'web=3']);
+  await swarm.runs('web', 3);
+  await ok(['service', 'scale', '-d', 'web=1']);
+  await swarm.runs('web', 1);
+});
+
+test('an update, and the way back', async () => {
+  await ok(['service', 'update', '-d', '--env-add', 'V=2', 'web']);
+  await swarm.updateIs('web', 'completed');
+  await eventually('the new one speaks', async () =>
+    (await ok(['service', 'logs', '--raw', 'web'])).includes('slot 1 v2'),
+  );
+  await ok(['service', 'rollback', '-d', 'web']);
+  await swarm.updateIs('web', 'rollback_completed');
+  assert.match((await swarm.inspect<string[]>('web', '.Spec.TaskTemplate.ContainerSpec.Env')).join(), /V=1/);
+  await ok(['service', 'rm', 'web'], { timeoutMs: 120_000 });
+  assert.equal(await ok(['ps', '-aq']), '');
+});
+
+test('an update that fails stops, or goes back', async () => {
+  const make = [
+    'service',
+    'create',
+    '-d',
+    ...soon,
+    '--update-failure-action',
+    'rollback',
+    '--name',
+    'careful',
+  ];
+  await ok([...make, '--restart-delay', '1s', image, 'sleep', '100000']);
+  await swarm.runs('careful', 1);
+  await ok(['service', 'update', '-d', '--args', 'false', 'careful']);
+  await swarm.updateIs('careful', 'rollback_completed');
+  await swarm.runs('careful', 1);
+  assert.deepEqual(await swarm.inspect('careful', '.Spec.TaskTemplate.ContainerSpec.Args'), [
+    'sleep',
+    '100000',
+  ]);
+  await ok(['service', 'rm', 'careful'], { timeoutMs: 120_000 });
+});
+
+test('an update behind a published port drops no request', async () => {
+  const port = await freePort();
+  const serve = 'mkdir /www; echo "$V" > /www/index.html; exec httpd -f -p 80 -h /www';
+  await ok(
+    [
+      'service',
+      'create',
+      '-d',
+      '--name',
+      'shop',
+      '--replicas',
+      '2',
+      '--publish',
+      `${port}:80`,
+      '--env',
+      'V=1',
+    ]
+      .concat(['--update-order', 'start-first', '--update-monitor', '1s', '--stop-grace-period', '3s'])
+      .concat(['--health-cmd', 'wget -q -O /dev/null http://127.0.0.1/', '--health-interval', '1s'])
+      .concat(['--health-timeout', '60s', image, 'sh', '-c', serve]),
+  );
+  await swarm.runs('shop', 2);
+  assert.match(await ok(['service', 'ls', '--format', '{{.Ports}}']), new RegExp(`\\*:${port}->80/tcp`));
+  const ask = async (): Promise<string> => {
+    const reply = await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } });
+    assert.equal(reply.status, 200);
+    return (await reply.text()).trim();
+  };
+  await eventually('it answers', async () => (await ask()) === '1', 60_000);
+  const seen: string[] = [];
+  const failures: unknown[] = [];
+  let going = true;
+  const client = (async () => {
+    while (going) {
+      await ask().then(
+        (text) => seen.push(text),
+        (error: unknown) => failures.push(error),
+      );
+    }
+  })();
+  try {
+    await ok(['service', 'update', '-d', '--env-add', 'V=2', 'shop']);
+    await swarm.updateIs('shop', 'completed');
+    await eventually(
+      'only new ones answer',
+      async () => seen.slice(-8).length === 8 && seen.slice(-8).every((v) => v === '2'),
+      60_000,
+    );
+  } finally {
+    going = false;
+    await client;
+  }
+  assert.deepEqual(failures, []);
+  await swarm.cloud.fails(
+    ['service', 'create', '--name', 'other', '--publish', `${port}:80`, image, 'true'],
+    /already in use by service 'shop'/,
+  );
+  await ok(['service', 'rm', 'shop'], { timeoutMs: 120_000 });
+});
+
+test('one on every node, and jobs', async () => {
+  await ok([
+    'service',
+    'create',
+    '-d',
+    '--name',
+    'agent',
+    '--mode',
+    'global',
+    ...soon,
+    image,
+    'sleep',
+    '100000',
+  ]);
+  await swarm.runs('agent', 1);
+  const told = await ok(
+    [
+      'service',
+      'create',
+      '--name',
+      'sums',
+      '--mode',
+      'replicated-job',
+      '--replicas',
+      '2',
+      '--max-concurrent',
+      '1',
+    ].concat([image, 'echo', 'sum']),
+    { timeoutMs: 180_000 },
+  );
+  assert.match(told, /job complete/);
+  const list = await ok(['service', 'ls', '--filter', 'name=sums', '--format', '{{.Mode}} {{.Replicas}}']);
+  assert.match(list, /^replicated job 0\/\d \(2\/2 completed\)$/);
+  assert.equal(await ok(['service', 'logs', '--raw', 'sums']), 'sum\nsum');
+  await ok(['service', 'rm', 'agent', 'sums'], { timeoutMs: 120_000 });
+  assert.equal(await ok(['ps', '-aq']), '');
+});
+
+test('bad wishes are refused by name, and make nothing', async () => {
+  const { cloud } = swarm;
+  const create = ['service', 'create', '-d', '--name', 'x'];
+  await cloud.fails([...create, '--generic-resource', 'gpu=1', image], /GenericResources is not supported/);
+  await cloud.fails(
+    [...create, '--constraint', 'engine.labels.a==b', image],
+    /engine\.labels\.a is not supported/,
+  );
+  await cloud.fails([...create, '--network', 'nosuch', image], /nosuch/);
+  await cloud.fails(
+    [...create, '--env', 'A={{.Task.Nosuch}}', image],
+    /\{\{\.Task\.Nosuch\}\} is not supported/,
+  );
+  await cloud.fails(['service', 'update', '-d', 'nosuch'], /nosuch not found/);
+  assert.equal(await ok(['service', 'ls', '-q']), '');
+});
