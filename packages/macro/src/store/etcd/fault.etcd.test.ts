@@ -7,6 +7,7 @@ import { eventsOf, put, watchUntil } from '../suite/world.ts';
 import { EtcdStore } from './etcd-store.ts';
 import { Clients, jumpyClock } from './testing/clients.ts';
 import { checkHistory } from './testing/history.ts';
+import type { Member } from './testing/member.ts';
 import { faultNames, strike } from './testing/nemesis.ts';
 import { TestEtcd } from './testing/test-etcd.ts';
 
@@ -40,6 +41,17 @@ async function keep(lease: Lease, signal: AbortSignal): Promise<{ lost: boolean;
     await delay(300);
   }
   return { lost: false, silentMs: 0 };
+}
+
+/** The leader, once there is one that answers. */
+async function present(cluster: TestEtcd): Promise<Member> {
+  const untilMs = systemClock.monotonic() + 120_000;
+  for (;;) {
+    const leader = await cluster.leader();
+    if (leader) return leader;
+    assert.ok(systemClock.monotonic() < untilMs, 'there is no leader');
+    await delay(100);
+  }
 }
 
 for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
@@ -92,7 +104,7 @@ for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
     assert.deepEqual(checkHistory({ ops, events: puts }).slice(0, 10), []);
     assert.ok(puts.length > 0, 'something was written');
 
-    const untilMs = systemClock.monotonic() + 60_000;
+    const untilMs = systemClock.monotonic() + 120_000;
     while ((live.at(-1)?.revision ?? 0) < end && systemClock.monotonic() < untilMs) await delay(50);
     const seen = eventsOf(live).map(({ key, revision }) => `${key}@${revision}`);
     assert.deepEqual(
@@ -113,6 +125,27 @@ for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
   });
 }
 
+test('a client whose member is cut off from the others goes to one that is not', async () => {
+  const leader = await present(etcd);
+  const store = await EtcdStore.open({
+    address: etcd.address([leader.endpoint, ...etcd.members.map(({ endpoint }) => endpoint)]),
+    clock: systemClock,
+    // Begins with the first endpoint.
+    random: { ...systemRandom, below: () => 0 },
+    logger: silentLogger,
+    limits: { ...limits, requestTimeoutMs: 60_000 },
+  });
+  await put(store, '/a', 'before');
+  await etcd.isolate(leader);
+  assert.equal((await store.get('/a')).entry?.value, 'before');
+  await put(store, '/a', 'meanwhile');
+  assert.notEqual(await present(etcd), leader, 'another leads');
+  etcd.join();
+  await etcd.answers(leader);
+  assert.equal((await store.get('/a')).entry?.value, 'meanwhile');
+  await store.close();
+});
+
 test('after the leader was killed writes go on', async (t) => {
   await using store = await etcd.open(limits);
   const acknowledgedMs: number[] = [];
@@ -130,8 +163,7 @@ test('after the leader was killed writes go on', async (t) => {
     }
   })();
   await delay(1000);
-  const leader = await etcd.leader();
-  assert.ok(leader);
+  const leader = await present(etcd);
   const killedMs = systemClock.monotonic();
   await leader.kill();
   const untilMs = killedMs + 120_000;

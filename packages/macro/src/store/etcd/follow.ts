@@ -36,6 +36,7 @@ export async function* follow(
   const { cluster, clock, logger, limits } = parts;
   const backoff = new Backoff({ firstMs: limits.retryFirstMs, maxMs: limits.retryMaxMs });
   let last = after;
+  let told = false;
   while (!signal.aborted) {
     let failed: (() => void) | undefined;
     try {
@@ -43,13 +44,17 @@ export async function* follow(
       failed = watch.failed;
       for await (const commits of read(parts, watch.stream, last, signal)) {
         backoff.reset();
+        told = false;
         last = commits.at(-1)?.revision ?? last;
         yield commits;
       }
     } catch (error) {
       if (error instanceof CompactedError) throw error;
       if (signal.aborted) return;
-      logger.debug({ error: messageOf(error), revision: last }, 'the watch of etcd broke; it is resumed');
+      const fields = { error: messageOf(error), revision: last };
+      if (told) logger.debug(fields, 'the watch of etcd is still broken');
+      else logger.warn(fields, 'the watch of etcd broke; it is resumed');
+      told = true;
     }
     failed?.();
     await clock.sleep(backoff.next(), signal).catch(() => {});
