@@ -83,7 +83,8 @@ export class TlsPeerSessions implements PeerSessions {
     const { clock, limits } = this.#parts;
     for (;;) {
       await clock.sleep(limits.pingIntervalMs, signal).catch(() => {});
-      if (signal.aborted) return;
+      // Between its end and its `close` a ping would throw.
+      if (signal.aborted || session.destroyed) return;
       if (session.connecting) continue;
       const answered = new AbortController();
       const late = clock
