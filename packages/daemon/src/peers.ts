@@ -48,7 +48,7 @@ export class Peers {
     this.address = formatAddress(at);
     this.listener = new TlsPeerListener({ identity, members, limits, logger });
     this.sessions = new TlsPeerSessions({ identity, limits, clock, logger });
-    this.membership = new CloudMembership({ tokens, members, address: at, obstacle });
+    this.membership = new CloudMembership({ ca: identity.ca, tokens, members, address: at, obstacle });
     this.removed = new Promise((resolve) => {
       members.onRemoved((name) => {
         if (name === identity.name) resolve();

@@ -38,6 +38,7 @@ const host: Host = {
 
 const hosts: Cloud['hosts'] = {
   list: async () => [host],
+  ca: async () => undefined,
   get: async (_caller, ref) => {
     if (ref === 'h1') return host;
     if (ref === 'bug') throw new Error('a bug');

@@ -28,6 +28,8 @@ export interface Hosts {
   update(caller: Caller, ref: string, change: HostChange, revision?: number): Promise<Host>;
   /** Out of the cloud for good. `conflict` while it is ready, unless forced: then its pods move as if it had died. */
   remove(caller: Caller, ref: string, options: { force: boolean }): Promise<void>;
+  /** Certificate of the CA that hosts trust, PEM; undefined on a cloud that nobody can join. */
+  ca(caller: Caller): Promise<string | undefined>;
   /**
    * What another machine joins with, for `ttlMs`; without it for up to a day, and who asks again may get the same. `rotate` ends every token given before. `conflict`
    * as long as this host can't be joined, saying what to do about it.

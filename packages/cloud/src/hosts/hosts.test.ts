@@ -119,6 +119,7 @@ test('a change that is based on an old version is a conflict', async () => {
 test('a host that is ready goes only by force, and the one that is asked not at all', async () => {
   const removed: string[] = [];
   const { hosts, all } = world({
+    ca: 'PEM',
     remove: async (name) => void removed.push(name),
     issueToken: async (ttlMs) => ({ token: `for ${ttlMs}`, address: 'a', expiresAt: 'e' }),
     revokeTokens: async () => void removed.push('tokens'),

@@ -54,6 +54,10 @@ export class HostUseCases implements Hosts {
     await hosts.delete(meta);
   }
 
+  async ca(_caller: Caller): Promise<string | undefined> {
+    return this.#parts.membership?.ca;
+  }
+
   async joinToken(caller: Caller, options: { ttlMs?: number; rotate?: boolean }): Promise<JoinToken> {
     mustOwn(caller);
     const { membership } = this.#parts;

@@ -10,6 +10,7 @@ export const inspectSwarm: Operation = {
   async run(cloud, call) {
     const swarm = await swarmOf(cloud, call);
     const token = await joinToken(cloud, call.caller);
-    call.json(200, { ...clusterOf(swarm, ''), JoinTokens: { Worker: token, Manager: token } });
+    const trustRoot = (await cloud.hosts.ca(call.caller)) ?? '';
+    call.json(200, { ...clusterOf(swarm, trustRoot), JoinTokens: { Worker: token, Manager: token } });
   },
 };

@@ -57,7 +57,7 @@ export async function swarmInfo(
     RemoteManagers: managers.map((host) => ({ NodeID: swarmId(host), Addr: addressOf(host) })),
     Nodes: all.length,
     Managers: managers.length,
-    Cluster: clusterOf(swarm, ''),
+    Cluster: clusterOf(swarm, (await hosts.ca(caller)) ?? ''),
   };
 }
 

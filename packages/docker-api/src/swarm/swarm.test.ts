@@ -40,7 +40,8 @@ test('init makes the host a manager, once; leave ends it by force only', async (
 
 test('settings change in order', async () => {
   await server.ask('POST', '/swarm/init', {});
-  const { Version, Spec } = (await server.ask('GET', '/swarm')).json;
+  const { Version, Spec, TLSInfo } = (await server.ask('GET', '/swarm')).json;
+  assert.equal(TLSInfo.TrustRoot, 'PEM');
   const next = { ...Spec, Orchestration: { TaskHistoryRetentionLimit: 2 } };
   assert.equal((await server.ask('POST', `/swarm/update?version=${Version.Index}`, next)).status, 200);
   const late = await server.ask('POST', `/swarm/update?version=${Version.Index}`, next);

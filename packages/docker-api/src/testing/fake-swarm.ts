@@ -155,6 +155,7 @@ export class FakeSwarm {
     return {
       list: async () => this.hosts,
       self: async () => find('alpha'),
+      ca: async () => 'PEM',
       joinToken: async () => {
         throw new KraudError('conflict', 'this host listens for no others');
       },

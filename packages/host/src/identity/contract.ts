@@ -27,6 +27,8 @@ export interface JoinToken {
 
 /** Who belongs to the cloud. A host that was removed is refused by all others, and its next start fails. */
 export interface Membership {
+  /** Certificate of the cloud's CA, PEM. */
+  readonly ca: string;
   /** `ttlMs` absent: a token for a day, or the one given last while that is good for half a day more. */
   issueToken(ttlMs?: number): Promise<JoinToken>;
   revokeTokens(): Promise<void>;

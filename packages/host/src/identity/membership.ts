@@ -6,6 +6,7 @@ import type { Members } from './members.ts';
 
 /** Tokens to join by, and who is out, for the use cases. */
 export class CloudMembership implements Membership {
+  readonly ca: string;
   readonly #tokens: JoinTokens;
   readonly #members: Members;
   readonly #address: string;
@@ -13,11 +14,13 @@ export class CloudMembership implements Membership {
 
   /** `obstacle` says why nobody could join with a token, and what to do about it. */
   constructor(parts: {
+    ca: string;
     tokens: JoinTokens;
     members: Members;
     address: PeerAddress;
     obstacle?: string | undefined;
   }) {
+    this.ca = parts.ca;
     this.#obstacle = parts.obstacle;
     this.#tokens = parts.tokens;
     this.#members = parts.members;

@@ -93,7 +93,7 @@ export class TestHosts {
       abort.abort();
       await following;
     });
-    const membership = new CloudMembership({ tokens, members, address });
+    const membership = new CloudMembership({ ca: identity.ca, tokens, members, address });
     return {
       identity,
       listener,
