@@ -2,7 +2,7 @@ import { assert, type Clock, codeOf, type Logger } from '@kraud/base';
 import type { Host, Pod } from '../model/index.ts';
 import type { Tables } from '../resources/tables.ts';
 import { check } from '../scheduler/check.ts';
-import type { Eviction } from '../scheduler/contract.ts';
+import type { Eviction, Rule } from '../scheduler/contract.ts';
 import { weighs } from '../scheduler/demand.ts';
 import type { Fleet } from '../scheduler/fleet.ts';
 import { type SchedulerLimits, schedulerDefaults } from '../scheduler/limits.ts';
@@ -18,6 +18,8 @@ export const hostFinalizer = 'host';
 const everything = 'unbound pods';
 /** A refused pod is looked at again after this long, whatever happened. */
 const retryMs = 30_000;
+/** Rules that the placing of others may satisfy. */
+const companyRules: ReadonlySet<Rule> = new Set(['near', 'spread']);
 /** Pods that are planned for at once; the others come right after. */
 const roundPodsMax = 2000;
 
@@ -74,13 +76,13 @@ export class Binder {
     const all = unbound.filter((pod) => pod.meta.deletedAt === undefined).sort(byAge);
     const { fleet } = this.#feed;
     if (all.length === 0 && fleet.rooms.overfull.size === 0) return undefined;
-    let refused = 0;
+    let againMs = Number.POSITIVE_INFINITY;
     for (let first = 0; first < Math.max(1, all.length); first += roundPodsMax)
-      refused += await this.#round(all.slice(first, first + roundPodsMax), fleet);
-    return refused > 0 ? { againMs: retryMs } : undefined;
+      againMs = Math.min(againMs, await this.#round(all.slice(first, first + roundPodsMax), fleet));
+    return againMs < Number.POSITIVE_INFINITY ? { againMs } : undefined;
   }
 
-  /** Plans and applies; how many pods were refused. */
+  /** Plans and applies; when to look again at those that were refused. */
   async #round(wanted: readonly Pod[], fleet: Fleet): Promise<number> {
     const made = plan(wanted, fleet);
     const faults = check(made, wanted, fleet);
@@ -91,7 +93,10 @@ export class Binder {
       ...made.bindings.map(({ uid, host }) => this.#bindTo(byUid.get(uid), host)),
       ...made.refusals.map(({ uid, message }) => this.#say(byUid.get(uid), message)),
     ]);
-    return made.refusals.length;
+    if (made.refusals.length === 0) return Number.POSITIVE_INFINITY;
+    const company = made.refusals.some(({ reasons }) => reasons.some(({ rule }) => companyRules.has(rule)));
+    if (company && made.bindings.length > 0) this.#controller.enqueue(everything);
+    return retryMs;
   }
 
   async #bindTo(pod: Pod | undefined, host: string): Promise<void> {

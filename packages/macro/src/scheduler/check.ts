@@ -110,9 +110,7 @@ class Checker {
     for (const victim of relieved) this.#take(victim);
     for (const victim of relieved) {
       if (victim.band >= productionBand) this.#faults.push(`${victim.uid} is too strong to leave`);
-      const company = [...this.#fleet.placedOn(victim.slot).values()].filter(
-        (each) => !each.leaving || each.band >= productionBand,
-      );
+      const company = [...this.#fleet.placedOn(victim.slot).values()].filter((each) => !each.leaving);
       if (this.#fits(0, { cpu: 0, memory: 0 }, victim.slot, [...company, victim]))
         this.#faults.push(`${victim.uid} is evicted without need`);
     }

@@ -37,9 +37,9 @@ export function preempt(search: Search, fleet: Fleet, random: Random): Preemptio
   for (let i = 0, seen = 0; i < slots && seen < sampleMax; i += 1) {
     const slot = (start + i) % slots;
     if (!fleet.rooms.fitsAlone(slot, band, room) || search.placeMisfit(slot)) continue;
-    const weaker = [...fleet.placedOn(slot).values()].filter((placed) => placed.band < band);
-    const leaving = weaker.filter((placed) => placed.leaving);
-    const candidates = weaker.filter((placed) => !placed.leaving).sort(weakestFirst);
+    const onHost = [...fleet.placedOn(slot).values()];
+    const leaving = onHost.filter((placed) => placed.leaving);
+    const candidates = onHost.filter((placed) => !placed.leaving && placed.band < band).sort(weakestFirst);
     const victims = fewest(candidates, (chosen) => suffices(search, fleet, slot, [...leaving, ...chosen]));
     if (!victims || !isWelcome(search, fleet, slot, [...leaving, ...victims])) continue;
     seen += 1;
@@ -51,9 +51,10 @@ export function preempt(search: Search, fleet: Fleet, random: Random): Preemptio
 /** Who leaves a host that has promised more than it has: pods of the bands that run on what others don't use. */
 export function relief(slot: number, fleet: Fleet): readonly Placed[] {
   const onHost = [...fleet.placedOn(slot).values()];
-  const weak = onHost.filter((placed) => placed.band < productionBand);
-  const candidates = weak.filter((placed) => !placed.leaving).sort(weakestFirst);
-  const leaving = weak.filter((placed) => placed.leaving);
+  const leaving = onHost.filter((placed) => placed.leaving);
+  const candidates = onHost
+    .filter((placed) => !placed.leaving && placed.band < productionBand)
+    .sort(weakestFirst);
   const isRelieved = (chosen: readonly Placed[]): boolean => {
     const free = sum([...leaving, ...chosen], 0);
     const { cpu, memory } = fleet.rooms.free(slot, 0);
