@@ -1,4 +1,4 @@
-import { assert, type Clock, codeOf, type Logger } from '@kraud/base';
+import { type Clock, codeOf, type Logger } from '@kraud/base';
 import type { Host, Pod } from '../model/index.ts';
 import type { Tables } from '../resources/tables.ts';
 import { check } from '../scheduler/check.ts';
@@ -86,7 +86,7 @@ export class Binder {
   async #round(wanted: readonly Pod[], fleet: Fleet): Promise<number> {
     const made = plan(wanted, fleet);
     const faults = check(made, wanted, fleet);
-    assert(faults.length === 0, `a plan that breaks its rules: ${faults.join('; ')}`);
+    if (faults.length > 0) return await this.#oneByOne(wanted, faults, fleet);
     const byUid = new Map(wanted.map((pod) => [pod.meta.uid, pod]));
     await Promise.all([
       ...made.evictions.map((eviction) => this.#evict(eviction)),
@@ -99,9 +99,18 @@ export class Binder {
     return retryMs;
   }
 
+  /** A plan that breaks its rules is a bug, and isn't applied. It must not keep the other pods from their places. */
+  async #oneByOne(wanted: readonly Pod[], faults: readonly string[], fleet: Fleet): Promise<number> {
+    this.#parts.logger.error({ pods: wanted.length, faults }, 'a plan breaks its rules and is not applied');
+    if (wanted.length <= 1) return retryMs;
+    for (const pod of wanted) await this.#round([pod], fleet);
+    return retryMs;
+  }
+
   async #bindTo(pod: Pod | undefined, host: string): Promise<void> {
     if (!pod) return;
-    const facts = this.#parts.tables.hosts.cache.list().find(({ meta }) => meta.name === host);
+    const { fleet } = this.#feed;
+    const facts = fleet.hosts[fleet.slotOf(host) ?? -1];
     await this.#write(pod, (present) => {
       present.spec.host = host;
       if (!present.meta.finalizers.includes(hostFinalizer)) present.meta.finalizers.push(hostFinalizer);

@@ -126,10 +126,10 @@ export class Simulation {
 
   /** A controller that has to try again has met a bug: nothing else can fail here. */
   #logger(): Logger {
-    const warn = (fields: unknown): void => {
+    const fail = (fields: unknown): void => {
       this.#faults.push(`a controller failed: ${JSON.stringify(fields)}`);
     };
-    const logger: Logger = { ...silentLogger, warn, child: () => logger };
+    const logger: Logger = { ...silentLogger, warn: fail, error: fail, child: () => logger };
     return logger;
   }
 }
