@@ -54,6 +54,6 @@ export interface Workloads {
   ): Promise<{ workload: Workload; warnings: string[] }>;
   /** To what was wanted before. `conflict` when there is nothing before, or when changed since `version`. */
   rollback(caller: Caller, ref: string, version: number): Promise<Workload>;
-  /** Its pods go, too: none is left when it resolves. */
-  remove(caller: Caller, ref: string): Promise<void>;
+  /** Its pods go, too: none is left when it resolves. The signal only ends the wait. */
+  remove(caller: Caller, ref: string, signal?: AbortSignal): Promise<void>;
 }

@@ -64,12 +64,17 @@ export class WorkloadUseCases implements Workloads {
     return workload;
   }
 
-  async remove(caller: Caller, ref: string): Promise<void> {
+  async remove(caller: Caller, ref: string, signal?: AbortSignal): Promise<void> {
     const workload = findWorkload(this.#parts, caller, ref);
     const { meta } = workload;
     await this.#parts.workloads.delete(meta);
     await this.#record(caller, 'remove', workload);
-    await this.#parts.workloads.follow(caller.tenant, meta.uid, (version) => (version ? undefined : true));
+    await this.#parts.workloads.follow(
+      caller.tenant,
+      meta.uid,
+      (version) => (version ? undefined : true),
+      signal,
+    );
   }
 
   async #record(caller: Caller, action: string, { meta }: Workload): Promise<void> {

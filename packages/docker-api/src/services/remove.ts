@@ -7,9 +7,10 @@ export const removeService: Operation = {
   path: '/services/:id',
   note: 'answers once its tasks are gone',
   async run(cloud, call) {
+    const { signal } = call;
     await swarmOf(cloud, call);
     const { uid } = (await findService(cloud, call, call.param('id'))).meta;
-    await cloud.workloads.remove(call.caller, uid);
+    await cloud.workloads.remove(call.caller, uid, signal);
     call.empty(200);
   },
 };

@@ -8,6 +8,7 @@ export const leaveSwarm: Operation = {
   note: 'ends the swarm with its services, for the whole cloud; a host leaves it by `kra host rm`',
   params: { force: yes('flag') },
   async run(cloud, call) {
+    const { signal } = call;
     const { workloads, swarms } = cloud;
     if (!(await swarms.get(call.caller))) throw new HttpFault(503, 'This node is not part of a swarm');
     if (!call.query.flag('force')) {
@@ -17,7 +18,7 @@ export const leaveSwarm: Operation = {
       );
     }
     const services = await workloads.list(call.caller);
-    await Promise.all(services.map(({ meta }) => workloads.remove(call.caller, meta.uid)));
+    await Promise.all(services.map(({ meta }) => workloads.remove(call.caller, meta.uid, signal)));
     await swarms.end(call.caller);
     call.empty(200);
   },
