@@ -2,6 +2,7 @@ import { codeOf, KraudError, newId } from '@kraud/base';
 import { defaultNamespace, type Pod } from '@kraud/macro';
 import { admit } from '../admission/admit.ts';
 import { checkPodName, randomName } from '../admission/names.ts';
+import { onOwnHost } from '../admission/own-host.ts';
 import type { Caller, PodDraft } from '../contract.ts';
 import { refuseMissingFiles } from '../files/missing.ts';
 import type { ImageFinder } from '../images/find.ts';
@@ -60,7 +61,7 @@ export async function createPod(
         finalizers: ['host'],
         createdAt: new Date(parts.clock.now()).toISOString(),
       },
-      spec,
+      spec: onOwnHost(parts, spec),
       status: { phase: 'created', serial: 0, restartCount: 0, containers: [], message: '' },
       given: draft.given,
     };
