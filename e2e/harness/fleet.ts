@@ -26,9 +26,11 @@ export class Fleet {
     this.hosts = hosts;
   }
 
-  /** `config` is each daemon's. The image `busybox` is there. */
-  static async start(count: number, config: Record<string, object>): Promise<Fleet> {
+  /** `config` is each daemon's. The image `busybox` is there. The host `smallDisk` has a disk of its own, of 1 GiB. */
+  static async start(count: number, config: Record<string, object>, smallDisk?: number): Promise<Fleet> {
     const dir = mkdtempSync(join(tmpdir(), 'kraud-fleet-'));
+    const small = join(dir, 'small');
+    if (smallDisk !== undefined) await mountSmall(small);
     const machines = await Machines.bare(count);
     const members = await Members.start(machines, count, join(dir, 'etcd')).catch(async (error: unknown) => {
       await machines.stop();
@@ -37,7 +39,7 @@ export class Fleet {
     const hosts = Array.from({ length: count }, (_, index) => {
       const n = index + 1;
       const cradle = { warmMax: 0, ...config.cradle, uidFirst: 700_000 + n * 100_000 };
-      const host = new TestCloud({ ...config, cradle }, dir, machines.on(n));
+      const host = new TestCloud({ ...config, cradle }, index === smallDisk ? small : dir, machines.on(n));
       host.args = ['--store', members.address, '--listen', `${machines.ip(n)}:7070`, '--name', `h${n}`];
       return host;
     });
@@ -118,6 +120,7 @@ export class Fleet {
     } finally {
       await this.members.stop();
       await this.machines.stop();
+      await run('umount', ['-l', join(this.#dir, 'small')]);
       rmSync(this.#dir, { recursive: true, force: true });
     }
   }
@@ -145,6 +148,20 @@ export class Fleet {
   async #tryOut(n: number): Promise<void> {
     const place = ['--label', `kr.host=${this.name(n)}`];
     await this.host(0).ok(['run', '--rm', ...place, image, 'true'], { timeoutMs: 180_000 });
+  }
+}
+
+async function mountSmall(path: string): Promise<void> {
+  mkdirSync(path);
+  const disk = `${path}.img`;
+  const steps = [
+    ['truncate', '-s', '1G', disk],
+    ['mkfs.ext4', '-q', '-m', '0', disk],
+    ['mount', '-o', 'loop', disk, path],
+  ];
+  for (const [program = '', ...args] of steps) {
+    const { code, stderr } = await run(program, args);
+    assert.equal(code, 0, stderr);
   }
 }
 

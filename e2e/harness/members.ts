@@ -76,6 +76,18 @@ export class Members {
     );
   }
 
+  /** All that are in the store, in order. */
+  async keys(): Promise<string[]> {
+    const everything = Buffer.alloc(1).toString('base64');
+    const answer = await fetch(`http://${this.#machines.ip(1)}:2379/v3/kv/range`, {
+      method: 'POST',
+      body: JSON.stringify({ key: everything, range_end: everything, keys_only: true }),
+      signal: AbortSignal.timeout(30_000),
+    });
+    const { kvs = [] } = (await answer.json()) as { kvs?: { key: string }[] };
+    return kvs.map(({ key }) => Buffer.from(key, 'base64').toString());
+  }
+
   async stop(): Promise<void> {
     for (const n of this.#all) await this.kill(n);
   }
