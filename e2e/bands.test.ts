@@ -39,7 +39,11 @@ test('a tenant is held to its quota of a band, by name', async () => {
   await cloud.fails(['run', '--label', 'kr.band=gold', image], /unknown band 'gold'/);
   await told('quota', 'set', 'default', '--band', 'batch');
   await cloud.ok(['create', '--name', 'job2', ...batch, image, ...forever]);
+  await told('quota', 'set', 'default', '--band', 'batch', '--pods', '1');
+  await cloud.fails(['start', 'job2'], /exceeded quota of band batch: pods: asked 1, used 1, limit 1/);
+  await cloud.ok(['restart', '-t', '0', 'job1']);
   await cloud.ok(['rm', '-f', 'job1', 'job2']);
+  await told('quota', 'set', 'default', '--band', 'batch');
   const { code, stderr } = await kra('quota', 'set', 'default', '--band', 'gold', '--pods', '1');
   assert.equal(code, 1);
   assert.match(stderr, /unknown band 'gold'/);
@@ -78,6 +82,12 @@ test('a service takes the room of a weaker one, and gives it back', async () => 
   const said = await Promise.all(all.split('\n').map((name) => told('why', name)));
   assert.match(said.join('\n'), /its room on .* was taken by pod strong\S* \(production\)/);
   assert.match(said.join('\n'), /: pending\n.*lacks memory/);
+  await told('quota', 'set', 'default', '--band', 'production', '--pods', '1');
+  await cloud.fails(
+    ['service', 'scale', '--detach', 'strong=2'],
+    /exceeded quota of band production: pods: asked 2, used 0, limit 1/,
+  );
+  await told('quota', 'set', 'default', '--band', 'production');
   await cloud.ok(['service', 'rm', 'strong']);
   await eventually('the weak one is back', async () => (await running('weak')) !== '', 120_000);
   await cloud.ok(['service', 'rm', 'weak']);

@@ -13,11 +13,10 @@ export const startRequested = 'kraud.dev/start-requested-ms';
 export async function startPod(parts: CloudParts, caller: Caller, ref: string): Promise<Pod> {
   const requestedMs = parts.clock.now();
   const found = findPod(parts, caller, ref);
-  refuseStart(found);
-  admitToQuota(parts, caller, found.spec, { except: found.meta.uid });
   let serial = 0;
   await parts.pods.mutate(keyOf(found), (pod) => {
     refuseStart(pod);
+    admitToQuota(parts, caller, pod.spec, { except: pod.meta.uid });
     serial = Math.max(pod.spec.run.serial, pod.status.serial) + 1;
     return {
       ...pod,
