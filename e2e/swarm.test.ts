@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { image, TestCloud } from './harness/cloud.ts';
+import { eventually } from './harness/command.ts';
 import { TestSwarm } from './harness/swarm.ts';
 
 let cloud: TestCloud;
@@ -74,8 +75,11 @@ test('a node has labels and an availability, which place tasks', async () => {
   ];
   await cloud.ok([...make, '--constraint', 'node.labels.zone==a', image, 'sleep', '1000']);
   const swarm = TestSwarm.of(cloud);
-  const [pending] = await swarm.reach('placed', 'Pending');
-  assert.match(pending?.error ?? '', /no suitable node/);
+  await eventually(
+    'it says why it waits',
+    async () => (await swarm.tasks('placed')).some(({ error }) => error.includes('no suitable node')),
+    120_000,
+  );
   await cloud.ok(['node', 'update', '--availability', 'active', id]);
   await swarm.runs('placed', 1);
   assert.match(await cloud.ok(['node', 'ps', '--format', '{{.Name}}']), /^placed\.1$/m);
