@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { TestCloud } from './harness/cloud.ts';
+import { run } from './harness/command.ts';
+
+const compose = join(process.env.KRAUD_CACHE ?? '/var/cache/kraud', 'bin/docker-compose');
+
+const project = `
+name: shop
+services:
+  db:
+    image: busybox
+    command: ["sh", "-c", "trap 'exit 0' TERM; echo up > /data/up; echo db is up; while :; do sleep 1; done"]
+    volumes: ["data:/data"]
+    networks: [backend]
+    secrets: [key]
+    healthcheck: { test: ["CMD", "cat", "/data/up"], interval: 1s, timeout: 60s, retries: 60 }
+  web:
+    image: busybox
+    command: ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done"]
+    depends_on: { db: { condition: service_healthy } }
+    ports: ["127.0.0.1::80"]
+    networks: { frontend: { aliases: [www] }, backend: {} }
+    volumes: ["./site:/site:ro"]
+    configs: [{ source: settings, target: /etc/settings }]
+    environment: ["COLOR=\${COLOR:-red}"]
+  debug:
+    image: busybox
+    command: ["sleep", "1000"]
+    profiles: [debug]
+volumes: { data: {} }
+networks: { frontend: {}, backend: { internal: true } }
+secrets: { key: { file: ./key.txt } }
+configs: { settings: { file: ./settings.conf } }
+`;
+
+let cloud: TestCloud;
+let dir = '';
+before(async () => {
+  cloud = await TestCloud.start();
+  dir = join(cloud.dir, 'shop');
+  mkdirSync(join(dir, 'site'), { recursive: true });
+  writeFileSync(join(dir, 'site/index.html'), 'hello\n');
+  writeFileSync(join(dir, 'key.txt'), 'hush\n');
+  writeFileSync(join(dir, 'settings.conf'), 'color=red\n');
+  writeFileSync(join(dir, 'compose.yaml'), project);
+});
+after(async () => {
+  await cloud?.stop();
+});
+
+async function shop(args: string[], env: Record<string, string> = {}): Promise<string> {
+  const all = ['-f', join(dir, 'compose.yaml'), '--progress', 'plain', ...args];
+  const done = await run(compose, all, { env: { ...cloud.env, ...env }, timeoutMs: 300_000 });
+  assert.equal(done.code, 0, `compose ${args.join(' ')}: ${done.stderr}${done.stdout}`);
+  return done.stdout;
+}
+
+const idOf = async (service: string): Promise<string> => (await shop(['ps', '-q', service])).trim();
+
+test('a project comes up in order, is changed where it changed, and goes without a trace', async () => {
+  await shop(['up', '-d']);
+  assert.equal((await shop(['ps', '--services'])).trim(), 'db\nweb');
+  const [db, web] = [await idOf('db'), await idOf('web')];
+  assert.equal(await shop(['exec', '-T', 'db', 'cat', '/run/secrets/key']), 'hush\n');
+  assert.equal(
+    await shop(['exec', '-T', 'web', 'cat', '/etc/settings', '/site/index.html']),
+    'color=red\nhello\n',
+  );
+  assert.match(await shop(['exec', '-T', 'web', 'nslookup', '-type=a', 'db']), /^Name:\s*db$/m);
+  assert.match(await shop(['logs', 'db']), /db is up/);
+
+  await shop(['up', '-d']);
+  assert.deepEqual([await idOf('db'), await idOf('web')], [db, web]);
+  await shop(['up', '-d'], { COLOR: 'blue' });
+  assert.equal(await idOf('db'), db);
+  assert.notEqual(await idOf('web'), web);
+  assert.equal(await shop(['exec', '-T', 'web', 'sh', '-c', 'echo $COLOR']), 'blue\n');
+  await shop(['restart', 'web'], { COLOR: 'blue' });
+  assert.equal(await shop(['exec', '-T', 'web', 'sh', '-c', 'echo $COLOR']), 'blue\n');
+
+  await shop(['down', '-v']);
+  assert.equal(await cloud.ok(['ps', '-aq']), '');
+  assert.equal(await cloud.ok(['volume', 'ls', '-q']), '');
+  assert.equal(await cloud.ok(['network', 'ls', '-q', '--filter', 'type=custom']), '');
+});
