@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import Docker from 'dockerode';
 import { busyboxTar } from '../../bench/image.ts';
 import { eventually, type Result, run } from './command.ts';
+import { leaveTemplates, takeTemplates } from './templates.ts';
 
 const root = join(import.meta.dirname, '../..');
 export const image = 'busybox';
@@ -59,6 +60,7 @@ export class TestCloud {
   }
 
   async startDaemon(): Promise<void> {
+    await takeTemplates(this.dir);
     const config = join(this.dir, 'config.json');
     writeFileSync(config, JSON.stringify(this.#config));
     const log = openSync(join(this.dir, 'kraudd.log'), 'a');
@@ -163,6 +165,7 @@ export class TestCloud {
       await this.stopDaemon();
       await this.#endFence();
       await eventually('no VMM is left', async () => (await this.vmms()).length === 0);
+      await leaveTemplates(this.dir);
       assert.deepEqual(await this.left(), []);
     } finally {
       rmSync(this.dir, { recursive: true, force: true });
