@@ -44,7 +44,6 @@ export class Rooms {
   /** Nothing fits there any more. */
   remove(slot: number): void {
     this.setCapacity(slot, { cpu: -1, memory: -1 });
-    this.overfull.delete(slot);
   }
 
   capacity(slot: number): Room {
@@ -117,7 +116,8 @@ export class Rooms {
     const [cpu = 0, memory = 0] = [this.#freeWeak[2 * slot], this.#freeWeak[2 * slot + 1]];
     this.#weakIndex.set(slot, cpu, memory);
     this.#strongIndex.set(slot, this.#freeStrong[2 * slot] ?? 0, this.#freeStrong[2 * slot + 1] ?? 0);
-    if (cpu < 0 || memory < 0) this.overfull.add(slot);
+    const isThere = (this.#capacity[2 * slot] ?? -1) >= 0;
+    if (isThere && (cpu < 0 || memory < 0)) this.overfull.add(slot);
     else if (this.overfull.size > 0) this.overfull.delete(slot);
   }
 
