@@ -422,6 +422,8 @@ export class PodOwner {
     }
     // The record is kept until the exit is told: a daemon that dies before that tells it from there.
     const gone = released.then(() => removeRecord(this.files.record));
+    // Looked at by the next who needs the disks, or at the end.
+    gone.catch(() => {});
     if (keepsNothing) this.#leftover = gone;
     else await gone;
     this.#run = undefined;
