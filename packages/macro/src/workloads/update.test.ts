@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { UpdatePolicy, WorkloadSpec } from '../model/index.ts';
+import type { Member } from './member.ts';
 import { type Behaviour, sampleSpec, WorkloadSim } from './sim.ts';
+import { slotOf } from './slot.ts';
+import { isStale } from './update.ts';
 
 const lines = (text: string): string[] => text.trim().split(/\s*\n\s*/);
 const replicas = (count: number): Partial<WorkloadSpec> => ({
@@ -248,4 +251,12 @@ describe('a rolling update', () => {
     sim.settle();
     assert.deepEqual(sim.log, ['0s updating: update in progress', '0s create 3#2 v2']);
   });
+});
+
+test('a slot whose wanted pod is about to end is stale: a rollback is not over while the new one failed', () => {
+  const member = (hash: string, state: Member['state'], attempt: number): Member =>
+    ({ slot: '1', hash, state, attempt }) as Member;
+  const failed = member('new', 'ended', 2);
+  assert.equal(isStale(slotOf('1', [member('old', 'ready', 1), failed], 2), 'old'), false);
+  assert.equal(isStale(slotOf('1', [member('old', 'stopping', 1), failed], 2), 'old'), true);
 });

@@ -103,9 +103,10 @@ export function beginUpdate(
   };
 }
 
-/** It has pods, and neither is one that runs as wanted, nor was the last one. */
+/** It has pods, and neither is one that runs as wanted, nor was the last one. One that is about to end doesn't count. */
 export function isStale({ live, newest }: Slot, hash: string): boolean {
-  return newest !== undefined && newest.hash !== hash && !live.some((member) => member.hash === hash);
+  const isWanted = (member: Member): boolean => member.hash === hash && member.state !== 'stopping';
+  return newest !== undefined && newest.hash !== hash && !live.some(isWanted);
 }
 
 function ongoing(input: UpdateInput, stale: number): UpdateState | undefined {
