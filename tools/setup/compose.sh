@@ -1,11 +1,20 @@
 # Compose for the tests, where the machine has none that speaks to today's docker: Debian trixie's, unpacked into the
 # cache. It is looked up with lists of its own, so that the machine's sources stay as they are.
 
+# The mirror that this machine has Debian from.
+debian_mirror() {
+	local codename
+	codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+	apt-get indextargets --format '$(CODENAME) $(SITE)' 'Created-By: Packages' | awk -v name="$codename" '$1 == name { print $2; exit }'
+}
+
 compose_fetch() {
 	local work=$1
-	local keys=/usr/share/keyrings/debian-archive-keyring.gpg
+	local keys=/usr/share/keyrings/debian-archive-keyring.gpg mirror
+	mirror=$(debian_mirror)
+	[ -n "$mirror" ] || die "apt has no source of Debian's packages"
 	mkdir -p "$work/lists/partial" "$work/apt/archives/partial" "$work/all" "$work/out"
-	echo "deb [signed-by=$keys] http://deb.debian.org/debian trixie main" >"$work/sources.list"
+	echo "deb [signed-by=$keys] $mirror trixie main" >"$work/sources.list"
 	local options=(
 		-q -o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=-
 		-o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work/apt" -o APT::Sandbox::User=root
