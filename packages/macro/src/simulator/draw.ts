@@ -1,5 +1,6 @@
 import type { Random } from '@kraud/base';
 import { anywhere, type Band, bands, type Host, type Placement, type Pod } from '../model/index.ts';
+import { sampleMeta, samplePod } from '../model/samples.ts';
 
 const gib = 1024 ** 3;
 /** Pods of one app are replicas of each other. */
@@ -18,14 +19,14 @@ export function drawHost(random: Random, index: number): Host {
   const cpus = pick(random, [4, 8, 16]) ?? 4;
   return {
     kind: 'Host',
-    meta: {
-      ...metaOf(random, `h${index}`),
+    meta: sampleMeta('Host', `h${index}`, {
+      uid: drawUid(random),
       labels: {
         'kr.zone': `z${index % 3}`,
         'kr.rack': `r${index % 5}`,
         disk: oneIn(random, 2) ? 'ssd' : 'hdd',
       },
-    },
+    }),
     spec: { cordoned: false },
     status: {
       ready: true,
@@ -45,35 +46,23 @@ export function drawPod(random: Random, index: number): Pod {
   const app = `app${random.below(apps)}`;
   const owned = oneIn(random, 2);
   const name = `p${index}`;
-  return {
-    kind: 'Pod',
+  return samplePod(name, {
     meta: {
-      ...metaOf(random, name),
+      uid: drawUid(random),
       labels: { app },
       ...(owned ? { owner: { kind: 'Workload', uid: app, name: app } } : {}),
     },
     spec: {
-      containers: [container],
-      hostname: name,
-      domainname: '',
       networks: [],
-      dns: { servers: [], search: [], options: [] },
-      extraHosts: [],
-      sysctls: {},
       ports: oneIn(random, 8)
         ? [{ protocol: 'tcp', podPort: 80, hostIp: '', hostPort: 80 + random.below(3) }]
         : [],
       restart: { name: oneIn(random, 3) ? 'no' : 'always', retriesMax: 0 },
-      autoRemove: false,
-      vcpus: 1,
       memoryMiB: 512,
-      writableBytes: gib,
       run: { wanted: 'running', serial: 1, stoppedByUser: false },
       placement: drawPlacement(random, app),
     },
-    status: { phase: 'created', serial: 0, restartCount: 0, containers: [], message: '' },
-    given: {},
-  };
+  });
 }
 
 function drawPlacement(random: Random, app: string): Placement {
@@ -109,43 +98,6 @@ function drawBand(random: Random): Band {
   );
 }
 
-const container: Pod['spec']['containers'][number] = {
-  name: 'main',
-  image: { name: 'app:1', id: `sha256:${'a'.repeat(64)}` },
-  args: ['/bin/app'],
-  env: [],
-  cwd: '/',
-  user: '',
-  groups: [],
-  tty: false,
-  stdin: false,
-  stdinOnce: false,
-  init: false,
-  capabilities: [],
-  privileged: false,
-  noNewPrivileges: false,
-  rlimits: [],
-  resources: {},
-  shmBytes: 0,
-  readOnlyRoot: false,
-  mounts: [],
-  maskedPaths: [],
-  readonlyPaths: [],
-  stopSignal: 15,
-  stopTimeoutMs: 10_000,
-  log: { driver: 'json-file', fileBytesMax: 0, filesMax: 1 },
-};
-
-function metaOf(random: Random, name: string): Host['meta'] {
-  return {
-    uid: random.bytes(32).toString('hex'),
-    tenant: 'default',
-    namespace: 'default',
-    name,
-    labels: {},
-    annotations: {},
-    generation: 1,
-    finalizers: [],
-    createdAt: '2026-01-01T00:00:00.000Z',
-  };
+function drawUid(random: Random): string {
+  return random.bytes(32).toString('hex');
 }
