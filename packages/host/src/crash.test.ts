@@ -60,3 +60,24 @@ for (let seed = 1; seed <= 60; seed += 1) {
     );
   });
 }
+
+test('a VM that was going down when the daemon was killed tells no second end of its run', async () => {
+  await using world = new HostWorld({ programs: { fail: () => 3 } });
+  const point = new CrashPoint();
+  await world.boot(point);
+  const { meta } = await world.create('a', ['fail']);
+  world.cradle.stopGate = new Promise(() => {});
+  await world.start('a');
+  const told = await world.until('a', (pod) => pod?.status.phase === 'exited');
+  point.crash();
+  await settle();
+  await world.boot();
+  await settle();
+  assert.deepEqual(world.pod('a')?.status, told?.status, 'it does not run again');
+  world.cradle.crash(meta.uid, 'guest');
+  await settle();
+  assert.deepEqual(world.pod('a')?.status, told?.status);
+  await world.remove('a');
+  await world.until('a', (pod) => pod === undefined);
+  assert.equal(world.network.held.size, 0);
+});

@@ -22,6 +22,8 @@ export class FakeCradle implements HostCradle {
   /** What the next claims wait for. */
   claimGate: Promise<void> = Promise.resolve();
   claimFailure: unknown;
+  /** What VMs that are stopped wait for before they go. */
+  stopGate: Promise<void> = Promise.resolve();
 
   constructor(programs: FakePrograms) {
     this.#programs = programs;
@@ -88,8 +90,8 @@ export class FakeCradle implements HostCradle {
 
   #handle(slot: Slot): HostVm {
     const { machine, spec, exited } = slot;
-    const end = async (): Promise<void> => {
-      await Promise.resolve();
+    const end = async (gate: Promise<void>): Promise<void> => {
+      await Promise.race([gate, exited]);
       this.#end(spec.id, { reason: 'stopped', detail: '' }, slot);
     };
     const vm = {
@@ -104,8 +106,8 @@ export class FakeCradle implements HostCradle {
       warm: false,
       exited,
       reconnect: async () => {},
-      stop: end,
-      kill: end,
+      stop: () => end(this.stopGate),
+      kill: () => end(Promise.resolve()),
     };
     return vm;
   }

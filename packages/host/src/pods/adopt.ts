@@ -6,14 +6,15 @@ import type { LogBook } from '../logs/log-book.ts';
 import type { HostParts, HostVm } from '../parts.ts';
 import { PodFiles } from './pod-files.ts';
 import { Run } from './run.ts';
-import { type RunRecord, readRecord } from './run-record.ts';
+import { notedEnds, type RunRecord, readRecord } from './run-record.ts';
 
 /** A VM of an earlier daemon that goes on, with what the daemon had noted about it. */
 export interface Adoptable {
   readonly pod: Pod;
   readonly vm: HostVm;
   readonly record: RunRecord;
-  readonly info: GuestInfo;
+  /** Undefined for a run that is over, as its record says: the VM was going down when its daemon died. */
+  readonly info: GuestInfo | undefined;
 }
 
 /**
@@ -37,6 +38,7 @@ async function look(parts: HostParts, vm: HostVm): Promise<Adoptable | undefined
   if (!pod) return await end('it has no pod');
   const record = readRecord(new PodFiles(parts.dataDir, vm.id).record);
   if (record?.use !== 'run') return await end('it ran no program');
+  if (record.ends) return { pod, vm, record, info: undefined };
   let info: GuestInfo;
   try {
     info = await answered(parts, vm);
@@ -64,10 +66,11 @@ async function answered(parts: HostParts, vm: HostVm): Promise<GuestInfo> {
   }
 }
 
-/** Gives networks and volumes back to the pods that go on. */
+/** Gives networks back to the pods that go on, and volumes to all that have a VM. */
 export async function adoptHolds(parts: HostParts, going: readonly Adoptable[]): Promise<void> {
-  const attachments = going.flatMap(({ record }): Attachment[] =>
-    record.attachment ? [record.attachment] : [],
+  // Of a run that is over the next pod may have the address by now.
+  const attachments = going.flatMap(({ record, info }): Attachment[] =>
+    record.attachment && info ? [record.attachment] : [],
   );
   const networks = new Map(
     attachments.flatMap(({ tenant, places }) =>
@@ -93,12 +96,19 @@ export async function adoptHolds(parts: HostParts, going: readonly Adoptable[]):
   );
 }
 
-/** Takes a run up where the earlier daemon left it: output from the first byte that isn't kept, exits with their own time. */
+/**
+ * Takes a run up where the earlier daemon left it: output from the first byte that isn't kept, exits with their own
+ * time. One that is over is only finished: asking its VM again could tell another end than the one that was noted.
+ */
 export function adoptRun(parts: HostParts, { pod, vm, record, info }: Adoptable, logs: LogBook): Run {
   const run = new Run({ parts, pod, vm, record, logs });
   run.adopted = true;
+  run.exitReported = isOver(pod.status.phase) && pod.status.serial >= record.serial;
+  if (!info) {
+    run.conclude(notedEnds(record));
+    return run;
+  }
   run.paused = info.containers.some(({ state }) => state === 'paused');
-  run.exitReported = pod.status.phase === 'exited' && pod.status.serial >= record.serial;
   for (const { name, startedAtNs } of info.containers) {
     if (startedAtNs !== undefined) run.startedAtNs.set(name, startedAtNs);
   }
@@ -107,3 +117,5 @@ export function adoptRun(parts: HostParts, { pod, vm, record, info }: Adoptable,
   run.watch();
   return run;
 }
+
+const isOver = (phase: Pod['status']['phase']): boolean => phase === 'exited' || phase === 'restarting';

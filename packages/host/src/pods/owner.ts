@@ -18,7 +18,7 @@ import { PodFiles } from './pod-files.ts';
 import { rootDisks } from './pod-images.ts';
 import { changePod } from './pod-table.ts';
 import { type Run, sharesFiles } from './run.ts';
-import { notedEnds, noteEnds, removeRecord } from './run-record.ts';
+import { notedEnds, noteEnds, readRecord, removeRecord } from './run-record.ts';
 import { startFailure, startRun } from './start.ts';
 import { exitedStatus, failedStatus, removalStatus, settledStatus, upStatus } from './status.ts';
 import { nsOfMs } from './times.ts';
@@ -437,7 +437,9 @@ export class PodOwner {
 
   /** Nothing runs. What an earlier daemon noted of the run's end is told, otherwise that it is lost. */
   async #settle(because: 'lost' | 'overtaken'): Promise<void> {
-    const noted = notedEnds(this.files.record, this.#pod.status.serial);
+    const record = readRecord(this.files.record);
+    const noted =
+      record?.use === 'run' && record.serial === this.#pod.status.serial ? notedEnds(record) : undefined;
     await releaseHolds(this.#parts, this.uid);
     const how = lossOf(this.#parts, because);
     await this.#write((pod) => settledStatus(pod, how, nsOfMs(this.#parts.clock.now()), noted));

@@ -34,13 +34,9 @@ export function noteEnds(path: string, record: RunRecord, ends: ReadonlyMap<stri
   writeRecord(path, { ...record, ends: noted });
 }
 
-/** What an earlier daemon noted of the end of the run with this serial. */
-export function notedEnds(path: string, serial: number): Map<string, ContainerEnd> | undefined {
-  const record = readRecord(path);
-  if (record?.use !== 'run' || record.serial !== serial || !record.ends) return undefined;
-  return new Map(
-    record.ends.map(([name, end]) => [name, { ...end, finishedAtNs: BigInt(end.finishedAtNs) }]),
-  );
+/** How each container ended, by what was noted; nothing of a run that goes on. */
+export function notedEnds({ ends = [] }: RunRecord): Map<string, ContainerEnd> {
+  return new Map(ends.map(([name, end]) => [name, { ...end, finishedAtNs: BigInt(end.finishedAtNs) }]));
 }
 
 export function writeRecord(path: string, record: RunRecord): void {

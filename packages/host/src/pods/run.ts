@@ -157,6 +157,12 @@ export class Run {
     relay.run();
   }
 
+  /** It was over before this daemon began. */
+  conclude(ends: ReadonlyMap<string, ContainerEnd>): void {
+    for (const [name, end] of ends) this.ends.set(name, end);
+    this.#end();
+  }
+
   /** It never came to be: nothing more is told of it. */
   abandon(): void {
     this.#ended = true;
