@@ -77,6 +77,8 @@ class FakeHost {
   #untilMs = 0;
   #life = new AbortController();
   #ended = false;
+  /** The daemon sees that its VMs have ended. */
+  #onFired = (): void => {};
 
   constructor(world: World, name: string) {
     this.#world = world;
@@ -129,9 +131,12 @@ class FakeHost {
       random,
     });
     await heartbeat.start();
-    liveness.onRegained(() => heartbeat.beatSoon());
     const act = (pod: Pod | undefined, uid: string): void => {
       void this.#act(pod, uid, tables, liveness, life.signal).catch(() => {});
+    };
+    liveness.onRegained(() => heartbeat.beatSoon());
+    this.#onFired = () => {
+      for (const pod of tables.pods.cache.list()) act(pod, pod.meta.uid);
     };
     tables.pods.cache.subscribe((changes) => {
       for (const { before, after } of changes) {
@@ -208,7 +213,10 @@ class FakeHost {
   async #guard(): Promise<void> {
     const { clock } = this.#world;
     while (!this.#ended) {
-      if (clock.monotonic() >= this.#untilMs) this.vms.clear();
+      if (clock.monotonic() >= this.#untilMs && this.vms.size > 0) {
+        this.vms.clear();
+        if (!this.isDead) this.#onFired();
+      }
       await clock.sleep(20);
     }
   }

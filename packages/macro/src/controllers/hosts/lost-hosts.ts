@@ -12,7 +12,7 @@ import type { Compare } from '../../store/contract.ts';
 import { Controller, type Reconciled } from '../controller.ts';
 import { fateOf, meetFate } from './fate.ts';
 import type { HostLeases } from './leases.ts';
-import { type MoveBudget, type MoveLimits, paceOf } from './pace.ts';
+import { type MoveBudget, type MoveLimits, type Pace, paceOf } from './pace.ts';
 
 export interface LostHostsParts {
   readonly tables: Pick<Tables, 'pods' | 'hosts' | 'volumes'>;
@@ -32,6 +32,10 @@ export class LostHosts {
   readonly #parts: LostHostsParts;
   readonly #hosts: Controller;
   readonly #pods: Controller;
+  /** Hosts that had no lease when this leader began, and until when they may come back, on the monotonic clock. */
+  readonly #returning = new Map<string, number>();
+  /** The present hold, and when this leader first saw it, on the monotonic clock. */
+  #hold = { untilMs: 0, seenMs: 0 };
 
   constructor(parts: LostHostsParts) {
     this.#parts = parts;
@@ -46,7 +50,7 @@ export class LostHosts {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { tables, leases } = this.#parts;
+    const { tables, leases, clock, limits } = this.#parts;
     const look = (host: string): void => {
       this.#hosts.enqueue(host);
       if (this.#isLost(host)) {
@@ -70,8 +74,10 @@ export class LostHosts {
     ];
     await leases.ready();
     const named = tables.pods.cache.list().flatMap(({ spec }) => spec.host ?? []);
-    for (const host of new Set([...named, ...tables.hosts.cache.list().map(({ meta }) => meta.name)]))
+    for (const host of new Set([...named, ...tables.hosts.cache.list().map(({ meta }) => meta.name)])) {
+      if (!leases.has(host)) this.#returning.set(host, clock.monotonic() + limits.returnMs);
       look(host);
+    }
     await Promise.all([this.#hosts.run(signal), this.#pods.run(signal)]);
     for (const stop of unsubscribe) stop();
   }
@@ -81,9 +87,20 @@ export class LostHosts {
     return this.#pace().moves !== 'held';
   }
 
-  #pace(): ReturnType<typeof paceOf> {
-    const { tables, clock, limits } = this.#parts;
-    return paceOf(tables.hosts.cache.list(), clock.now(), limits);
+  /** Whoever had them as lost may go by another wall clock: no hold is longer here than a hold is. */
+  #pace(): Pace {
+    const { tables, leases, clock, limits } = this.#parts;
+    // Those whose leases ended in one moment are judged together, though they are marked one after the other.
+    const lostAt = new Date(clock.now()).toISOString();
+    const hosts = tables.hosts.cache
+      .list()
+      .map((host) => (leases.has(host.meta.name) ? host : { ...host, status: { lostAt, ...host.status } }));
+    const pace = paceOf(hosts, clock.now(), limits);
+    if (pace.moves !== 'held') return pace;
+    const nowMs = clock.monotonic();
+    if (this.#hold.untilMs !== pace.untilMs) this.#hold = { untilMs: pace.untilMs, seenMs: nowMs };
+    const leftMs = Math.min(pace.untilMs - clock.now(), this.#hold.seenMs + limits.massLossHoldMs - nowMs);
+    return leftMs > 0 ? { moves: 'held', untilMs: clock.now() + leftMs } : { moves: 'slow' };
   }
 
   /** It was marked as lost, or taken out of the cloud. */
@@ -106,6 +123,9 @@ export class LostHosts {
     };
     const present = tables.hosts.get(hostKey(name));
     if (!present || !change(present)) return undefined;
+    // If we were cut off, so were others: who comes back first must not take everything.
+    const waitMs = held ? 0 : (this.#returning.get(name) ?? 0) - clock.monotonic();
+    if (waitMs > 0 && present.status.lostAt === undefined) return { againMs: waitMs };
     await whileThere(async () => {
       await tables.hosts.mutate(present.meta, change, [{ ...noLease(name), is: held }]);
       logger.warn({ host: name }, held ? 'a lost host is back' : 'a host is lost');

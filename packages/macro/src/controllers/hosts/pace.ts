@@ -6,12 +6,16 @@ export const moveDefaults = {
   movesPerS: 50,
   /** So many at once after a pause. */
   movesBurst: 50,
-  /** More than half of the hosts, and at least two, lost within this time are taken for a partition of ours. */
+  /** More than half of the hosts, and at least `massLossHostsMin`, lost within this time are taken for a partition of ours. */
   massLossWindowMs: 15_000,
+  /** Fewer lost hosts than these move at once, however few there are. */
+  massLossHostsMin: 3,
   /** No pod is moved for this long after such a loss. */
   massLossHoldMs: 60_000,
   /** And so fast after that. */
   massLossMovesPerS: 5,
+  /** So long may a host that has no lease when a leader begins take to come back, before that one has it as lost. */
+  returnMs: 5_000,
 };
 export type MoveLimits = typeof moveDefaults;
 
@@ -30,7 +34,7 @@ export function paceOf(hosts: readonly Host[], nowMs: number, limits: MoveLimits
     const fromMs = lostAtMs[first] ?? 0;
     const together = lostAtMs.filter((ms) => ms >= fromMs && ms <= fromMs + limits.massLossWindowMs);
     const there = hosts.length - first;
-    if (together.length < 2 || together.length * 2 <= there) continue;
+    if (together.length < limits.massLossHostsMin || together.length * 2 <= there) continue;
     const untilMs = (together.at(-1) ?? fromMs) + limits.massLossHoldMs;
     return nowMs < untilMs ? { moves: 'held', untilMs } : { moves: 'slow' };
   }
