@@ -17,11 +17,9 @@ export interface IdentityParts {
   readonly logger: Logger;
 }
 
-const dayMs = 86_400_000;
-
 /**
  * This host's name, key and certificate, kept on disk. The certificate is renewed when a third of its life is left,
- * by the cloud's CA, for the same key.
+ * or when a clock that was set shows it to be from the future, by the cloud's CA, for the same key.
  */
 export class LocalIdentity implements HostIdentity {
   readonly name: string;
@@ -59,7 +57,7 @@ export class LocalIdentity implements HostIdentity {
     }
     const saved = present ?? { name, listen: formatAddress(address), cert: '', ca: authority.cert };
     const identity = new LocalIdentity(parts, key, saved, address);
-    if (!present || identity.#renewAtMs() <= parts.clock.now() || !identity.#fits()) await identity.#renew();
+    if (!present || identity.#dueInMs() <= 0 || !identity.#fits()) await identity.#renew();
     return identity;
   }
 
@@ -81,11 +79,11 @@ export class LocalIdentity implements HostIdentity {
     const { clock, limits, logger } = this.#parts;
     let retry = false;
     while (!signal.aborted) {
-      // The wall clock may be set meanwhile: look at it once a day at least.
-      const waitMs = retry ? limits.renewRetryMs : Math.max(0, this.#renewAtMs() - clock.now());
-      await clock.sleep(Math.min(waitMs, dayMs), signal).catch(() => {});
+      // The wall clock may be set meanwhile.
+      const waitMs = retry ? limits.renewRetryMs : Math.min(limits.clockLookMs, Math.max(0, this.#dueInMs()));
+      await clock.sleep(waitMs, signal).catch(() => {});
       if (signal.aborted) return;
-      if (this.#renewAtMs() > clock.now()) continue;
+      if (this.#dueInMs() > 0) continue;
       try {
         await this.#renew();
         retry = false;
@@ -107,9 +105,11 @@ export class LocalIdentity implements HostIdentity {
     for (const listener of this.#listeners) listener();
   }
 
-  #renewAtMs(): number {
+  /** One that isn't valid yet was made while the clock was wrong. */
+  #dueInMs(): number {
     const { validFromDate, validToDate } = new X509Certificate(this.cert);
-    return validToDate.getTime() - (validToDate.getTime() - validFromDate.getTime()) / 3;
+    const [fromMs, toMs, nowMs] = [validFromDate.getTime(), validToDate.getTime(), this.#parts.clock.now()];
+    return nowMs < fromMs ? 0 : toMs - (toMs - fromMs) / 3 - nowMs;
   }
 
   /** Whether the certificate is for the address that we listen on now. */

@@ -8,6 +8,8 @@ export interface PeerLimits {
   readonly clockSkewMs: number;
   /** How soon a renewal that failed is tried again. */
   readonly renewRetryMs: number;
+  /** How often the wall clock is looked at: it may be set. */
+  readonly clockLookMs: number;
   readonly joinTokenTtlMsDefault: number;
   readonly joinTokenTtlMsMax: number;
   /** Tokens that are valid at one time. */
@@ -37,6 +39,7 @@ export const peerLimits: PeerLimits = {
   authorityTtlMs: 3650 * dayMs,
   clockSkewMs: 10 * minuteMs,
   renewRetryMs: minuteMs,
+  clockLookMs: minuteMs,
   joinTokenTtlMsDefault: dayMs,
   joinTokenTtlMsMax: 365 * dayMs,
   joinTokensMax: 100,

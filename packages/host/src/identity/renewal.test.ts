@@ -3,7 +3,8 @@ import { X509Certificate } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
-import { FakeClock, silentLogger } from '@kraud/base';
+import { type Clock, FakeClock, silentLogger } from '@kraud/base';
+import { Authority } from './authority.ts';
 import { LocalIdentity } from './identity.ts';
 import { keyDigestOf, makeKey } from './key.ts';
 import { Members } from './members.ts';
@@ -128,6 +129,38 @@ test('a host that comes back late has a new certificate at once; another name or
     message: /belongs to another cloud/,
   });
   await others.stop();
+});
+
+test('a certificate that was made while the clock was wrong is replaced once it is right', async () => {
+  const host = await hosts.start('h5');
+  const { files, members } = host;
+  let aheadMs = 0;
+  const wrong: Clock = {
+    now: () => clock.now() + aheadMs,
+    monotonic: () => clock.monotonic(),
+    sleep: (ms, signal) => clock.sleep(ms, signal),
+  };
+  const { store, limits } = hosts;
+  const authority = await Authority.open({ store, clock: wrong, limits });
+  const parts = { files, authority, members, clock: wrong, limits, logger: silentLogger };
+  const isValid = (cert: string): boolean => {
+    const { validFromDate, validToDate } = new X509Certificate(cert);
+    return validFromDate.getTime() <= clock.now() && clock.now() < validToDate.getTime();
+  };
+  for (const ms of [40 * dayMs, -40 * dayMs]) {
+    aheadMs = ms;
+    const identity = await LocalIdentity.open('h5', host.address, parts);
+    assert.ok(!isValid(identity.cert));
+    const abort = new AbortController();
+    const running = identity.run(abort.signal);
+    await clock.advance(0);
+    aheadMs = 0;
+    await clock.advance(limits.clockLookMs);
+    await until(() => isValid(identity.cert));
+    abort.abort();
+    await running;
+    assert.ok(isValid((await LocalIdentity.open('h5', host.address, parts)).cert), 'it is kept');
+  }
 });
 
 test('the key is made once, and only its owner may read it', async () => {

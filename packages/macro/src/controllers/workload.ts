@@ -113,7 +113,8 @@ export class WorkloadController {
     for (const pod of pods) {
       const { uid } = pod.meta;
       if (!isOver(pod)) this.#endSeenMs.delete(uid);
-      else if (!this.#endSeenMs.has(uid)) this.#endSeenMs.set(uid, nowMs);
+      // The clock may have been set back since.
+      else this.#endSeenMs.set(uid, Math.min(this.#endSeenMs.get(uid) ?? nowMs, nowMs));
     }
     return {
       pods,

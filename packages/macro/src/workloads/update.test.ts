@@ -71,6 +71,15 @@ describe('a rolling update', () => {
     assert.deepEqual([sim.status.updated, sim.status.ready, sim.status.desired], [4, 4, 4]);
   });
 
+  test('a clock that was ahead and is set right does not hold it up', () => {
+    const sim = updating({ parallelism: 2, delayMs: 3000 });
+    sim.nowMs += 3_600_000;
+    sim.pass(1);
+    sim.nowMs -= 3_600_000;
+    sim.pass(10);
+    assert.equal(sim.workload?.status.update?.state, 'completed');
+  });
+
   test('all at once', () => {
     const sim = updating({ parallelism: 0 });
     sim.settle();

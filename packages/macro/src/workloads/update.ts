@@ -125,7 +125,9 @@ function observe(
   const failed: Member[] = [];
   for (const slot of slots) {
     const mine = [...slot.live, ...slot.ended].filter((member) => isOf(member, state));
-    if (mine.some((member) => member.state === 'ready')) ready[slot.name] ??= new Date(nowMs).toISOString();
+    // A time to come was written by a clock that was ahead.
+    const seenMs = Math.min(Date.parse(ready[slot.name] ?? '') || nowMs, nowMs);
+    if (mine.some((member) => member.state === 'ready')) ready[slot.name] = new Date(seenMs).toISOString();
     const failure = mine.find((member) => failedEarly(member, slot.name in ready, monitorMs));
     if (failure) failed.push(failure);
   }
