@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 /* Go's os.FileMode: the permission bits, and the rest in its own places. */
@@ -41,32 +42,35 @@ static json_t *stat_json(const char *name, const char *path, const struct stat *
                                  (json_int_t)go_mode(stat->st_mode), "mtimeNs", mtime, "linkTarget", "");
 }
 
+/* The texts are Docker's own, which its CLI looks at. */
+_Noreturn static void path_fault(const struct work *work, struct fault *fault) {
+  if (errno == ENOENT) fail(fault, "not-found", "Could not find the file %s in container", work->path);
+  else if (errno == ENOTDIR) fail(fault, "invalid", "%s: not a directory", work->path);
+  else fail_errno(fault, errno, "%s", work->path);
+  worker_fault(work, fault);
+}
+
 static void end_tar(struct tar_writer *tar, bool ok) { _exit(ok && tar_write_end(tar) ? 0 : 72); }
 
 /*
- * As docker: "/a/b" gives "b" and what is below it; "/a/b/." gives "." and what is below it. A link is itself, unless
- * a slash or a dot follows.
+ * As docker: "/a/b" gives "b" and what is below it; "/a/b/." gives "." and what is below it; "/" gives "/" and "/a". A link
+ * is itself, unless a slash or a dot follows.
  */
 static void run_path(const struct work *work) {
   struct fault fault;
   struct stat stat;
-  struct tar_writer tar = {.out = work->out};
+  struct tar_writer tar = {.out = work->out, .own_files = true};
   AUTO_FREE char *path = must_printf("/%s", work->path);
   size_t len = strlen(path);
   bool through = len > 1 && (path[len - 1] == '/' || (len >= 2 && strcmp(path + len - 2, "/.") == 0));
-  if ((through ? fstatat(AT_FDCWD, path, &stat, 0) : lstat(path, &stat)) != 0) {
-    /* The text is Docker's own, which its CLI looks at. */
-    if (errno == ENOENT || errno == ENOTDIR) fail(&fault, "not-found", "Could not find the file %s in container", work->path);
-    else fail_errno(&fault, errno, "%s", work->path);
-    worker_fault(work, &fault);
-  }
+  if ((through ? fstatat(AT_FDCWD, path, &stat, 0) : lstat(path, &stat)) != 0) path_fault(work, &fault);
   AUTO_FREE char *for_base = must_strdup(path);
   const char *base = basename(for_base);
-  if (strcmp(base, "/") == 0) base = ".";
   AUTO_FREE char *stat_path = must_strdup(path);
   while (!through && len > 1 && stat_path[len - 1] == '/') stat_path[--len] = 0;
   worker_begin(work, stat_json(base, stat_path, &stat));
-  end_tar(&tar, tar_write_tree(&tar, AT_FDCWD, through && S_ISDIR(stat.st_mode) ? realpath(path, NULL) : path, base));
+  const char *as = strcmp(base, "/") == 0 ? "" : base;
+  end_tar(&tar, tar_write_tree(&tar, AT_FDCWD, through && S_ISDIR(stat.st_mode) ? realpath(path, NULL) : path, as));
 }
 
 static void run_tree(const struct work *work) {
@@ -126,16 +130,14 @@ static void run_put(const struct work *work) {
   const struct put *put = work->argument;
   struct fault fault;
   struct stat root, target;
+  struct statvfs mount;
   struct tar_reader tar = {.read = read_input, .from = (void *)work};
   AUTO_FREE char *path = must_printf("/%s", work->path);
-  if (stat(path, &target) != 0) {
-    if (errno == ENOENT || errno == ENOTDIR) fail(&fault, "not-found", "Could not find the file %s in container", work->path);
-    else fail_errno(&fault, errno, "%s", work->path);
-    worker_fault(work, &fault);
-  }
+  if (stat(path, &target) != 0) path_fault(work, &fault);
   if (!S_ISDIR(target.st_mode)) fail(&fault, "invalid", "extraction point is not a directory");
   else if (put->read_only_root && stat("/", &root) == 0 && root.st_dev == target.st_dev)
     fail(&fault, "forbidden", "container rootfs is marked read-only");
+  else if (statvfs(path, &mount) == 0 && (mount.f_flag & ST_RDONLY)) fail(&fault, "forbidden", "mounted volume is marked read-only");
   else if (chdir(path) != 0) fail_errno(&fault, errno, "%s", work->path);
   else if (extract(&tar, &put->options, &fault)) worker_answer(work, 200, json_object());
   worker_fault(work, &fault);

@@ -2,10 +2,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -184,12 +186,21 @@ static bool opaque_mark(struct tar_writer *tar, int fd, const char *as) {
   return entry(tar, mark, '0', &stat, "", -1);
 }
 
+/* What a container's mounts of its own kind hold is made by the kernel, or by us: no file of the container's. */
+static bool is_made(int fd) {
+  struct statfs fs;
+  struct stat at, dev;
+  if (fstatfs(fd, &fs) != 0) return false;
+  if (fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC || fs.f_type == CGROUP2_SUPER_MAGIC) return true;
+  return fs.f_type == TMPFS_MAGIC && fstat(fd, &at) == 0 && stat("/dev", &dev) == 0 && at.st_dev == dev.st_dev && at.st_ino == dev.st_ino;
+}
+
 static bool write_dir(struct tar_writer *tar, int dir, const char *name, const char *as, const struct stat *stat) {
   int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) return false;
+  if (fd < 0) return errno == ENOENT;
   AUTO_FREE char *with_slash = must_printf("%s/", as);
   bool ok = entry(tar, with_slash, '5', stat, "", fd) && (!tar->whiteouts || opaque_mark(tar, fd, with_slash)) &&
-            tar_write_children(tar, fd, with_slash);
+            ((tar->own_files && is_made(fd)) || tar_write_children(tar, fd, with_slash));
   close(fd);
   return ok;
 }

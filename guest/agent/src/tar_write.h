@@ -9,6 +9,7 @@ struct seen_inode;
 struct tar_writer {
   int out;
   bool whiteouts; /* the tree is an overlay's upper layer: its marks become OCI's */
+  bool own_files; /* of /dev and what the kernel shows as files (/proc, /sys) only the directory itself */
   struct seen_inode *seen;
 };
 
