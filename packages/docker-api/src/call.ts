@@ -68,6 +68,11 @@ export class Call {
     this.#upgrade = parts.upgrade;
   }
 
+  /** Of a request that asks to leave HTTP: the connection, and what came behind the request. */
+  get upgrade(): { socket: Socket; head: Buffer } | undefined {
+    return this.#upgrade;
+  }
+
   /** A part of the path that the route names. */
   param(name: string): string {
     return must(this.#params[name], `the route has no ${name}`);
@@ -102,7 +107,7 @@ export class Call {
     if (bytes.length === 0) {
       if (absent === 'refuse')
         throw new KraudError('invalid', 'invalid JSON: got EOF while reading request body');
-      return { body: {}, unknown: [] };
+      return { body: {}, unknown: [], warnings: [] };
     }
     this.#refuseOtherType();
     const checked = checkBody(tree, parse(bytes));

@@ -1,5 +1,6 @@
 import { getArchive, putArchive, statArchive } from './containers/archive.ts';
 import { attachContainer } from './containers/attach.ts';
+import { attachWebSocket } from './containers/attach-ws.ts';
 import { containerChanges } from './containers/changes.ts';
 import { commitContainer } from './containers/commit.ts';
 import { createContainer } from './containers/create.ts';
@@ -74,6 +75,7 @@ export const operations: readonly Operation[] = [
   inspectContainer,
   startContainer,
   attachContainer,
+  attachWebSocket,
   waitContainer,
   containerLogs,
   stopContainer,

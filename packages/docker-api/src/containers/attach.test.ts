@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test } from 'node:test';
+import { WebSocket } from 'ws';
 import { type RawClient, TestServer } from '../testing/server.ts';
 
 const payload = (text: string): string => text.slice(text.indexOf('\r\n\r\n') + 4);
@@ -59,12 +61,59 @@ test('the default keys detach from a tty, and the container goes on', async () =
   assert.equal((await server.ask('GET', `/containers/${id}/json`)).json.State.Running, true);
 });
 
-test('a websocket is refused by name', async () => {
+/** A client of a websocket, and what it was sent. */
+async function webSocket(server: TestServer, path: string) {
+  const socket = new WebSocket(`ws+unix://${server.path}:${path}`);
+  const messages: { text: string; binary: boolean }[] = [];
+  socket.on('message', (data, binary) => messages.push({ text: String(data), binary }));
+  const closed = once(socket, 'close');
+  await once(socket, 'open');
+  return { socket, messages, closed };
+}
+
+test('a websocket carries what is typed and what comes of it, without frames', async () => {
+  await using server = await TestServer.open();
+  for (const [version, binary] of [
+    ['1.43', true],
+    ['1.27', false],
+  ] as const) {
+    const id = await server.create(['cat'], { OpenStdin: true, StdinOnce: true });
+    await server.ask('POST', `/containers/${id}/start`);
+    const asks = binary ? '&stdin=1&stdout=1' : '';
+    const client = await webSocket(server, `/v${version}/containers/${id}/attach/ws?stream=1${asks}`);
+    client.socket.send('hello');
+    while (client.messages.length === 0) await once(client.socket, 'message');
+    assert.deepEqual(client.messages, [{ text: 'hello', binary }]);
+    client.socket.close();
+    await client.closed;
+  }
+});
+
+test('a websocket ends with the program, and by the keys that detach', async () => {
+  await using server = await TestServer.open();
+  const once = await server.create(['echo', 'hi']);
+  const program = await webSocket(server, `/v1.43/containers/${once}/attach/ws?stream=1&stdout=1`);
+  await server.ask('POST', `/containers/${once}/start`);
+  await program.closed;
+  assert.deepEqual(program.messages, [{ text: 'hi\n', binary: true }]);
+  const cat = await server.create(['cat'], { Tty: true, OpenStdin: true });
+  await server.ask('POST', `/containers/${cat}/start`);
+  const typed = await webSocket(server, `/v1.43/containers/${cat}/attach/ws?stream=1&stdin=1&stdout=1`);
+  typed.socket.send(Buffer.from('x\x10'));
+  typed.socket.send(Buffer.from('\x11'));
+  await typed.closed;
+  assert.equal((await server.ask('GET', `/containers/${cat}/json`)).json.State.Running, true);
+});
+
+test('a websocket that is none, or is of no container, is told so by HTTP', async () => {
   await using server = await TestServer.open();
   const id = await server.create(['cat']);
-  const reply = await server.ask('GET', `/containers/${id}/attach/ws`);
-  assert.equal(reply.status, 501);
-  assert.match(reply.json.message, /websocket/);
+  assert.equal((await server.ask('GET', `/containers/${id}/attach/ws`)).status, 400);
+  const missing = await server.ask('GET', '/containers/none/attach/ws');
+  assert.deepEqual([missing.status, missing.json.message], [404, 'No such container: none']);
+  const headers = { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' };
+  const keyless = await server.ask('GET', `/containers/${id}/attach/ws?stream=1`, undefined, headers);
+  assert.equal(keyless.status, 400);
 });
 
 test('a wait whose client goes away is over', async () => {

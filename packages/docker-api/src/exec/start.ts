@@ -59,7 +59,7 @@ export const startExec: Operation = {
     }
     try {
       const how = await runSession({
-        hijack,
+        client: hijack,
         output: wantedOutput(streams, record, given),
         multiplexed: !record.spec.tty,
         stdin: record.spec.stdin ? streams.stdin : undefined,

@@ -15,7 +15,6 @@ function absent(method: Operation['method'], path: string, note: string): Operat
 
 /** Operations of the API that are refused by name. */
 export const absentOperations: readonly Operation[] = [
-  absent('GET', '/containers/:id/attach/ws', 'attach over a websocket; use POST attach'),
   absent('GET', '/containers/:id/checkpoints', 'checkpoints'),
   absent('POST', '/containers/:id/checkpoints', 'checkpoints'),
   absent('DELETE', '/containers/:id/checkpoints/:checkpoint', 'checkpoints'),

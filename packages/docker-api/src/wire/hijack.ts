@@ -2,6 +2,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { Clock } from '@kraud/base';
+import type { Client } from './client.ts';
 import { send } from './flow.ts';
 
 const rawStream = 'application/vnd.docker.raw-stream';
@@ -27,8 +28,7 @@ export function keepLeftover(socket: Socket, error: Error): boolean {
  * A connection that has left HTTP: bytes both ways, each side closing its own half. Two forms of the request lead
  * here: with `Upgrade` (101), and Docker's old one without (200, then raw).
  */
-export class Hijack {
-  /** What the client sends. Ends when the client closes its half. */
+export class Hijack implements Client {
   readonly input: Readable;
   readonly #socket: Socket;
   readonly #clock: Clock;
@@ -77,12 +77,10 @@ export class Hijack {
     return new Hijack(socket, chunked ? req : socket, clock, lingerTimeoutMs);
   }
 
-  /** Aborts when the connection is closed. */
   get gone(): AbortSignal {
     return this.#gone.signal;
   }
 
-  /** Waits while the client is slow. */
   send(data: Uint8Array): Promise<void> | undefined {
     return send(this.#socket, data);
   }

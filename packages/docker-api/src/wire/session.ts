@@ -1,12 +1,12 @@
 import type { Writable } from 'node:stream';
 import { codeOf } from '@kraud/base';
+import type { Client } from './client.ts';
 import { DetachWatch } from './detach-keys.ts';
 import { send } from './flow.ts';
 import { frame, type Piece } from './frames.ts';
-import type { Hijack } from './hijack.ts';
 
 export interface SessionParts {
-  readonly hijack: Hijack;
+  readonly client: Client;
   /** Pulled only as fast as the client reads. */
   readonly output: AsyncIterable<Piece>;
   readonly multiplexed: boolean;
@@ -23,14 +23,14 @@ export interface SessionParts {
  * (`detached`), or its connection closes (`gone`). Input that ends does not end the session. The caller lets go of the process's streams afterwards.
  */
 export async function runSession(parts: SessionParts): Promise<'ended' | 'detached' | 'gone'> {
-  const { hijack, stdin } = parts;
+  const { client, stdin } = parts;
   stdin?.on('error', () => {});
   const output = parts.output[Symbol.asyncIterator]();
-  const pumped = pumpOutput(hijack, output, parts.multiplexed);
+  const pumped = pumpOutput(client, output, parts.multiplexed);
   const typed = pumpInput(parts);
   const gone = new Promise<'gone'>((resolve) => {
-    if (hijack.gone.aborted) resolve('gone');
-    else hijack.gone.addEventListener('abort', () => resolve('gone'), { once: true });
+    if (client.gone.aborted) resolve('gone');
+    else client.gone.addEventListener('abort', () => resolve('gone'), { once: true });
   });
   const never = new Promise<never>(() => {});
   const detached = typed.then((how) => (how === 'detached' ? how : never));
@@ -39,12 +39,12 @@ export async function runSession(parts: SessionParts): Promise<'ended' | 'detach
   } finally {
     void pumped.catch(() => {});
     void Promise.resolve(output.return?.()).catch(() => {});
-    hijack.end();
+    client.end();
   }
 }
 
 async function pumpOutput(
-  hijack: Hijack,
+  client: Client,
   output: AsyncIterator<Piece>,
   multiplexed: boolean,
 ): Promise<'ended' | 'gone'> {
@@ -52,7 +52,7 @@ async function pumpOutput(
     for (;;) {
       const next = await output.next();
       if (next.done) return 'ended';
-      const wait = hijack.send(multiplexed ? frame(next.value) : next.value.data);
+      const wait = client.send(multiplexed ? frame(next.value) : next.value.data);
       if (wait) await wait;
     }
   } catch (error) {
@@ -62,7 +62,7 @@ async function pumpOutput(
 }
 
 async function pumpInput(parts: SessionParts): Promise<'detached' | 'over'> {
-  const { hijack, stdin } = parts;
+  const { client, stdin } = parts;
   const watch = parts.detachKeys && stdin ? new DetachWatch(parts.detachKeys) : undefined;
   const pass = async (data: Uint8Array): Promise<void> => {
     if (!stdin || stdin.destroyed || stdin.writableEnded || data.length === 0) return;
@@ -73,7 +73,7 @@ async function pumpInput(parts: SessionParts): Promise<'detached' | 'over'> {
     }
   };
   try {
-    for await (const chunk of hijack.input.iterator({ destroyOnReturn: false })) {
+    for await (const chunk of client.input.iterator({ destroyOnReturn: false })) {
       if (!watch) {
         await pass(chunk);
         continue;
