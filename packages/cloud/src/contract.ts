@@ -103,6 +103,8 @@ export interface PodDraft {
   /** The facade's own body, kept as given, keyed by facade. */
   given: Record<string, unknown>;
   container: ContainerDraft;
+  /** Pods whose volumes and host paths it mounts too. */
+  volumesFrom?: { ref: string; readOnly: boolean }[];
   /** '' = the first 12 digits of the uid. */
   hostname: string;
   domainname: string;

@@ -5,11 +5,13 @@ import type { Caller, ExecRecord, ExecStreams, Execs } from './contract.ts';
 import type { EventRecorder } from './events.ts';
 import { execFailure } from './exec-failure.ts';
 import type { CloudParts } from './parts.ts';
-import { findPod, mainContainer, mustRun } from './pods/find.ts';
+import { findPod, isUp, mainContainer, mustRun } from './pods/find.ts';
 
 interface Held {
   readonly tenant: string;
   readonly record: ExecRecord;
+  /** Of the run that it was made for; with that it is over. */
+  readonly serial: number;
   session?: ExecSession;
   /** Its events so far are in the log. Nobody waits for that but the next one, so that their order is kept. */
   told: Promise<void>;
@@ -41,7 +43,8 @@ export class ExecUseCases implements Execs {
       exitCode: null,
       pid: 0,
     };
-    const held = { tenant: caller.tenant, record, told: Promise.resolve() };
+    const { serial } = pod.status;
+    const held = { tenant: caller.tenant, record, serial, told: Promise.resolve() };
     this.#held.set(record.id, held);
     this.#tell(caller, held, pod, `exec_create: ${spec.args.join(' ')}`);
     return record;
@@ -52,8 +55,9 @@ export class ExecUseCases implements Execs {
   }
 
   listFor(uid: string): string[] {
-    return [...this.#held.values()]
-      .filter((held) => held.record.podUid === uid && held.record.state !== 'exited')
+    const held = [...this.#held.values()].filter(({ record }) => record.podUid === uid);
+    return held
+      .filter((one) => one.record.state !== 'exited' && !this.#isPast(one))
       .map((held) => held.record.id);
   }
 
@@ -75,6 +79,7 @@ export class ExecUseCases implements Execs {
         env: [...container.env, ...record.spec.env],
         cwd: record.spec.cwd || container.cwd,
         user: record.spec.user || container.user,
+        ...(['', container.user].includes(record.spec.user) ? { groups: container.groups } : {}),
         privileged: record.spec.privileged || container.privileged,
         stdin: record.spec.stdin && !options.detach,
         ...(options.size ? { size: options.size } : {}),
@@ -105,14 +110,21 @@ export class ExecUseCases implements Execs {
     const held = this.#find(caller, id);
     if (!held.session || held.record.state !== 'running')
       throw new KraudError('conflict', `exec ${id} is not running`);
-    await held.session.resize(size);
+    // As dockerd: without a terminal there is nothing to do.
+    if (held.record.spec.tty) await held.session.resize(size);
   }
 
   #find(caller: Caller, id: string): Held {
     const held = this.#held.get(id);
-    if (!held || held.tenant !== caller.tenant)
+    if (!held || held.tenant !== caller.tenant || (held.record.state === 'created' && this.#isPast(held)))
       throw new KraudError('not-found', `No such exec instance: ${id}`);
     return held;
+  }
+
+  /** Its pod runs no more, or again: what has been made for an earlier run can't be started in another. */
+  #isPast({ tenant, record, serial }: Held): boolean {
+    const pod = this.#parts.pods.byUid(tenant, record.podUid);
+    return !pod || !isUp(pod) || pod.status.serial !== serial;
   }
 
   #tell(caller: Caller, held: Held, pod: Pod, action: string, attributes: Record<string, string> = {}): void {

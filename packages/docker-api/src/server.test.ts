@@ -71,10 +71,10 @@ for (const [what, body, headers, status, message] of [
   ['no image', '{"Tty":true}', {}, 400, /no image specified/],
   [
     'a refused option',
-    '{"Image":"app","HostConfig":{"UsernsMode":"host"}}',
+    '{"Image":"app","HostConfig":{"PidMode":"host"}}',
     {},
     501,
-    /^HostConfig\.UsernsMode is not supported/,
+    /^HostConfig\.PidMode is not supported/,
   ],
   ['an unknown image', '{"Image":"nope"}', {}, 404, /No such image: nope:latest/],
   ['a huge body', `{"Image":"${'x'.repeat(5_000)}"}`, {}, 413, /larger than 4000 bytes/],

@@ -57,7 +57,8 @@ function noteOf(param: Param): string {
   return [param.note ?? '', names].filter((part) => part !== '').join(': ');
 }
 
-function rowNote({ note, neutral }: BodyRow): string {
+function rowNote({ note, neutral, discarded }: BodyRow): string {
+  if (discarded !== undefined) return `discarded with a warning: ${discarded}`;
   const fine = neutral
     ? `accepted: ${neutral.map((value) => `\`${JSON.stringify(value)}\``).join(', ')}`
     : '';

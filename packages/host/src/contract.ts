@@ -94,6 +94,8 @@ export interface ExecSpec {
   env: string[];
   cwd: string;
   user: string;
+  /** Besides those that the user is in. */
+  groups?: string[];
   tty: boolean;
   stdin: boolean;
   privileged: boolean;

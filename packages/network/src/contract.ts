@@ -93,6 +93,8 @@ export interface PortMapping {
   /** `''`, `0.0.0.0` and `::` mean every address of that family (`''`: of both). */
   readonly hostIp: string;
   readonly hostPort: number;
+  /** With `hostPort` 0: the free one is among these. */
+  readonly among?: { readonly first: number; readonly last: number };
 }
 
 /** A tap device as, and where, the VMM's launcher made it. */

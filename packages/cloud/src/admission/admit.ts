@@ -86,8 +86,13 @@ export function admit(
       ? resources.cpuQuotaUs / (resources.cpuPeriodUs || 100_000)
       : undefined;
   const cpus = draft.cpus ?? quotaCpus;
+  const { memoryBytes, cpuset } = resources;
   const size = sizeClass(
-    { ...(resources.memoryBytes ? { memoryBytes: resources.memoryBytes } : {}), ...(cpus ? { cpus } : {}) },
+    {
+      ...(memoryBytes ? { memoryBytes } : {}),
+      ...(cpus ? { cpus } : {}),
+      ...(cpuset ? { cpuset } : {}),
+    },
     limits,
   );
 

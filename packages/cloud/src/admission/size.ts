@@ -14,12 +14,22 @@ const classesMiB = [128, 256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_53
  * | 64 MiB   | 128 MiB  |
  * | 128 MiB  | 256 MiB  |
  * | 512 MiB  | 1024 MiB |
+ *
+ * A set of CPUs, `0,2-3`, counts from the VM's first one: it has as many as the set reaches to.
  */
 export function sizeClass(
-  wanted: { memoryBytes?: number; cpus?: number },
+  wanted: { memoryBytes?: number; cpus?: number; cpuset?: string },
   limits: PodLimits,
 ): { vcpus: number; memoryMiB: number } {
-  const vcpus = wanted.cpus ? Math.max(1, Math.ceil(wanted.cpus)) : limits.vcpusDefault;
+  const asked = wanted.cpus ? Math.max(1, Math.ceil(wanted.cpus)) : limits.vcpusDefault;
+  const named = cpusNamed(wanted.cpuset);
+  if (named > limits.vcpusMax) {
+    throw new KraudError(
+      'invalid',
+      `Requested CPUs are not available - requested ${wanted.cpuset}, available: 0-${limits.vcpusMax - 1}`,
+    );
+  }
+  const vcpus = Math.max(asked, named);
   if (vcpus > limits.vcpusMax) {
     throw new KraudError(
       'invalid',
@@ -39,4 +49,9 @@ export function sizeClass(
     );
   }
   return { vcpus, memoryMiB };
+}
+
+/** How many CPUs there must be for the last of a set. */
+export function cpusNamed(cpuset = ''): number {
+  return Math.max(0, ...(cpuset.match(/\d+/g) ?? []).map((cpu) => Number(cpu) + 1));
 }

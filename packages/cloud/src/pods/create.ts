@@ -10,6 +10,7 @@ import { networksOf } from '../networks/of-pod.ts';
 import type { CloudParts } from '../parts.ts';
 import { admitToQuota } from '../quotas/admit.ts';
 import { ensureVolume } from '../volumes/ensure.ts';
+import { withVolumesFrom } from './volumes-from.ts';
 
 const nameAttemptsMax = 20;
 
@@ -28,7 +29,9 @@ export async function createPod(
   const image = await images.find(caller, draft.container.image);
   const facts = await images.facts(image.spec.id);
   const networks = networksOf(parts, caller, draft.networks);
-  const { spec, volumes, warnings } = admit(draft, facts, {
+  const mounts = withVolumesFrom(parts, caller, draft);
+  const whole = { ...draft, container: { ...draft.container, mounts } };
+  const { spec, volumes, warnings } = admit(whole, facts, {
     caller,
     uid,
     limits: parts.limits,

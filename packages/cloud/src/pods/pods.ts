@@ -173,7 +173,8 @@ export class PodUseCases implements Pods {
   async resize(caller: Caller, ref: string, size: TerminalSize): Promise<void> {
     const { pod, host, container } = await this.#at(caller, ref);
     if (!isUp(pod)) throw new KraudError('conflict', `container ${pod.meta.uid} is not running`);
-    await host.resize(pod.meta.uid, container, size);
+    // As dockerd: without a terminal there is nothing to do.
+    if (mainContainer(pod).tty) await host.resize(pod.meta.uid, container, size);
   }
 
   async stats(caller: Caller, ref: string): Promise<StatsSample> {

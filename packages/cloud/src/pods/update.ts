@@ -1,6 +1,6 @@
 import { codeOf, KraudError, MiB } from '@kraud/base';
 import type { Pod, Resources, RestartPolicy } from '@kraud/macro';
-import { sizeClass } from '../admission/size.ts';
+import { cpusNamed, sizeClass } from '../admission/size.ts';
 import type { Caller } from '../contract.ts';
 import type { PodLimits } from '../limits.ts';
 import type { CloudParts } from '../parts.ts';
@@ -48,13 +48,20 @@ export function changed(pod: Pod, change: PodChange, limits: PodLimits): Pod {
   const resources = { ...container.resources, ...change.resources };
   refuseContradictions(resources, limits.memoryBytesMin);
   const cpus = change.cpus ?? quotaCpus(change.resources ?? {}) ?? pod.spec.cpus;
-  const { memoryBytes } = resources;
+  const { memoryBytes, cpuset } = resources;
   const mayBeInVm = isUp(pod) || pod.status.phase === 'starting';
-  if (mayBeInVm) refuseOutgrowing(pod, { memoryBytes, cpus }, limits);
+  if (mayBeInVm) refuseOutgrowing(pod, { memoryBytes, cpus: Math.max(cpus ?? 0, cpusNamed(cpuset)) }, limits);
   const resized = change.resources !== undefined || change.cpus !== undefined;
   const size =
     resized && !mayBeInVm
-      ? sizeClass({ ...(memoryBytes ? { memoryBytes } : {}), ...(cpus ? { cpus } : {}) }, limits)
+      ? sizeClass(
+          {
+            ...(memoryBytes ? { memoryBytes } : {}),
+            ...(cpus ? { cpus } : {}),
+            ...(cpuset ? { cpuset } : {}),
+          },
+          limits,
+        )
       : {};
   return {
     ...pod,
@@ -93,7 +100,7 @@ function refuseContradictions(resources: Resources, memoryBytesMin: number): voi
 
 function refuseOutgrowing(
   pod: Pod,
-  wanted: { memoryBytes: number | undefined; cpus: number | undefined },
+  wanted: { memoryBytes: number | undefined; cpus: number },
   limits: PodLimits,
 ): void {
   const roomMiB = pod.spec.memoryMiB - limits.guestOverheadMiB;
@@ -103,7 +110,7 @@ function refuseOutgrowing(
       `memory can't grow past ${roomMiB} MiB while the pod runs, the size of its VM; stop it first`,
     );
   }
-  if (wanted.cpus && wanted.cpus > pod.spec.vcpus) {
+  if (wanted.cpus > pod.spec.vcpus) {
     throw new KraudError(
       'unsupported',
       `cpus can't grow past ${pod.spec.vcpus} while the pod runs, the number that its VM has; stop it first`,

@@ -1,5 +1,5 @@
 import { KraudError, newId } from '@kraud/base';
-import { defaultNamespace, type Pod, type Volume } from '@kraud/macro';
+import { defaultNamespace, mountsVolume, type Pod, type Volume } from '@kraud/macro';
 import { checkVolumeName } from '../admission/mounts.ts';
 import type { Caller, Volumes, VolumeView } from '../contract.ts';
 import type { EventRecorder } from '../events.ts';
@@ -98,11 +98,8 @@ export class VolumeUseCases implements Volumes {
   }
 
   #users(volume: Volume): Pod[] {
-    const refers = (pod: Pod): boolean =>
-      pod.spec.containers.some((c) =>
-        c.mounts.some((m) => m.type === 'volume' && m.volume === volume.meta.name),
-      );
-    return this.#parts.pods.list(volume.meta.tenant).filter(refers);
+    const { tenant, name } = volume.meta;
+    return this.#parts.pods.list(tenant).filter((pod) => mountsVolume(pod, name));
   }
 
   /** The file goes first: a crash in between leaves a volume that can be removed again. */

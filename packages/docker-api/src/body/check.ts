@@ -8,7 +8,11 @@ export interface Checked {
   readonly body: Record<string, unknown>;
   /** Paths of fields that the table doesn't know. */
   readonly unknown: string[];
+  /** What became of options that are discarded. */
+  readonly warnings: string[];
 }
+
+type Found = Pick<Checked, 'unknown' | 'warnings'>;
 
 const depthMax = 32;
 
@@ -17,41 +21,50 @@ const depthMax = 32;
  * something is `unsupported` and names it. Nothing is changed by then.
  */
 export function checkBody(tree: Node, value: unknown): Checked {
-  const unknown: string[] = [];
-  const body = visit(tree, value, '', unknown, 0);
-  return { body: (body ?? {}) as Record<string, unknown>, unknown };
+  const found: Found = { unknown: [], warnings: [] };
+  const body = visit(tree, value, '', found, 0);
+  return { body: (body ?? {}) as Record<string, unknown>, ...found };
 }
 
-function visit(node: Node, value: unknown, path: string, unknown: string[], depth: number): unknown {
+function visit(node: Node, value: unknown, path: string, found: Found, depth: number): unknown {
   if (value === null || value === undefined) return undefined;
   if (depth > depthMax) throw new KraudError('invalid', `invalid JSON: ${path} is nested too deeply`);
-  if (node.kind === 'leaf') return leaf(node.row, value, path);
+  if (node.kind === 'leaf') return leaf(node.row, value, path, found);
   if (node.kind === 'list') {
     if (!Array.isArray(value)) throw wrongType(path, 'a list');
-    return value.map((item, i) => visit(node.of, item, `${path}[${i}]`, unknown, depth + 1) ?? {});
+    return value.map((item, i) => visit(node.of, item, `${path}[${i}]`, found, depth + 1) ?? {});
   }
   if (typeof value !== 'object' || Array.isArray(value)) throw wrongType(path, 'an object');
   const result: Record<string, unknown> = Object.create(null);
   for (const [key, item] of Object.entries(value)) {
     if (node.kind === 'map') {
-      const inner = visit(node.of, item, `${path}["${key}"]`, unknown, depth + 1);
+      const inner = visit(node.of, item, `${path}["${key}"]`, found, depth + 1);
       result[key] = inner ?? (node.of.kind === 'list' ? [] : {});
       continue;
     }
     const field = node.fields.get(key.toLowerCase());
     const where = path === '' ? (field?.name ?? key) : `${path}.${field?.name ?? key}`;
     if (!field) {
-      if (!isZero(item)) unknown.push(where);
+      if (!isZero(item)) found.unknown.push(where);
       continue;
     }
-    const inner = visit(field.node, item, where, unknown, depth + 1);
+    const inner = visit(field.node, item, where, found, depth + 1);
     if (inner !== undefined) result[field.name] = inner;
   }
   return { ...result };
 }
 
-function leaf(row: BodyRow, value: unknown, path: string): unknown {
+function leaf(row: BodyRow, value: unknown, path: string, found: Found): unknown {
   if (!types[row.type].is(value)) throw wrongType(path, types[row.type].words);
+  const { discarded, form } = row;
+  if (form && typeof value === 'string' && value !== '' && !form.pattern.test(value)) {
+    throw new KraudError('invalid', `${form.otherwise}: ${value.slice(0, 100)}`);
+  }
+  if (discarded !== undefined) {
+    if (!isZero(value) && !row.neutral?.includes(value))
+      found.warnings.push(`${path} discarded: ${discarded}`);
+    return undefined;
+  }
   if (row.support !== 'refused' || isZero(value)) return row.type === 'labels' ? texts(value) : value;
   if (row.neutral?.some((neutral) => isDeepStrictEqual(neutral, value))) return value;
   throw new KraudError('unsupported', `${path} is not supported${row.note ? `: ${row.note}` : ''}`);

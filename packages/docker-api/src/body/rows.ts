@@ -28,9 +28,13 @@ export interface BodyRow {
   readonly neutral?: readonly unknown[];
   /** Kept and shown in inspect; there is nothing to do for it. */
   readonly kept?: boolean;
+  /** Taken out of the body, with a warning that ends so: what dockerd does with limits that its kernel lacks. */
+  readonly discarded?: string;
+  /** A value that isn't written so is `invalid`, whether it is supported or not: `invalid IPC mode`. */
+  readonly form?: { readonly pattern: RegExp; readonly otherwise: string };
 }
 
-type More = Pick<BodyRow, 'note' | 'neutral' | 'kept'>;
+type More = Pick<BodyRow, 'note' | 'neutral' | 'kept' | 'discarded' | 'form'>;
 
 export const row = (
   support: Support,

@@ -63,6 +63,34 @@ test('inspect shows what was given, over the defaults', async () => {
   assert.deepEqual(json.Kraud.Ledger, []);
 });
 
+test('inspect shows what was given, as it was given', async () => {
+  await using server = await TestServer.open();
+  const id = await server.create(['sleep'], {
+    Env: ['A=1', 'B'],
+    StopSignal: '9',
+    Healthcheck: { Test: ['CMD', 'true'], Retries: 2 },
+    Volumes: { '/anonymous': {} },
+    HostConfig: {
+      Binds: ['data:/data', 'logs:/logs:ro'],
+      Mounts: [{ Type: 'tmpfs', Target: '/mounted' }],
+      Tmpfs: { '/run': '' },
+    },
+  });
+  const { json } = await server.ask('GET', `/containers/${id}/json`);
+  assert.deepEqual(json.Config.Env, ['A=1', 'B', 'PATH=/bin']);
+  assert.equal(json.Config.StopSignal, '9');
+  assert.deepEqual(json.Config.Healthcheck, { Test: ['CMD', 'true'], Retries: 2 });
+  const shown = json.Mounts.map(({ Type, Destination, Mode, RW }: Record<string, unknown>) =>
+    [Type, Destination, Mode, RW].join(' '),
+  );
+  assert.deepEqual(shown.sort(), [
+    'tmpfs /mounted  true',
+    'volume /anonymous  true',
+    'volume /data z true',
+    'volume /logs ro false',
+  ]);
+});
+
 test('logs: frames, timestamps, details, and both streams by name', async () => {
   await using server = await TestServer.open();
   const id = await server.create(['err', 'no']);
@@ -80,6 +108,15 @@ test('logs: frames, timestamps, details, and both streams by name', async () => 
   assert.deepEqual([query.from, query.untilNs, query.follow], [5, 1_700_000_000_500_000_000n, 'no']);
   const mute = await server.create(['echo'], { HostConfig: { LogConfig: { Type: 'none' } } });
   assert.equal((await server.ask('GET', `/containers/${mute}/logs?stdout=1`)).status, 501);
+});
+
+test('logs that are followed end at the last moment asked for, though nothing is said then', async () => {
+  await using server = await TestServer.open();
+  const id = await server.create(['cat'], { OpenStdin: true });
+  await server.ask('POST', `/containers/${id}/start`);
+  const until = Date.now() / 1000 + 0.2;
+  const reply = await server.ask('GET', `/containers/${id}/logs?stdout=1&follow=1&until=${until.toFixed(3)}`);
+  assert.deepEqual([reply.status, reply.text], [200, '']);
 });
 
 test('a state that is there already is 304, without a body', async () => {
@@ -157,7 +194,13 @@ test('commit keeps what the container ran with', async () => {
   assert.equal(options.reference, 'new:1');
   assert.deepEqual(options.changes, ['ENV B=2']);
   const config = options.config as { cmd: string[]; env: string[] };
-  assert.deepEqual([config.cmd, config.env], [['echo', 'x'], ['A=1']]);
+  assert.deepEqual(
+    [config.cmd, config.env],
+    [
+      ['echo', 'x'],
+      ['A=1', 'PATH=/bin'],
+    ],
+  );
 });
 
 test('events come at once, filtered', async () => {

@@ -19,7 +19,7 @@ export const createContainer: Operation = {
   },
   body: [...configRows, ...hostRows, ...networkRows],
   async run({ pods, images }, call) {
-    const { body: checked, unknown } = await call.body('refuse');
+    const { body: checked, unknown, warnings: discarded } = await call.body('refuse');
     const body = checked as CreateBody;
     if (Object.keys(body).length === 0) {
       throw new KraudError('invalid', 'config cannot be empty in order to create a container');
@@ -34,7 +34,7 @@ export const createContainer: Operation = {
     }
     const { pod, warnings } = await pods.create(call.caller, draft);
     const ignored = unknown.map((path) => `${path} is not known and was ignored`);
-    call.json(201, { Id: pod.meta.uid, Warnings: [...warnings, ...ignored] });
+    call.json(201, { Id: pod.meta.uid, Warnings: [...discarded, ...warnings, ...ignored] });
   },
 };
 

@@ -1,4 +1,4 @@
-import { KraudError } from '@kraud/base';
+import { type Clock, KraudError } from '@kraud/base';
 import type { OutputEntry, OutputQuery, Pod } from '@kraud/cloud';
 import type { Call } from '../call.ts';
 import { type Operation, yes } from '../operation.ts';
@@ -24,6 +24,7 @@ export const containerLogs: Operation = {
   },
   async run({ pods }, call) {
     const { query, signal } = call;
+    const { clock } = call.serving;
     const wanted = outputQueryOf(call);
     const pod = await pods.get(call.caller, call.param('id'));
     const { spec } = mainOf(pod);
@@ -31,12 +32,21 @@ export const containerLogs: Operation = {
       throw new KraudError('unsupported', 'configured logging driver does not support reading');
     }
     const shown = { timestamps: query.flag('timestamps'), details: query.flag('details') };
+    const leftMs =
+      wanted.untilNs === undefined ? undefined : Number(wanted.untilNs / 1_000_000n) - clock.now();
+    const follows = query.flag('follow') && goesOn(pod) && (leftMs ?? 1) > 0;
     const output = {
       ...wanted,
-      follow: query.flag('follow') && goesOn(pod) ? ('run' as const) : ('no' as const),
+      follow: follows ? ('run' as const) : ('no' as const),
       chunks: !shown.timestamps && !shown.details,
     };
-    const entries = await pods.output(call.caller, pod.meta.uid, output, signal);
+    using due = new Due(clock, follows ? leftMs : undefined);
+    const entries = await pods.output(
+      call.caller,
+      pod.meta.uid,
+      output,
+      AbortSignal.any([signal, due.signal]),
+    );
     const res = call.open(outputType(call.minor, spec.tty));
     const prefix = new Prefix(shown);
     for await (const entry of entries) {
@@ -47,6 +57,28 @@ export const containerLogs: Operation = {
     res.end();
   },
 };
+
+/** Ends what follows a log once its last moment has passed, whether or not anything is said then. */
+class Due implements Disposable {
+  readonly #over = new AbortController();
+  readonly #passed = new AbortController();
+
+  constructor(clock: Clock, inMs: number | undefined) {
+    if (inMs === undefined) return;
+    void clock.sleep(inMs, this.#over.signal).then(
+      () => this.#passed.abort(),
+      () => {},
+    );
+  }
+
+  get signal(): AbortSignal {
+    return this.#passed.signal;
+  }
+
+  [Symbol.dispose](): void {
+    this.#over.abort();
+  }
+}
 
 /** Only what runs, or is about to, is followed: like dockerd, `logs -f` of a container that has ended ends too. */
 export const goesOn = (pod: Pod): boolean => isRunning(pod) || pod.status.phase === 'starting';

@@ -1,3 +1,4 @@
+import { MiB } from '@kraud/base';
 import { type Operation, partly } from '../operation.ts';
 import { recordPodEvent } from '../record.ts';
 import { columnsOf } from './ps/args.ts';
@@ -17,6 +18,7 @@ export const topContainer: Operation = {
     const pod = await cloud.pods.get(call.caller, call.param('id'));
     const processes = await cloud.pods.top(call.caller, pod.meta.uid);
     recordPodEvent(cloud, call, 'top', pod);
-    call.json(200, renderProcesses(columns, processes, call.serving.clock.now()));
+    const around = { nowMs: call.serving.clock.now(), memoryBytes: pod.spec.memoryMiB * MiB };
+    call.json(200, renderProcesses(columns, processes, around));
   },
 };

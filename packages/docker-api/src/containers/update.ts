@@ -14,7 +14,7 @@ export const updateContainer: Operation = {
     row('yes', 'RestartPolicy.MaximumRetryCount', 'int', 3),
   ],
   async run({ pods }, call) {
-    const { body: checked, unknown } = await call.body('refuse');
+    const { body: checked, unknown, warnings: discarded } = await call.body('refuse');
     const body = checked as Pick<HostBody, 'RestartPolicy'> & HostBody;
     const resources = {
       ...resourcesOf(body),
@@ -28,6 +28,6 @@ export const updateContainer: Operation = {
       ...(body.RestartPolicy?.Name ? { restart: restartOf(body.RestartPolicy) } : {}),
     });
     const ignored = unknown.map((path) => `${path} is not known and was ignored`);
-    call.json(200, { Warnings: [...warnings, ...ignored] });
+    call.json(200, { Warnings: [...discarded, ...warnings, ...ignored] });
   },
 };

@@ -22,7 +22,7 @@ export const inspectExec: Operation = {
       OpenStdin: spec.stdin,
       OpenStderr: given.AttachStderr ?? false,
       OpenStdout: given.AttachStdout ?? false,
-      CanRemove: record.state === 'exited',
+      CanRemove: false,
       ContainerID: record.podUid,
       DetachKeys: given.DetachKeys ?? '',
       Pid: record.pid,

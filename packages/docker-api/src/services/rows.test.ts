@@ -32,6 +32,7 @@ function surroundings(path: string): Record<string, unknown> {
   if (path.includes('TmpfsOptions') || path.includes('ImageOptions') || path.includes('ClusterOptions'))
     container.Mounts = [{ Type: 'tmpfs', Target: '/t' }];
   else if (path.endsWith('Mounts[].Type')) container.Mounts = [{ Type: 'volume', Target: '/t' }];
+  else if (path.includes('BindOptions')) container.Mounts = [{ Type: 'bind', Source: '/s', Target: '/t' }];
   else if (path.includes('Mounts')) container.Mounts = [{ Type: 'volume', Source: 'vol', Target: '/data' }];
   if (path.includes('Ulimits')) container.Ulimits = [{ Name: 'core', Soft: 1, Hard: 1024 }];
   if (path.includes('Secrets')) container.Secrets = [{ SecretID: 'a', SecretName: 'a' }];

@@ -60,6 +60,15 @@ export function buildNetwork(name: string, driver: 'vpc' | 'none', uid: string):
   };
 }
 
+const healthDefaults = {
+  test: ['CMD', 'true'],
+  intervalMs: 30_000,
+  timeoutMs: 30_000,
+  startPeriodMs: 0,
+  startIntervalMs: 5000,
+  retries: 3,
+};
+
 /** A pod as the cloud would make it of a draft, without the cloud's policy. */
 export function buildPod(draft: PodDraft, uid: string): Pod {
   const want = draft.container;
@@ -90,6 +99,7 @@ export function buildPod(draft: PodDraft, uid: string): Pod {
           rlimits: want.rlimits ?? [],
           resources: want.resources ?? {},
           shmBytes: want.shmBytes ?? 67_108_864,
+          ...(want.health && want.health !== 'none' ? { health: { ...healthDefaults, ...want.health } } : {}),
           readOnlyRoot: want.readOnlyRoot ?? false,
           mounts: (want.mounts ?? []).map((mount) =>
             mount.type === 'volume'

@@ -253,7 +253,7 @@ export class FakeCloud {
         save: async () => Readable.from([Buffer.from('tar')]),
       },
       volumes: {
-        get: async (_c, name) => missing(`volume ${name}`),
+        get: (_c, name) => Promise.reject(new KraudError('not-found', `get ${name}: no such volume`)),
         list: async () => [],
       },
       networks: {

@@ -49,6 +49,7 @@ export const Exec = Type.Tuple([
     env: strings,
     cwd: Type.String(),
     user: Type.String(),
+    groups: Type.Optional(strings),
     tty: Type.Boolean(),
     stdin: Type.Boolean(),
     privileged: Type.Boolean(),

@@ -1,4 +1,4 @@
-import type { Volume } from '../model/index.ts';
+import { mountsVolume, type Volume } from '../model/index.ts';
 import type { Tables } from '../resources/tables.ts';
 import { withOwnerAnnotation } from './auto-remove.ts';
 
@@ -16,6 +16,9 @@ export async function collectGarbage(parts: GarbageParts): Promise<void> {
     const owner = volume.meta.owner?.uid;
     const goes =
       volume.meta.annotations[withOwnerAnnotation] === 'true' || volume.meta.deletedAt !== undefined;
-    if (owner !== undefined && goes && gone(owner)) await parts.dropVolume(volume);
+    const { tenant, name } = volume.meta;
+    const used = (): boolean =>
+      pods.cache.list().some((pod) => pod.meta.tenant === tenant && mountsVolume(pod, name));
+    if (owner !== undefined && goes && gone(owner) && !used()) await parts.dropVolume(volume);
   }
 }

@@ -16,6 +16,13 @@ export const PublishedPort = Type.Object({
   podPort: Type.Integer({ minimum: 1, maximum: 65535 }),
   hostIp: Type.String(),
   hostPort: Type.Integer({ minimum: 0, maximum: 65535 }),
+  /** With `hostPort` 0: the free one is among these. */
+  among: Type.Optional(
+    Type.Object({
+      first: Type.Integer({ minimum: 1, maximum: 65535 }),
+      last: Type.Integer({ minimum: 1, maximum: 65535 }),
+    }),
+  ),
   mode: Type.Optional(Type.Union([Type.Literal('host'), Type.Literal('ingress')])),
 });
 export type PublishedPort = Static<typeof PublishedPort>;

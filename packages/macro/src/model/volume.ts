@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { Meta } from './meta.ts';
+import type { Pod } from './pod.ts';
 
 /** Data that outlives pods. Labels are in `meta.labels`. */
 export const Volume = Type.Object({
@@ -15,3 +16,10 @@ export const Volume = Type.Object({
   given: Type.Record(Type.String(), Type.Unknown()),
 });
 export type Volume = Static<typeof Volume>;
+
+/** Whether a container of the pod mounts the volume of this name. */
+export function mountsVolume(pod: Pod, name: string): boolean {
+  return pod.spec.containers.some(({ mounts }) =>
+    mounts.some((mount) => mount.type === 'volume' && mount.volume === name),
+  );
+}

@@ -77,6 +77,18 @@ test('UDP clients get their own answers', async () => {
   assert.deepEqual(answers, ['re one', 're two', 're three']);
 });
 
+test('one free port among those that are named', async () => {
+  const ports = table();
+  const [one] = await ports.bind(owner('a'), [tcp(80, 0)]);
+  const first = must(one, 'bound').hostPort;
+  const wanted = { ...tcp(80, 0), among: { first, last: first + 1 } };
+  assert.deepEqual(await ports.bind(owner('b'), [wanted]), [tcp(80, first + 1)]);
+  await assert.rejects(ports.bind(owner('c'), [wanted]), (error) => {
+    assert.match(messageOf(error), /on endpoint c: all ports are allocated$/);
+    return codeOf(error) === 'conflict';
+  });
+});
+
 test('both families get the same port, twice the same mapping is one', async () => {
   const ports = table();
   const bound = await ports.bind(owner('a'), [tcp(80, 0, ''), tcp(80, 0, '')]);
@@ -117,6 +129,6 @@ test('foreign addresses, bad ones and a full range are refused by name', async (
     /cannot assign requested address/.test(messageOf(e)),
   );
   const many = [1, 2, 3].map((n) => tcp(n, 0));
-  await assert.rejects(ports.bind(owner('a'), many), (e) => codeOf(e) === 'exhausted');
+  await assert.rejects(ports.bind(owner('a'), many), (e) => codeOf(e) === 'conflict');
   assert.deepEqual(ports.all(), []);
 });

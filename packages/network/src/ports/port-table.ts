@@ -90,18 +90,26 @@ export class PortTable {
     if (mapping.hostIp !== '' && isIP(mapping.hostIp) === 0) {
       throw new KraudError('invalid', `invalid IP address: ${mapping.hostIp}`);
     }
-    if (mapping.hostPort !== 0) return await this.#bindAll(owner, mapping);
-    const { ephemeralPortFirst: first, ephemeralPortLast: last } = this.#limits;
-    for (let tries = last - first + 1; tries > 0; tries -= 1) {
-      const hostPort = this.#nextEphemeral;
-      this.#nextEphemeral = hostPort >= last ? first : hostPort + 1;
+    const { among, ...wanted } = mapping;
+    if (mapping.hostPort !== 0) return await this.#bindAll(owner, wanted);
+    for (const hostPort of among ? from(among) : this.#ephemeral()) {
       try {
-        return await this.#bindAll(owner, { ...mapping, hostPort });
+        return await this.#bindAll(owner, { ...wanted, hostPort });
       } catch (error) {
         if (!(error instanceof KraudError && error.code === 'conflict')) throw error;
       }
     }
-    throw new KraudError('exhausted', failure(owner, 'all ports are allocated'));
+    throw new KraudError('conflict', failure(owner, 'all ports are allocated'));
+  }
+
+  /** Each once, beginning behind the one that was taken last. */
+  *#ephemeral(): Generator<number> {
+    const { ephemeralPortFirst: first, ephemeralPortLast: last } = this.#limits;
+    for (let tries = last - first + 1; tries > 0; tries -= 1) {
+      const hostPort = this.#nextEphemeral;
+      this.#nextEphemeral = hostPort >= last ? first : hostPort + 1;
+      yield hostPort;
+    }
   }
 
   async #bindAll(owner: PortOwner, mapping: PortMapping): Promise<Bound[]> {
@@ -143,6 +151,10 @@ export class PortTable {
   }
 }
 
+function* from({ first, last }: NonNullable<PortMapping['among']>): Generator<number> {
+  for (let port = first; port <= last; port += 1) yield port;
+}
+
 function failure(owner: PortOwner, reason: string): string {
   return `driver failed programming external connectivity on endpoint ${owner.podName}: ${reason}`;
 }
@@ -163,7 +175,7 @@ function collide(a: PortMapping, b: PortMapping): boolean {
 
 function dedupe(mappings: readonly PortMapping[]): PortMapping[] {
   const seen = new Map(
-    mappings.map((m) => [JSON.stringify([m.protocol, m.podPort, m.hostIp, m.hostPort]), m]),
+    mappings.map((m) => [JSON.stringify([m.protocol, m.podPort, m.hostIp, m.hostPort, m.among]), m]),
   );
   return [...seen.values()];
 }

@@ -20,6 +20,7 @@ export interface CreateBody {
   StopSignal?: string;
   StopTimeout?: number;
   MacAddress?: string;
+  NetworkDisabled?: boolean;
   OnBuild?: string[];
   Shell?: string[];
   Healthcheck?: HealthBody;
@@ -55,6 +56,7 @@ export interface HostBody extends ResourceBody {
   Mounts?: MountBody[];
   Tmpfs?: Record<string, string>;
   VolumeDriver?: string;
+  VolumesFrom?: string[];
   NetworkMode?: string;
   PortBindings?: Record<string, { HostIp?: string; HostPort?: string }[]>;
   PublishAllPorts?: boolean;

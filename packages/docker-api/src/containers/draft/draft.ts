@@ -10,6 +10,7 @@ import { exposedOf, portsOf } from './ports.ts';
 import { cpusOf, resourcesOf, rlimitsOf } from './resources.ts';
 import { securityOf } from './security.ts';
 import { writableBytesOf } from './storage.ts';
+import { volumesFromOf } from './volumes-from.ts';
 
 /**
  * A `create` body in the cloud's words. Only translates: what is left out stays out, so that the image and the cloud
@@ -20,6 +21,7 @@ export function draftOf(
   context: { name: string; sockets: readonly string[] },
 ): { draft: PodDraft; hostSources: HostSource[] } {
   const host: HostBody = body.HostConfig ?? {};
+  refuseContradictions(host);
   const { mounts, hostSources } = mountsOf(body, host, context.sockets);
   const security = securityOf(host);
   const size = host.ConsoleSize;
@@ -58,6 +60,7 @@ export function draftOf(
       ...(body.StopTimeout === undefined ? {} : { stopTimeoutMs: stopTimeoutMs(body.StopTimeout) }),
       ...(log ? { log } : {}),
     },
+    ...(host.VolumesFrom?.length ? { volumesFrom: volumesFromOf(host.VolumesFrom) } : {}),
     hostname: body.Hostname ?? '',
     domainname: body.Domainname ?? '',
     ...networksOf(body, host),
@@ -73,6 +76,19 @@ export function draftOf(
     ...(writableBytes ? { writableBytes } : {}),
   };
   return { draft, hostSources };
+}
+
+function refuseContradictions(host: HostBody): void {
+  if (Object.hasOwn(host.Annotations ?? {}, '')) {
+    throw new KraudError(
+      'invalid',
+      'invalid Annotations: the empty string is not permitted as an annotation key',
+    );
+  }
+  if ((host.ShmSize ?? 0) < 0) throw new KraudError('invalid', 'SHM size can not be less than 0');
+  for (const server of host.Dns ?? []) {
+    if (isIP(server) === 0) throw new KraudError('invalid', `bad nameserver address: ${server}`);
+  }
 }
 
 const words = (value: string | string[] | undefined): string[] | undefined =>

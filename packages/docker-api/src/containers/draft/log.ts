@@ -4,6 +4,9 @@ import type { HostBody } from './body.ts';
 
 const decimal: Record<string, number> = { '': 1, b: 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 };
 
+/** Docker's that send logs elsewhere. */
+const others = new Set('awslogs etwlogs fluentd gcplogs gelf journald splunk syslog'.split(' '));
+
 /** Docker's documented defaults of the `local` driver. */
 const local = { fileBytesMax: 20e6, filesMax: 5 };
 
@@ -11,6 +14,9 @@ export function logOf(body: HostBody['LogConfig']): ContainerDraft['log'] {
   const options = body?.Config ?? {};
   const type = body?.Type || 'json-file';
   if (type !== 'json-file' && type !== 'local' && type !== 'none') {
+    if (!others.has(type)) {
+      throw new KraudError('invalid', `logger: no log driver named '${type.slice(0, 100)}' is registered`);
+    }
     throw new KraudError(
       'unsupported',
       `HostConfig.LogConfig.Type=${type} is not supported: logging drivers are json-file, local and none`,

@@ -50,6 +50,8 @@ export function mountsOf(
   for (const mount of host.Mounts ?? []) {
     if (mount.Type === 'bind') {
       const source = mount.Source ?? '';
+      refuseOthers(mount);
+      if (source === '') throw invalid(mount, 'field Source must not be empty');
       if (!source.startsWith('/')) {
         throw invalid(mount, `invalid mount path: '${source}' mount path must be absolute`);
       }
@@ -116,8 +118,11 @@ function bindOptions(bind: string, options: readonly string[]): { readOnly: bool
 function fromMount(mount: MountBody): MountDraft {
   const target = mount.Target ?? '';
   const readOnly = mount.ReadOnly ?? false;
-  if (target === '') throw invalid(mount, 'field Target must not be empty');
+  refuseOthers(mount);
   if (mount.Type === 'volume') {
+    if (readOnly && !mount.Source) {
+      throw invalid(mount, 'must not set ReadOnly mode when using anonymous volumes');
+    }
     const options = mount.VolumeOptions ?? {};
     const driver = options.DriverConfig?.Name;
     return {
@@ -140,6 +145,21 @@ function fromMount(mount: MountBody): MountDraft {
     throw new KraudError('unsupported', `HostConfig.Mounts of type ${mount.Type} are not supported`);
   }
   throw invalid(mount, `mount type unknown: "${mount.Type ?? ''}"`);
+}
+
+const own: Record<string, keyof MountBody> = {
+  bind: 'BindOptions',
+  volume: 'VolumeOptions',
+  tmpfs: 'TmpfsOptions',
+};
+
+/** Every mount has a target, and no options of another type. */
+function refuseOthers(mount: MountBody): void {
+  const mine = own[mount.Type ?? ''];
+  if (mine === undefined) return;
+  if (!mount.Target) throw invalid(mount, 'field Target must not be empty');
+  const other = Object.values(own).find((name) => name !== mine && mount[name] !== undefined);
+  if (other !== undefined) throw invalid(mount, `field ${other} must not be specified`);
 }
 
 function tmpfsGiven(mount: MountBody): string[] {

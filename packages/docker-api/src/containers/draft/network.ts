@@ -11,6 +11,7 @@ export function networksOf(body: CreateBody, host: HostBody): Pick<PodDraft, 'ne
       `HostConfig.NetworkMode=${mode} is not supported: a pod shares no network namespace with the host or with other pods`,
     );
   }
+  if (body.NetworkDisabled) return { networks: [] };
   const endpoints = Object.entries(body.NetworkingConfig?.EndpointsConfig ?? {});
   if (mode === 'none') {
     const [other] = endpoints.find(([ref]) => ref !== 'none') ?? [];

@@ -38,7 +38,7 @@ export function portsOf(bindings: NonNullable<HostBody['PortBindings']>): Publis
         protocol,
         podPort: port,
         hostIp: hostIp(binding.HostIp ?? ''),
-        hostPort: hostPort(binding.HostPort ?? ''),
+        ...hostPort(binding.HostPort ?? ''),
       })),
     );
   });
@@ -50,18 +50,13 @@ function hostIp(text: string): string {
   return bare;
 }
 
-/** '' and 0 ask for any free port. */
-function hostPort(text: string): number {
-  if (text === '') return 0;
-  const [first, last] = text.split('-');
-  if (!/^\d{1,5}(-\d{1,5})?$/.test(text) || Number(first) > 65_535) {
+/** '' and 0 ask for any free port, `8000-8010` for a free one of those. */
+function hostPort(text: string): Pick<PublishedPort, 'hostPort' | 'among'> {
+  const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text || '0');
+  const first = Number(match?.[1]);
+  const last = Number(match?.[2] ?? first);
+  if (!match || last > 65_535 || last < first || (first === 0 && last > 0)) {
     throw new KraudError('invalid', `invalid port specification: "${text}"`);
   }
-  if (last !== undefined && last !== first) {
-    throw new KraudError(
-      'unsupported',
-      `HostConfig.PortBindings HostPort ${text} is not supported: name one port`,
-    );
-  }
-  return Number(first);
+  return first === last ? { hostPort: first } : { hostPort: 0, among: { first, last } };
 }

@@ -26,7 +26,7 @@ export const configRows: readonly BodyRow[] = [
   row('yes', 'StopSignal', 'string', 'SIGINT'),
   row('yes', 'StopTimeout', 'int', 3),
   row('yes', 'MacAddress', 'string', '02:42:ac:11:00:05'),
-  row('refused', 'NetworkDisabled', 'bool', true, { note: 'use HostConfig.NetworkMode none' }),
+  row('yes', 'NetworkDisabled', 'bool', true, { note: 'as HostConfig.NetworkMode none' }),
   row('yes', 'OnBuild', 'strings', ['RUN true'], { kept: true, note: 'only has a meaning for images' }),
   row('yes', 'Shell', 'strings', ['/bin/sh', '-c'], { kept: true, note: 'only has a meaning for images' }),
   row('yes', 'Healthcheck.Test', 'strings', ['CMD', 'true']),

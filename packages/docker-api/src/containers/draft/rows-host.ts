@@ -54,13 +54,15 @@ export const hostRows: readonly BodyRow[] = [
     kept: true,
     note: 'local; a volume is refused with another',
   }),
-  row('refused', h('VolumesFrom'), 'strings', ['other'], { note: 'name the volumes' }),
+  row('yes', h('VolumesFrom'), 'strings', ['other:ro'], {
+    note: 'volumes and host paths; a volume is used by one running pod at a time',
+  }),
   row('yes', h('NetworkMode'), 'string', 'none', {
     note: 'default, bridge, none, or a network that exists; host and container:… are refused',
   }),
   row('yes', h('PortBindings{}[].HostIp'), 'string', '127.0.0.1'),
-  row('partly', h('PortBindings{}[].HostPort'), 'string', '8080', {
-    note: 'tcp and udp; one port, or any free one: a range is refused',
+  row('yes', h('PortBindings{}[].HostPort'), 'string', '8080', {
+    note: 'tcp and udp; one port, a free one of a range, or any free one',
   }),
   row('yes', h('PublishAllPorts'), 'bool', true),
   row('yes', h('Dns'), 'strings', ['10.0.0.1']),
@@ -99,13 +101,31 @@ export const hostRows: readonly BodyRow[] = [
   row('yes', h('ConsoleSize'), 'ints', [24, 80]),
   row('yes', h('Annotations'), 'labels', { a: 'b' }),
   row('yes', h('ContainerIDFile'), 'string', '/tmp/id', { kept: true, note: 'the client writes it' }),
-  row('refused', h('IpcMode'), 'string', 'host', { neutral: ['private', 'shareable'], note: ownVm }),
-  row('refused', h('PidMode'), 'string', 'host', { neutral: ['private'], note: ownVm }),
-  row('refused', h('UTSMode'), 'string', 'host', { neutral: ['private'], note: ownVm }),
-  row('refused', h('UsernsMode'), 'string', 'host', {
-    note: 'the VM is the boundary; users are not remapped',
+  row('refused', h('IpcMode'), 'string', 'host', {
+    neutral: ['private', 'shareable'],
+    note: ownVm,
+    form: { pattern: /^(none|private|shareable|host|container:.+)$/, otherwise: 'invalid IPC mode' },
   }),
-  row('refused', h('CgroupnsMode'), 'string', 'host', { neutral: ['private'], note: ownVm }),
+  row('refused', h('PidMode'), 'string', 'host', {
+    neutral: ['private'],
+    note: ownVm,
+    form: { pattern: /^(private|host|container:.+)$/, otherwise: 'invalid PID mode' },
+  }),
+  row('refused', h('UTSMode'), 'string', 'host', {
+    neutral: ['private'],
+    note: ownVm,
+    form: { pattern: /^(private|host)$/, otherwise: 'invalid UTS mode' },
+  }),
+  row('partly', h('UsernsMode'), 'string', 'host', {
+    kept: true,
+    note: 'host: the VM is the boundary, so users are not remapped',
+    form: { pattern: /^host$/, otherwise: 'invalid user namespace mode' },
+  }),
+  row('refused', h('CgroupnsMode'), 'string', 'host', {
+    neutral: ['private'],
+    note: ownVm,
+    form: { pattern: /^(private|host)$/, otherwise: 'invalid cgroup namespace mode' },
+  }),
   row('refused', h('Cgroup'), 'string', 'container:x', { note: ownVm }),
   row('refused', h('Runtime'), 'string', 'runsc', {
     neutral: ['runc', 'kraud', 'io.containerd.runc.v2'],

@@ -1,7 +1,7 @@
 import { type BodyRow, row } from '../../body/rows.ts';
 
 const oneVm = 'a pod has its own VM with one memory node';
-const noBlkio = 'block I/O of a pod is bounded by its own disk';
+const noBlkio = { discarded: 'block I/O of a pod is bounded by its own disk' };
 
 /** Limits as `create` has them below `HostConfig` and `update` has them at its top. */
 export const resourceRows = (prefix: string): readonly BodyRow[] => {
@@ -10,9 +10,9 @@ export const resourceRows = (prefix: string): readonly BodyRow[] => {
     row('yes', at('Memory'), 'int', 134_217_728),
     row('yes', at('MemorySwap'), 'int', 268_435_456),
     row('yes', at('MemoryReservation'), 'int', 67_108_864),
-    row('refused', at('MemorySwappiness'), 'int', 10, { neutral: [-1], note: 'the guest has no swap' }),
-    row('refused', at('KernelMemory'), 'int', 1_000_000, { neutral: [-1], note: 'gone from Docker too' }),
-    row('refused', at('KernelMemoryTCP'), 'int', 1_000_000, { neutral: [-1], note: 'cgroup v1 only' }),
+    row('partly', at('MemorySwappiness'), 'int', 10, { neutral: [-1], discarded: 'the guest has no swap' }),
+    row('partly', at('KernelMemory'), 'int', 1_000_000, { neutral: [-1], discarded: 'gone from Docker too' }),
+    row('partly', at('KernelMemoryTCP'), 'int', 1_000_000, { neutral: [-1], discarded: 'cgroup v1 only' }),
     row('yes', at('OomKillDisable'), 'bool', true),
     row('yes', at('NanoCpus'), 'int', 1_500_000_000),
     row('yes', at('CpuQuota'), 'int', 50_000),
@@ -23,12 +23,12 @@ export const resourceRows = (prefix: string): readonly BodyRow[] => {
     row('refused', at('CpuRealtimePeriod'), 'int', 1_000, { note: 'the guest has no real-time groups' }),
     row('refused', at('CpuRealtimeRuntime'), 'int', 1_000, { note: 'the guest has no real-time groups' }),
     row('yes', at('PidsLimit'), 'int', 50),
-    row('refused', at('BlkioWeight'), 'int', 300, { note: noBlkio }),
-    row('refused', at('BlkioWeightDevice'), 'any', [{ Path: '/dev/vda', Weight: 300 }], { note: noBlkio }),
-    row('refused', at('BlkioDeviceReadBps'), 'any', [{ Path: '/dev/vda', Rate: 1 }], { note: noBlkio }),
-    row('refused', at('BlkioDeviceWriteBps'), 'any', [{ Path: '/dev/vda', Rate: 1 }], { note: noBlkio }),
-    row('refused', at('BlkioDeviceReadIOps'), 'any', [{ Path: '/dev/vda', Rate: 1 }], { note: noBlkio }),
-    row('refused', at('BlkioDeviceWriteIOps'), 'any', [{ Path: '/dev/vda', Rate: 1 }], { note: noBlkio }),
+    row('partly', at('BlkioWeight'), 'int', 300, noBlkio),
+    row('partly', at('BlkioWeightDevice'), 'any', [{ Path: '/dev/vda', Weight: 300 }], noBlkio),
+    row('partly', at('BlkioDeviceReadBps'), 'any', [{ Path: '/dev/vda', Rate: 1 }], noBlkio),
+    row('partly', at('BlkioDeviceWriteBps'), 'any', [{ Path: '/dev/vda', Rate: 1 }], noBlkio),
+    row('partly', at('BlkioDeviceReadIOps'), 'any', [{ Path: '/dev/vda', Rate: 1 }], noBlkio),
+    row('partly', at('BlkioDeviceWriteIOps'), 'any', [{ Path: '/dev/vda', Rate: 1 }], noBlkio),
     row('refused', at('CgroupParent'), 'string', '/parent', { note: 'the cgroup is in the guest' }),
     row('refused', at('Devices'), 'any', [{ PathOnHost: '/dev/fuse' }], {
       note: 'a VM has no devices of the host',

@@ -6,7 +6,7 @@ import { renderProcesses } from './render.ts';
 
 for (const [args, titles] of [
   ['-ef', 'UID PID PPID C STIME TTY TIME CMD'],
-  ['aux', 'USER PID %CPU VSZ RSS TTY STAT START TIME COMMAND'],
+  ['aux', 'USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND'],
   ['-o pid,comm', 'PID COMMAND'],
   ['-eo pid,ppid=PARENT', 'PID PARENT'],
   ['-o pid -o args', 'PID COMMAND'],
@@ -41,6 +41,8 @@ test('a process', () => {
     rssBytes: 2048,
     args: '/bin/sh -c x',
   };
-  const { Processes } = renderProcesses(columnsOf('-ef'), [init], 1_700_000_130_000);
+  const around = { nowMs: 1_700_000_130_000, memoryBytes: 4096 };
+  const { Processes } = renderProcesses(columnsOf('-ef'), [init], around);
   assert.deepEqual(Processes, [['root', '1', '0', '50', '22:13', '?', '00:01:05', '/bin/sh -c x']]);
+  assert.deepEqual(renderProcesses(columnsOf('-o pmem'), [init], around).Processes, [['50.0']]);
 });

@@ -15,7 +15,7 @@ const full = (): Column[] => [
  * | args              | columns                                     |
  * | ----------------- | ------------------------------------------- |
  * | `-ef`, `ef`       | UID PID PPID C STIME TTY TIME CMD           |
- * | `aux`             | USER PID %CPU VSZ RSS TTY STAT START TIME COMMAND |
+ * | `aux`             | USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND |
  * | `-o pid,comm=NAME`| PID NAME                                    |
  */
 export function columnsOf(text: string): readonly Column[] {
@@ -42,7 +42,7 @@ function lettersOf(word: string): Column[] | undefined {
     throw new KraudError('unsupported', `ps_args '${word.slice(0, 100)}' is not supported`);
   }
   if (letters.includes('u'))
-    return pick('user', 'pid', 'pcpu', 'vsz', 'rss', 'tty', 'stat', 'start', 'bsdtime', 'args');
+    return pick('user', 'pid', 'pcpu', 'pmem', 'vsz', 'rss', 'tty', 'stat', 'start', 'bsdtime', 'args');
   if (letters.includes('f')) return full();
   if (letters.includes('l')) return pick('s', 'uid', 'pid', 'ppid', 'c', 'vsz', 'tty', 'time', 'cmd');
   return unix ? undefined : pick('pid', 'tty', 'stat', 'bsdtime', 'args');

@@ -1,17 +1,24 @@
 import type { ProcessInfo } from '@kraud/cloud';
 
-/** What a column shows of a process, given the time and the VM's memory as far as is known. */
-export interface Column {
-  readonly title: string;
-  readonly show: (process: ProcessInfo, nowMs: number) => string;
+/** What figures of a process are measured against. */
+export interface Around {
+  readonly nowMs: number;
+  /** Of the VM. */
+  readonly memoryBytes: number;
 }
 
-const elapsedMs = (process: ProcessInfo, nowMs: number): number =>
+/** What a column shows of a process. */
+export interface Column {
+  readonly title: string;
+  readonly show: (process: ProcessInfo, around: Around) => string;
+}
+
+const elapsedMs = (process: ProcessInfo, { nowMs }: Around): number =>
   Math.max(0, nowMs - Number(process.startNs / 1_000_000n));
 
 /** Share of one CPU over the process's life, as `ps` has it. */
-const cpuShare = (process: ProcessInfo, nowMs: number): number =>
-  (process.cpuNs / 1e6 / Math.max(1, elapsedMs(process, nowMs))) * 100;
+const cpuShare = (process: ProcessInfo, around: Around): number =>
+  (process.cpuNs / 1e6 / Math.max(1, elapsedMs(process, around))) * 100;
 
 const two = (n: number): string => String(n).padStart(2, '0');
 
@@ -21,7 +28,7 @@ function clockTime(seconds: number): string {
   return days > 0 ? `${days}-${rest}` : rest;
 }
 
-function started(process: ProcessInfo, nowMs: number): string {
+function started(process: ProcessInfo, { nowMs }: Around): string {
   const date = new Date(Number(process.startNs / 1_000_000n));
   if (nowMs - date.getTime() < 86_400_000) return `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}`;
   return date.toUTCString().slice(5, 11).split(' ').reverse().join('');
@@ -42,8 +49,9 @@ export const columns: Readonly<Record<string, Column>> = {
   comm: show('COMMAND', (p) => first(p.args)),
   args: show('COMMAND', (p) => p.args),
   cmd: show('CMD', (p) => p.args),
-  c: show('C', (p, now) => String(Math.min(99, Math.floor(cpuShare(p, now))))),
-  pcpu: show('%CPU', (p, now) => cpuShare(p, now).toFixed(1)),
+  c: show('C', (p, around) => String(Math.min(99, Math.floor(cpuShare(p, around))))),
+  pcpu: show('%CPU', (p, around) => cpuShare(p, around).toFixed(1)),
+  pmem: show('%MEM', (p, { memoryBytes }) => ((p.rssBytes / memoryBytes) * 100).toFixed(1)),
   vsz: show('VSZ', (p) => kib(p.vszBytes)),
   rss: show('RSS', (p) => kib(p.rssBytes)),
   tty: show('TTY', (p) => p.tty || '?'),
@@ -51,8 +59,8 @@ export const columns: Readonly<Record<string, Column>> = {
   s: show('S', (p) => p.state.slice(0, 1)),
   stime: show('STIME', started),
   start: show('START', started),
-  etime: show('ELAPSED', (p, now) => clockTime(Math.floor(elapsedMs(p, now) / 1000))),
-  etimes: show('ELAPSED', (p, now) => String(Math.floor(elapsedMs(p, now) / 1000))),
+  etime: show('ELAPSED', (p, around) => clockTime(Math.floor(elapsedMs(p, around) / 1000))),
+  etimes: show('ELAPSED', (p, around) => String(Math.floor(elapsedMs(p, around) / 1000))),
   time: show('TIME', (p) => clockTime(seconds(p))),
   bsdtime: show('TIME', (p) => `${Math.floor(seconds(p) / 60)}:${two(seconds(p) % 60)}`),
 };
@@ -65,6 +73,7 @@ export const aliases: Readonly<Record<string, string>> = {
   uname: 'user',
   euid: 'uid',
   '%cpu': 'pcpu',
+  '%mem': 'pmem',
   tt: 'tty',
   tname: 'tty',
   state: 's',

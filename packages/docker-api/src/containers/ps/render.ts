@@ -1,13 +1,13 @@
 import type { ProcessInfo } from '@kraud/cloud';
-import type { Column } from './columns.ts';
+import type { Around, Column } from './columns.ts';
 
 export function renderProcesses(
   columns: readonly Column[],
   processes: readonly ProcessInfo[],
-  nowMs: number,
+  around: Around,
 ): { Titles: string[]; Processes: string[][] } {
   return {
     Titles: columns.map((column) => column.title),
-    Processes: processes.map((process) => columns.map((column) => column.show(process, nowMs))),
+    Processes: processes.map((process) => columns.map((column) => column.show(process, around))),
   };
 }

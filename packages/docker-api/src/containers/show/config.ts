@@ -1,5 +1,5 @@
 import type { ImageFacts, Pod } from '@kraud/cloud';
-import type { CreateBody } from '../draft/body.ts';
+import type { CreateBody, HealthBody } from '../draft/body.ts';
 import { givenBody, mainOf } from './given.ts';
 import { exposedOf } from './networks.ts';
 import { signalName } from './signal-name.ts';
@@ -11,7 +11,6 @@ const words = (value: string | string[] | undefined): string[] | null =>
 export function configOf(pod: Pod, image: ImageFacts | undefined): Record<string, unknown> {
   const given: CreateBody = givenBody(pod) ?? {};
   const { spec } = mainOf(pod);
-  const health = spec.health;
   const exposed = exposedOf(pod, image);
   const volumes = [...Object.keys(given.Volumes ?? {}), ...(image?.config.volumes ?? [])];
   return {
@@ -25,7 +24,7 @@ export function configOf(pod: Pod, image: ImageFacts | undefined): Record<string
     Tty: spec.tty,
     OpenStdin: spec.stdin,
     StdinOnce: spec.stdinOnce,
-    Env: spec.env,
+    Env: envOf(pod, image),
     ...commandOf(pod, image),
     Image: spec.image.name,
     Volumes: volumes.length > 0 ? keysOf(volumes) : null,
@@ -33,24 +32,44 @@ export function configOf(pod: Pod, image: ImageFacts | undefined): Record<string
     OnBuild: given.OnBuild ?? null,
     Labels: pod.meta.labels,
     ...(given.MacAddress ? { MacAddress: given.MacAddress } : {}),
-    ...(given.StopSignal || image?.config.stopSignal ? { StopSignal: signalName(spec.stopSignal) } : {}),
+    ...(given.StopSignal
+      ? { StopSignal: given.StopSignal }
+      : image?.config.stopSignal
+        ? { StopSignal: signalName(spec.stopSignal) }
+        : {}),
+    ...(given.NetworkDisabled ? { NetworkDisabled: true } : {}),
     ...(given.StopTimeout === undefined ? {} : { StopTimeout: given.StopTimeout }),
     ...(given.Shell ? { Shell: given.Shell } : {}),
-    ...(health
-      ? {
-          Healthcheck: {
-            Test: health.test,
-            Interval: health.intervalMs * 1e6,
-            Timeout: health.timeoutMs * 1e6,
-            StartPeriod: health.startPeriodMs * 1e6,
-            StartInterval: health.startIntervalMs * 1e6,
-            Retries: health.retries,
-          },
-        }
-      : given.Healthcheck?.Test?.[0] === 'NONE'
-        ? { Healthcheck: { Test: ['NONE'] } }
-        : {}),
+    ...healthOf(pod, image),
   };
+}
+
+/** What was asked for over the image's: a variable without a value stands here too, though no process gets it. */
+function envOf(pod: Pod, image: ImageFacts | undefined): string[] {
+  const given = givenBody(pod);
+  if (!given || !image) return mainOf(pod).spec.env;
+  const nameOf = (line: string): string => line.split('=', 1)[0] ?? '';
+  const own = given.Env ?? [];
+  const names = new Set(own.map(nameOf));
+  return [...own, ...(image.config.env ?? []).filter((line) => !names.has(nameOf(line)))];
+}
+
+/** The parts that somebody has set: zero means the default, and isn't shown. */
+function healthOf(pod: Pod, image: ImageFacts | undefined): { Healthcheck?: HealthBody } {
+  const given = givenBody(pod)?.Healthcheck ?? {};
+  if (given.Test?.[0] === 'NONE') return { Healthcheck: { Test: ['NONE'] } };
+  const { health } = mainOf(pod).spec;
+  if (!health) return {};
+  const { intervalNs, timeoutNs, startPeriodNs, startIntervalNs, retries } = image?.config.healthcheck ?? {};
+  const shown = {
+    Interval: given.Interval || intervalNs,
+    Timeout: given.Timeout || timeoutNs,
+    StartPeriod: given.StartPeriod || startPeriodNs,
+    StartInterval: given.StartInterval || startIntervalNs,
+    Retries: given.Retries || retries,
+  };
+  const set = Object.entries(shown).filter(([, value]) => value);
+  return { Healthcheck: { Test: health.test, ...Object.fromEntries(set) } };
 }
 
 function commandOf(

@@ -1,9 +1,15 @@
 import type { Pod } from '@kraud/cloud';
-import { mainOf } from './given.ts';
+import type { CreateBody } from '../draft/body.ts';
+import { givenBody, mainOf } from './given.ts';
 
-/** `Mounts` of inspect and list. A tmpfs of `--tmpfs` stands in `HostConfig.Tmpfs` only, as with dockerd. */
+/**
+ * `Mounts` of inspect and list. `Mode` is what stood behind a bind, `z` for any other volume that was asked for. A tmpfs of
+ * `--tmpfs` stands in `HostConfig.Tmpfs` only, as with dockerd.
+ */
 export function mountsOf(pod: Pod, mountpointOf: (volume: string) => string): Record<string, unknown>[] {
+  const given = givenBody(pod);
   return mainOf(pod).spec.mounts.flatMap((mount): Record<string, unknown>[] => {
+    const { target } = mount;
     switch (mount.type) {
       case 'volume':
         return [
@@ -11,41 +17,49 @@ export function mountsOf(pod: Pod, mountpointOf: (volume: string) => string): Re
             Type: 'volume',
             Name: mount.volume,
             Source: mountpointOf(mount.volume),
-            Destination: mount.target,
+            Destination: target,
             Driver: 'local',
-            Mode: mount.readOnly ? 'ro' : 'z',
+            Mode: modeOf(given, target) ?? (isAskedFor(given, target) ? 'z' : ''),
             RW: !mount.readOnly,
             Propagation: '',
           },
         ];
       case 'host':
-        return [
-          {
-            Type: 'bind',
-            Source: mount.source,
-            Destination: mount.target,
-            Mode: mount.readOnly ? 'ro' : '',
-            RW: !mount.readOnly,
-            Propagation: 'rprivate',
-          },
-        ];
       case 'socket':
         return [
           {
             Type: 'bind',
             Source: mount.source,
-            Destination: mount.target,
-            Mode: '',
-            RW: true,
+            Destination: target,
+            Mode: modeOf(given, target) ?? '',
+            RW: mount.type === 'socket' || !mount.readOnly,
             Propagation: 'rprivate',
           },
         ];
       case 'tmpfs':
-        return [
-          { Type: 'tmpfs', Source: '', Destination: mount.target, Mode: '', RW: true, Propagation: '' },
-        ];
+        if (given && !isMount(given, target)) return [];
+        return [{ Type: 'tmpfs', Source: '', Destination: target, Mode: '', RW: true, Propagation: '' }];
       default:
         return [];
     }
   });
+}
+
+const same = (a: string, b: string): boolean => a.replace(/(.)\/+$/, '$1') === b.replace(/(.)\/+$/, '$1');
+
+/** `ro,z` of `/src:/target:ro,z`. */
+function modeOf(given: CreateBody | undefined, target: string): string | undefined {
+  const parts = given?.HostConfig?.Binds?.map((bind) => bind.split(':'));
+  return parts?.find(([, to]) => to !== undefined && same(to, target))?.[2];
+}
+
+const isMount = (given: CreateBody | undefined, target: string): boolean =>
+  given?.HostConfig?.Mounts?.some((mount) => same(mount.Target ?? '', target)) ?? false;
+
+/** Other than by `-v /target` or by the image. */
+function isAskedFor(given: CreateBody | undefined, target: string): boolean {
+  const bound = given?.HostConfig?.Binds?.some(
+    (bind) => bind.includes(':') && same(bind.split(':')[1] ?? '', target),
+  );
+  return given === undefined || bound === true || isMount(given, target);
 }
