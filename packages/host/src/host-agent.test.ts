@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { type FakePrograms, HostWorld } from '@kraud/testkit';
+import { readRecord } from './pods/run-record.ts';
 
 const programs: FakePrograms = {
   echo: ({ args, write }) => {
@@ -49,6 +51,21 @@ test('a pod runs, its output is kept, its exit is told, and nothing of it runs a
   assert.deepEqual(world.cradle.running, []);
   assert.equal(world.network.held.size, 0);
   assert.deepEqual(podsLeft(world), []);
+});
+
+test('a running pod that gets another name is known by that one on its networks', async () => {
+  await using world = new HostWorld({ programs });
+  await world.boot();
+  await world.create('old', ['sleep']);
+  await world.start('old');
+  const pod = await world.until('old', running);
+  const uid = pod?.meta.uid ?? '';
+  const record = join(world.dataDir, 'pods', uid, 'run.json');
+  await world.tables.pods.rename({ tenant: 'default', namespace: 'default', name: 'old' }, 'new');
+  while (readRecord(record)?.attachment?.podName !== 'new') await setTimeout(5);
+  const names = world.network.held.get(uid)?.places[0]?.names ?? [];
+  // The world gives a pod its first name as hostname, and that one stays.
+  assert.deepEqual([names[0], names.at(-1)], ['new', 'old']);
 });
 
 test('a running pod shows its address, its VM and a ledger', async () => {

@@ -47,6 +47,11 @@ export interface HostNetwork {
    * the pod has lost can't be used by it any more by then. Faults as of `reserve`, and then nothing has changed.
    */
   rejoin(podId: string, networks: readonly PlaceRequest[]): Promise<Reservation>;
+  /**
+   * Other names for a pod, on the networks that it is on; its addresses stay. Answers what is attached now, undefined
+   * for a pod that isn't.
+   */
+  rename(podId: string, podName: string, networks: readonly PlaceRequest[]): Attachment | undefined;
   /** Takes everything back: tap, route, address, ports. Unknown pods are fine. */
   detach(podId: string): Promise<void>;
   /** What is attached or reserved now. */

@@ -201,6 +201,19 @@ export class LocalNetwork implements HostNetwork {
     });
   }
 
+  rename(podId: string, podName: string, networks: readonly PlaceRequest[]): Attachment | undefined {
+    const joined = this.#pods.get(podId);
+    if (!joined) return undefined;
+    const places = joined.attachment.places.map((place) => {
+      const names = networks.find(({ network }) => network === place.network)?.names;
+      return names ? { ...place, names } : place;
+    });
+    const attachment = { ...joined.attachment, podName, places };
+    this.#pods.set(podId, { ...joined, attachment });
+    this.#names.put(attachment, (name) => this.#networks.find({ tenant: attachment.tenant, name })?.state);
+    return attachment;
+  }
+
   async stage(tenant: string, tap: Tap): Promise<void> {
     const vpc = this.#networks.vpc(tenant);
     const moved = vpc.take(tap, newShortId(this.#random)).then((device) => ({ vpc, device }));

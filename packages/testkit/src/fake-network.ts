@@ -59,6 +59,15 @@ export class FakeNetwork implements HostNetwork {
     return reservationOf(attachment);
   }
 
+  rename(podId: string, podName: string, networks: readonly PlaceRequest[]): Attachment | undefined {
+    const held = this.held.get(podId);
+    if (!held) return undefined;
+    const namesOn = (network: string) => networks.find((place) => place.network === network)?.names ?? [];
+    const places = held.places.map((place) => ({ ...place, names: namesOn(place.network) }));
+    this.held.set(podId, { ...held, podName, places });
+    return this.held.get(podId);
+  }
+
   async stage(): Promise<void> {}
 
   async plug(podId: string): Promise<void> {

@@ -13,6 +13,7 @@ import { lossOf, releaseHolds } from './claim.ts';
 import { diskBytes, readNumber } from './disk-bytes.ts';
 import { untilNothingNew } from './drain.ts';
 import { ignoring } from './ignoring.ts';
+import { renameRun } from './places.ts';
 import { type Action, type Observed, plan } from './plan.ts';
 import { PodFiles } from './pod-files.ts';
 import { rootDisks } from './pod-images.ts';
@@ -149,9 +150,8 @@ export class PodOwner {
   }
 
   #isQuiet(): boolean {
-    return (
-      this.#busy === undefined && this.#toolbox === undefined && (this.#closing === 'leave' || !this.#run)
-    );
+    const idle = this.#busy === undefined && this.#toolbox === undefined;
+    return idle && (this.#closing === 'leave' || !this.#run);
   }
 
   async #end(): Promise<void> {
@@ -229,6 +229,9 @@ export class PodOwner {
         break;
       case 'report':
         this.#withRun('act', (run) => this.#report(run));
+        break;
+      case 'rename':
+        this.#withRun('act', (run) => renameRun(this.#parts, this.#pod, run, this.files.record));
         break;
       case 'pause':
       case 'resume':

@@ -2,6 +2,8 @@ import { codeOf, KraudError } from '@kraud/base';
 import type { Pod, PodNetwork, PodStatus } from '@kraud/macro';
 import type { PlaceRequest, Reservation } from '@kraud/network';
 import type { HostParts } from '../parts.ts';
+import type { Run } from './run.ts';
+import { writeRecord } from './run-record.ts';
 
 const idDigitsShown = 12;
 
@@ -21,6 +23,17 @@ export async function reservePlaces(parts: HostParts, pod: Pod): Promise<Reserva
 /** The places that a running pod's spec says, instead of those that it has. */
 export async function rejoinPlaces(parts: HostParts, pod: Pod): Promise<Reservation> {
   return await withRoom(parts, pod, (networks) => parts.network.rejoin(pod.meta.uid, networks));
+}
+
+/** Tells a run's networks what its pod is called now. */
+export async function renameRun(parts: HostParts, pod: Pod, run: Run, recordPath: string): Promise<void> {
+  const { uid, name } = pod.meta;
+  const { attachment: before } = run.record;
+  if (!before) return;
+  const places = pod.spec.networks.map((network) => placeOf(pod, network));
+  const attachment = parts.network.rename(uid, name, places) ?? { ...before, podName: name };
+  run.record = { ...run.record, attachment };
+  writeRecord(recordPath, run.record);
 }
 
 /** Makes the networks real, and gives them more addresses when this host's are used up. */

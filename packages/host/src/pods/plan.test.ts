@@ -39,6 +39,7 @@ const state: fc.Arbitrary<State> = fc.record({
         paused: fc.boolean(),
         ended: fc.boolean(),
         stop: fc.constantFrom('none' as const, 'signalled' as const, 'overdue' as const, 'killed' as const),
+        name: fc.constantFrom(undefined, sample.meta.name, 'before'),
         reported: fc.boolean(),
       }),
       { nil: undefined },
@@ -66,8 +67,11 @@ function apply(before: State, action: Action): State {
       return { ...before, observed: { ...observed, prepared: true } };
     case 'start': {
       const started = { serial: action.serial, paused: false, ended: false, stop: 'none' as const };
-      return { ...before, observed: { ...observed, run: { ...started, reported: false } } };
+      const named = { name: sample.meta.name, reported: false };
+      return { ...before, observed: { ...observed, run: { ...started, ...named } } };
     }
+    case 'rename':
+      return withRun({ name: sample.meta.name });
     case 'report':
       return {
         ...withRun({ reported: true }),

@@ -30,6 +30,8 @@ export interface ObservedRun {
   /** Every container has ended, or the VM has. */
   readonly ended: boolean;
   readonly stop: 'none' | 'signalled' | 'overdue' | 'killed' | 'given-up';
+  /** What the pod is called on its networks; undefined when it is on none. */
+  readonly name: string | undefined;
   /** The status as it should be is in the store. */
   readonly reported: boolean;
 }
@@ -41,6 +43,8 @@ export type Action =
   /** The start that is going on isn't wanted any more. */
   | { readonly do: 'abort' }
   | { readonly do: 'report' }
+  /** The pod has been given another name, by which its networks don't know it yet. */
+  | { readonly do: 'rename' }
   | { readonly do: 'pause' }
   | { readonly do: 'resume' }
   | { readonly do: 'signal' }
@@ -73,8 +77,8 @@ export function isStartWanted(pod: Pod): boolean {
  * ```
  *            start                       ended
  * idle ──────────────> starting ──> up ─────────> finishing ──> idle
- *  │ ^                    │         │ ^ pause,                   │
- *  │ └──────abort─────────┘         │ │ resume, report,          │
+ *  │ ^                    │         │ ^ pause, resume,           │
+ *  │ └──────abort─────────┘         │ │ report, rename,          │
  *  │ toolbox <─> idle               └─┘ signal, kill             │
  *  └────────────────── remove ──> gone <─────────────────────────┘
  * ```
@@ -113,6 +117,7 @@ function planRun(pod: Pod, run: ObservedRun, observed: Observed): Action {
   if (pod.meta.deletedAt !== undefined) return run.stop === 'killed' ? nothing : { do: 'kill' };
   if (run.stop === 'overdue') return { do: 'kill' };
   if (!run.reported) return { do: 'report' };
+  if (run.name !== undefined && run.name !== pod.meta.name) return { do: 'rename' };
   const { wanted } = pod.spec.run;
   if (wanted === 'stopped' || wanted === 'created' || observed.closing === 'stop') {
     if (run.stop === 'none') return { do: 'signal' };

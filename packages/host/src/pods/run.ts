@@ -72,7 +72,8 @@ export class Run {
 
   get observed(): ObservedRun {
     const { serial, paused, stop, reported } = this;
-    return { serial, paused, ended: this.#ended, stop, reported };
+    const name = this.record.attachment?.podName;
+    return { serial, paused, ended: this.#ended, stop, name, reported };
   }
 
   get signal(): AbortSignal {
