@@ -11,6 +11,7 @@ import type { DockerApiLimits } from './limits.ts';
 import type { Query } from './query.ts';
 import { bytesOf, patiently, readBody, readUpgradeBody } from './wire/body-reader.ts';
 import { Hijack } from './wire/hijack.ts';
+import { parseJson } from './wire/json.ts';
 import { warnOfUnknown } from './wire/unknown.ts';
 
 /** What every request of one server shares. */
@@ -110,7 +111,7 @@ export class Call {
       return { body: {}, unknown: [], warnings: [] };
     }
     this.#refuseOtherType();
-    const checked = checkBody(tree, parse(bytes));
+    const checked = checkBody(tree, parseJson(bytes.toString('utf8')));
     warnOfUnknown(this.res, 'field', checked.unknown);
     return checked;
   }
@@ -201,14 +202,5 @@ export class Call {
     const type = this.req.headers['content-type'] ?? '';
     if (type === '' || /^\s*application\/json\s*(;|$)/i.test(type)) return;
     throw new HttpFault(400, `Content-Type specified (${type}) must be 'application/json'`);
-  }
-}
-
-function parse(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'));
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new KraudError('invalid', `invalid JSON: ${reason}`);
   }
 }
