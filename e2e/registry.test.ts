@@ -41,6 +41,23 @@ test('push, remove, pull back, run', async () => {
   await cloud.ok(['load', '-i', join(cloud.dir, 'kept.tar')]);
 });
 
+test('all tags of a repository go and come, and the registry tells what a name stands for', async () => {
+  const name = `${open.host}/many`;
+  for (const tag of ['one', 'two']) await cloud.ok(['tag', image, `${name}:${tag}`]);
+  const pushed = await cloud.ok(['push', '-a', name]);
+  const digest = /two: digest: (sha256:[0-9a-f]{64})/.exec(pushed)?.[1];
+  assert.match(pushed, /one: digest/);
+  await cloud.ok(['rmi', `${name}:one`, `${name}:two`]);
+  const remote = await cloud.dockerode().getImage(`${name}:two`).distribution();
+  assert.equal(remote.Descriptor.digest, digest);
+  assert.deepEqual(remote.Platforms, [{ architecture: 'amd64', os: 'linux' }]);
+  await assert.rejects(cloud.dockerode().getImage(`${name}:three`).distribution(), { statusCode: 404 });
+  await cloud.ok(['pull', '-a', name]);
+  const tags = await cloud.ok(['images', '--format', '{{.Tag}}', name]);
+  assert.deepEqual(tags.split('\n').sort(), ['one', 'two']);
+  await cloud.ok(['rmi', `${name}:one`, `${name}:two`]);
+});
+
 test('what isn’t there is said in Docker’s words', async () => {
   await cloud.fails(
     ['pull', `${open.host}/some/where:nope`],

@@ -12,6 +12,7 @@ import type {
   ProcessInfo,
   Progress,
   RegistryAuth,
+  RemoteImage,
   StatsSample,
   TerminalSize,
 } from '@kraud/host';
@@ -264,12 +265,17 @@ export interface Images {
       signal: AbortSignal;
     },
   ): Promise<void>;
+  /** Without a tag: all tags of the repository that are here. */
   push(
     caller: Caller,
     reference: string,
     options: { auth?: RegistryAuth; progress: Progress; signal: AbortSignal },
   ): Promise<void>;
-  load(caller: Caller, tar: Readable, options: { progress: Progress; signal: AbortSignal }): Promise<void>;
+  load(
+    caller: Caller,
+    tar: Readable,
+    options: { platform?: string; progress: Progress; signal: AbortSignal },
+  ): Promise<void>;
   save(caller: Caller, refs: string[], signal: AbortSignal): Promise<Readable>;
   import(
     caller: Caller,
@@ -293,6 +299,11 @@ export interface Images {
     caller: Caller,
     matches: (view: ImageView) => boolean,
   ): Promise<{ removed: ({ untagged: string } | { deleted: string })[]; freedBytes: number }>;
+  /**
+   * What a name stands for at its registry. One that never was at a registry, or whose registry is away, is described
+   * by the image that is here.
+   */
+  remote(caller: Caller, reference: string, auth?: RegistryAuth): Promise<RemoteImage>;
   login(caller: Caller, registry: string, auth: RegistryAuth): Promise<string>;
 }
 

@@ -57,6 +57,16 @@ export class EventRecorder implements Events {
     await this.record(caller, { type: 'image', action, actor, attributes });
   }
 
+  /** One for each prune, of a kind as a whole. */
+  async pruned(caller: Caller, type: string, freedBytes: number): Promise<void> {
+    await this.record(caller, {
+      type,
+      action: 'prune',
+      actor: '',
+      attributes: { reclaimed: String(freedBytes) },
+    });
+  }
+
   async volume(
     caller: Caller,
     action: string,

@@ -52,8 +52,10 @@ export class Filters {
 
   /** One truth value; undefined when the name wasn't given. */
   flag(name: string): boolean | undefined {
-    const [value] = this.get(name);
+    const [value, ...more] = this.get(name);
     if (value === undefined) return undefined;
+    if (more.length > 0)
+      throw new KraudError('invalid', `invalid filter '${name}=[${[value, ...more].join(' ')}]'`);
     if (['1', 't', 'true'].includes(value.toLowerCase())) return true;
     if (['0', 'f', 'false'].includes(value.toLowerCase())) return false;
     throw new KraudError('invalid', `invalid filter '${name}=${value}'`);

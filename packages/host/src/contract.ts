@@ -240,6 +240,14 @@ export interface RegistryAuth {
   registryToken?: string;
 }
 
+/** What a name stands for at its registry. */
+export interface RemoteImage {
+  mediaType: string;
+  digest: string;
+  sizeBytes: number;
+  platforms: { os: string; architecture: string; variant?: string }[];
+}
+
 export interface ImageManifest {
   bytes: Uint8Array;
   mediaType: string;
@@ -261,7 +269,7 @@ export interface HostImages {
   /** Images of an archive made by `docker save` or of an OCI layout, with the full names it carries. */
   load(
     tar: Readable,
-    options: { progress: Progress; signal: AbortSignal },
+    options: { platform?: string; progress: Progress; signal: AbortSignal },
   ): Promise<{ id: string; names: string[] }[]>;
   save(images: { id: string; names: string[] }[], signal: AbortSignal): Promise<Readable>;
   import(
@@ -282,6 +290,10 @@ export interface HostImages {
   blob(digest: string, start: number, signal: AbortSignal): Promise<Readable>;
   /** Who logs in: answers the status line, or `unauthenticated`. */
   login(registry: string, auth: RegistryAuth): Promise<string>;
+  /** What the registry says of a full name. */
+  remote(reference: string, auth?: RegistryAuth): Promise<RemoteImage>;
+  /** Of the name's repository, at its registry. */
+  tags(reference: string, auth?: RegistryAuth): Promise<string[]>;
 }
 
 export interface HostVolumes {

@@ -139,6 +139,7 @@ export interface PushedImage {
 }
 
 export interface LoadOptions {
+  /** Which of an index is wanted; an image of another one is refused. Absent: this host's, or what there is. */
   readonly platform?: Platform | undefined;
   readonly onProgress?: OnProgress | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -255,6 +256,8 @@ export interface Images {
   /** Checks credentials with a registry (`docker login`); gives an identity token if the registry issues one. */
   login(serverAddress: string, auth: RegistryAuth): Promise<{ identityToken?: string | undefined }>;
   remote(reference: Reference, auth?: RegistryAuth): Promise<RemoteDescriptor>;
+  /** What the reference's repository has at its registry. */
+  tags(reference: Reference, auth?: RegistryAuth): Promise<readonly string[]>;
 
   load(archive: ByteStream, options?: LoadOptions): Promise<readonly LoadedImage[]>;
   /** A tar that `docker load` and every OCI tool read. The images can't be collected while it is read. */

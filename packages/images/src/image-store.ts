@@ -39,6 +39,7 @@ import { pushImage } from './operations/push.ts';
 import { manifestOf, receiveImage } from './operations/receive.ts';
 import { describeRemote } from './operations/remote.ts';
 import { saveImages } from './operations/save.ts';
+import { tagsAt } from './operations/tags.ts';
 import { usageOf } from './operations/usage.ts';
 import type { Reference } from './reference/reference.ts';
 import { type RegistrySettings, registrySettings } from './registry/settings.ts';
@@ -123,6 +124,10 @@ export class ImageStore implements Images {
 
   async remote(reference: Reference, auth?: RegistryAuth): Promise<RemoteDescriptor> {
     return await describeRemote(this.#parts, reference, auth);
+  }
+
+  async tags(reference: Reference, auth?: RegistryAuth): Promise<readonly string[]> {
+    return await tagsAt(this.#parts, reference, auth);
   }
 
   async load(archive: ByteStream, options: LoadOptions = {}): Promise<readonly LoadedImage[]> {

@@ -60,6 +60,7 @@ export class FakeImages implements Images {
   push = unused;
   login = unused;
   remote = unused;
+  tags = unused;
   load = unused;
   save = unused;
   import = unused;

@@ -41,6 +41,16 @@ export class ImageFinder {
     throw new KraudError('not-found', `No such image: ${name ? familiarName(fullName(name)) : ref}`);
   }
 
+  /** Undefined for what isn't there. */
+  findIfAny(caller: Caller, ref: string): Image | undefined {
+    try {
+      return this.findNow(caller, ref);
+    } catch (error) {
+      if (codeOf(error) === 'not-found') return undefined;
+      throw error;
+    }
+  }
+
   async facts(id: string): Promise<ImageFacts> {
     const known = this.#facts.get(id);
     if (known) return known;

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
-import { KraudError } from '@kraud/base';
-import type { Progress, RegistryAuth } from '@kraud/host';
+import { codeOf, KraudError } from '@kraud/base';
+import type { Progress, RegistryAuth, RemoteImage } from '@kraud/host';
+import type { Image } from '@kraud/macro';
 import type { Caller, Images, ImageView } from '../contract.ts';
 import type { EventRecorder } from '../events.ts';
 import type { CloudParts } from '../parts.ts';
@@ -55,9 +56,14 @@ export class ImageUseCases implements Images {
       signal: AbortSignal;
     },
   ): Promise<void> {
-    if (options.allTags)
-      throw new KraudError('unsupported', 'pulling all tags of a repository is not supported: name a tag');
     const name = parseImageName(reference);
+    if (options.allTags) {
+      const { allTags: _, ...each } = options;
+      for (const tag of await this.#host.tags(name.repository, options.auth)) {
+        await this.pull(caller, `${name.repository}:${tag}`, each);
+      }
+      return;
+    }
     const full = fullName(name);
     const { id, digest } = await this.#host.pull(full, options);
     const facts = await this.#finder.facts(id);
@@ -65,7 +71,7 @@ export class ImageUseCases implements Images {
       ...(name.digest === undefined ? { tags: [full] } : {}),
       digests: [`${name.repository}@${digest}`],
     });
-    await this.#events.image(caller, 'pull', familiarName(full), { name: familiarName(name.repository) });
+    await this.#record(caller, 'pull', id, familiarName(full), familiarName(name.repository));
   }
 
   async push(
@@ -74,31 +80,63 @@ export class ImageUseCases implements Images {
     options: { auth?: RegistryAuth; progress: Progress; signal: AbortSignal },
   ): Promise<void> {
     const name = parseImageName(reference);
-    const full = fullName(name);
-    const image = this.#parts.images.list(caller.tenant).find((i) => i.spec.tags.includes(full));
-    if (!image) {
+    if (name.digest !== undefined) throw new KraudError('invalid', 'cannot push a digest reference');
+    const { repository } = name;
+    const wanted = (tag: string): boolean =>
+      name.tag === undefined ? tag.startsWith(`${repository}:`) : tag === fullName(name);
+    const found = this.#parts.images
+      .list(caller.tenant)
+      .flatMap((image) => image.spec.tags.filter(wanted).map((tag) => ({ image, tag })))
+      .sort((a, b) => (a.tag < b.tag ? -1 : 1));
+    if (found.length === 0) {
       throw new KraudError(
         'not-found',
-        `An image does not exist locally with the tag: ${familiarName(name.repository)}`,
+        `An image does not exist locally with the tag: ${familiarName(repository)}`,
       );
     }
-    const { digest } = await this.#host.push(image.spec.id, full, options);
-    await this.#names.add(caller, image.spec.id, image.status.sizeBytes, {
-      digests: [`${name.repository}@${digest}`],
-    });
-    await this.#events.image(caller, 'push', familiarName(full), { name: familiarName(name.repository) });
+    for (const { image, tag } of found) {
+      const { digest } = await this.#host.push(image.spec.id, tag, options);
+      await this.#names.add(caller, image.spec.id, image.status.sizeBytes, {
+        digests: [`${repository}@${digest}`],
+      });
+      await this.#record(caller, 'push', image.spec.id, familiarName(tag), familiarName(repository));
+    }
+  }
+
+  async remote(caller: Caller, reference: string, auth?: RegistryAuth): Promise<RemoteImage> {
+    const name = parseImageName(reference);
+    const here = this.#finder.findIfAny(caller, reference);
+    const known = here?.spec.digests.find((digest) => digest.startsWith(`${name.repository}@`));
+    if (here && known === undefined) return await this.#asRemote(here, here.spec.id);
+    try {
+      return await this.#host.remote(fullName(name), auth);
+    } catch (error) {
+      const away = codeOf(error) === 'unavailable' || codeOf(error) === 'timeout';
+      if (!away || !here || known === undefined) throw error;
+      return await this.#asRemote(here, known.slice(known.indexOf('@') + 1));
+    }
+  }
+
+  async #asRemote({ spec }: Image, digest: string): Promise<RemoteImage> {
+    const { os, architecture, variant, sizeBytes } = await this.#finder.facts(spec.id);
+    return {
+      mediaType: 'application/vnd.oci.image.manifest.v1+json',
+      digest,
+      sizeBytes,
+      platforms: [{ os, architecture, ...(variant === '' ? {} : { variant }) }],
+    };
   }
 
   async load(
     caller: Caller,
     tar: Readable,
-    options: { progress: Progress; signal: AbortSignal },
+    options: { platform?: string; progress: Progress; signal: AbortSignal },
   ): Promise<void> {
     const loaded = await this.#host.load(tar, options);
     for (const { id, names } of loaded) {
       const facts = await this.#finder.facts(id);
       await this.#names.add(caller, id, facts.sizeBytes, { tags: names });
-      await this.#events.image(caller, 'load', id, { name: names[0] ? familiarName(names[0]) : id });
+      await this.#record(caller, 'load', id, id, names[0] ? familiarName(names[0]) : id);
       await this.#host.prepare(id);
       const lines =
         names.length > 0 ? names.map((n) => `Loaded image: ${familiarName(n)}`) : [`Loaded image ID: ${id}`];
@@ -116,6 +154,7 @@ export class ImageUseCases implements Images {
       const parsed = parseImageName(ref);
       if (parsed.digest === undefined) names.push(fullName(parsed));
     }
+    for (const id of items.keys()) await this.#record(caller, 'save', id, id, id);
     return await this.#host.save(
       [...items].map(([id, names]) => ({ id, names })),
       signal,
@@ -137,7 +176,7 @@ export class ImageUseCases implements Images {
     const id = await this.#host.import(tar, options);
     const facts = await this.#finder.facts(id);
     await this.#names.add(caller, id, facts.sizeBytes, { tags });
-    await this.#events.image(caller, 'import', id, { name: tags[0] ? familiarName(tags[0]) : id });
+    await this.#record(caller, 'import', id, id, tags[0] ? familiarName(tags[0]) : id);
     await this.#host.prepare(id);
     return id;
   }
@@ -146,12 +185,14 @@ export class ImageUseCases implements Images {
     const image = this.#finder.findNow(caller, ref);
     const full = fullName(refuseDigest(reference));
     await this.#names.add(caller, image.spec.id, image.status.sizeBytes, { tags: [full] });
-    await this.#events.image(caller, 'tag', image.spec.id, { name: familiarName(full) });
+    await this.#record(caller, 'tag', image.spec.id, image.spec.id, familiarName(full));
   }
 
   async remove(caller: Caller, ref: string, options: { force: boolean; prune: boolean }): Promise<Removed[]> {
+    const image = this.#finder.findNow(caller, ref);
+    const labels = await this.#labels(image.spec.id);
     const removed = await removeImage(this.#parts, this.#finder, this.#names, caller, ref, options);
-    await this.#recordRemoved(caller, removed);
+    await this.#recordRemoved(caller, image.spec.id, labels, removed);
     return removed;
   }
 
@@ -164,26 +205,45 @@ export class ImageUseCases implements Images {
     for (const view of await this.list(caller)) {
       if (!matches(view) || imageUsers(this.#parts, caller, view.image.spec.id).length > 0) continue;
       const names = [...view.image.spec.tags, ...view.image.spec.digests];
-      removed.push(...names.map((name) => ({ untagged: familiarName(name) })));
-      removed.push(...(await deleteImage(this.#parts, this.#finder, view.image)));
+      const gone: Removed[] = names.map((name) => ({ untagged: familiarName(name) }));
+      gone.push(...(await deleteImage(this.#parts, this.#finder, view.image)));
+      await this.#recordRemoved(caller, view.image.spec.id, view.facts.config.labels ?? {}, gone);
+      removed.push(...gone);
     }
-    await this.#recordRemoved(caller, removed);
     const after = await this.#host.usage();
-    return { removed, freedBytes: Math.max(0, before.layersBytes - after.layersBytes) };
+    const freedBytes = Math.max(0, before.layersBytes - after.layersBytes);
+    await this.#events.pruned(caller, 'image', freedBytes);
+    return { removed, freedBytes };
   }
 
   async login(_caller: Caller, registry: string, auth: RegistryAuth): Promise<string> {
     return await this.#host.login(registry, auth);
   }
 
-  async #recordRemoved(caller: Caller, removed: readonly Removed[]): Promise<void> {
-    for (const item of removed) {
-      if ('untagged' in item)
-        await this.#events.image(caller, 'untag', item.untagged, { name: item.untagged });
+  /** With the image's labels, as long as it is there. */
+  async #record(caller: Caller, action: string, id: string, actor: string, name: string): Promise<void> {
+    await this.#events.image(caller, action, actor, { ...(await this.#labels(id)), name });
+  }
+
+  async #labels(id: string): Promise<Record<string, string>> {
+    try {
+      return (await this.#finder.facts(id)).config.labels ?? {};
+    } catch {
+      return {};
     }
-    const deleted = removed.find((item) => 'deleted' in item);
-    if (deleted && 'deleted' in deleted)
-      await this.#events.image(caller, 'delete', deleted.deleted, { name: deleted.deleted });
+  }
+
+  async #recordRemoved(
+    caller: Caller,
+    id: string,
+    labels: Record<string, string>,
+    removed: readonly Removed[],
+  ): Promise<void> {
+    for (const item of removed) {
+      if ('untagged' in item) await this.#events.image(caller, 'untag', id, { ...labels, name: id });
+    }
+    if (removed.some((item) => 'deleted' in item))
+      await this.#events.image(caller, 'delete', id, { name: id });
   }
 }
 
@@ -191,5 +251,7 @@ export function refuseDigest(reference: string) {
   const name = parseImageName(reference);
   if (name.digest !== undefined)
     throw new KraudError('invalid', 'refusing to create a tag with a digest reference');
+  if (name.repository === 'docker.io/library/sha256')
+    throw new KraudError('invalid', 'refusing to create an ambiguous tag using digest algorithm as name');
   return name;
 }

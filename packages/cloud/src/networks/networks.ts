@@ -59,6 +59,7 @@ export class NetworkUseCases implements Networks {
         this.#parts.logger.debug({ network: name, error: messageOf(error) }, 'not pruned');
       }
     }
+    await this.#events.pruned(caller, 'network', 0);
     return pruned;
   }
 

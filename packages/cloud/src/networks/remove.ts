@@ -13,10 +13,12 @@ export async function removeNetwork(parts: CloudParts, caller: Caller, ref: stri
   if (predefinedNetworks.includes(name)) {
     throw new KraudError('forbidden', `${name} is a pre-defined network and cannot be removed`);
   }
-  if (membersOf(parts, network).length > 0) {
+  const members = membersOf(parts, network);
+  if (members.length > 0) {
+    const endpoints = members.map(({ meta }) => `name:"${meta.name}" id:"${meta.uid.slice(0, 12)}"`);
     throw new KraudError(
-      'conflict',
-      `error while removing network: network ${name} id ${uid} has active endpoints`,
+      'forbidden',
+      `error while removing network: network ${name} has active endpoints (${endpoints.join(', ')})`,
     );
   }
   const [workload] = workloadsOn(parts, network);

@@ -88,6 +88,7 @@ export class VolumeUseCases implements Volumes {
       removed.push(view.volume.meta.name);
       freedBytes += Math.max(0, view.usedBytes);
     }
+    await this.#events.pruned(caller, 'volume', freedBytes);
     return { removed, freedBytes };
   }
 

@@ -77,7 +77,7 @@ async function importTar(images: Cloud['images'], call: Call): Promise<void> {
     const id = await images.import(call.caller, tar, {
       ...(reference === '' ? {} : { reference }),
       changes: changesOf(query.list('changes')),
-      message: query.text('message'),
+      message: query.text('message') || 'Imported from -',
       signal,
       ...(platform ? { platform } : {}),
     });

@@ -1,13 +1,16 @@
-import { type Operation, refused } from '../operation.ts';
+import type { Operation } from '../operation.ts';
 import { isoToUnix } from '../times.ts';
+import { checkPlatform, ownPlatform } from './platform.ts';
 import { tagsOf } from './show.ts';
 
 export const imageHistory: Operation = {
   method: 'GET',
   path: '/images/:name+/history',
-  params: { platform: refused('text', 'an image has one platform here') },
+  params: { platform: ownPlatform },
   async run({ images }, call) {
-    const view = await images.get(call.caller, call.param('name'));
+    const ref = call.param('name');
+    const view = await images.get(call.caller, ref);
+    checkPlatform(call, ref, view);
     const newestFirst = [...view.facts.history].reverse();
     call.json(
       200,

@@ -76,3 +76,58 @@ test('credentials are read from base64url and refused if they are none', async (
   assert.deepEqual([reference, options.auth], ['app:1', { username: 'ü', password: 'p' }]);
   assert.equal((await pull('%%%')).status, 400);
 });
+
+test('an image answers for its own platform, and for no other', async () => {
+  await using server = await TestServer.open();
+  const own = encodeURIComponent('{"os":"linux","architecture":"amd64"}');
+  const other = encodeURIComponent('{"os":"linux","architecture":"arm64","variant":"v8"}');
+  for (const [method, path] of [
+    ['GET', '/images/app/json'],
+    ['GET', '/images/app/history'],
+    ['GET', '/images/app/get'],
+    ['POST', '/images/app/push'],
+  ] as const) {
+    assert.equal((await server.ask(method, `${path}?platform=${own}`)).status, 200, path);
+    const refused = await server.ask(method, `${path}?platform=${other}`);
+    assert.equal(refused.status, 404, path);
+    assert.match(refused.json.message, /\(linux\/amd64\) does not match .* \(linux\/arm64\/v8\)/);
+  }
+  assert.equal((await server.ask('DELETE', `/images/app?platforms=${other}`)).status, 404);
+  assert.equal((await server.ask('GET', '/images/app/json?platform=linux')).status, 400);
+  assert.equal((await server.ask('GET', '/images/app/json?platform=%7B"os":"linux"%7D')).status, 400);
+  assert.equal((await server.ask('GET', '/images/app/json?manifests=1')).status, 200);
+  assert.equal((await server.ask('GET', `/images/app/json?manifests=1&platform=${own}`)).status, 400);
+});
+
+test('what older clients are told of an image, and newer ones are not', async () => {
+  await using server = await TestServer.open();
+  server.fake.images = [buildView([])];
+  const row = async (version: string) => (await server.ask('GET', `/v${version}/images/json`)).json[0];
+  assert.deepEqual((await row('1.42')).RepoTags, ['<none>:<none>']);
+  assert.deepEqual((await row('1.42')).RepoDigests, ['<none>@<none>']);
+  assert.deepEqual((await row('1.43')).RepoTags, []);
+  assert.deepEqual([(await row('1.50')).Containers, (await row('1.51')).Containers], [-1, 0]);
+  const config = async (version: string) =>
+    (await server.ask('GET', `/v${version}/images/${imageId}/json`)).json.Config;
+  assert.equal((await config('1.49')).Hostname, '');
+  assert.ok(!('Hostname' in (await config('1.50'))) && !('Tty' in (await config('1.50'))));
+});
+
+test('a push without a tag is of the whole repository', async () => {
+  await using server = await TestServer.open();
+  await server.ask('POST', '/images/app/push');
+  assert.deepEqual(server.fake.lastCall(), ['app']);
+  await server.ask('POST', '/images/app/push?tag=1');
+  assert.deepEqual(server.fake.lastCall(), ['app:1']);
+});
+
+test('the registry is asked what a name stands for', async () => {
+  await using server = await TestServer.open();
+  const auth = Buffer.from('{"username":"me","password":"p"}').toString('base64url');
+  const { json } = await server.ask('GET', '/distribution/reg:5000/a/b:1/json', undefined, {
+    'X-Registry-Auth': auth,
+  });
+  assert.deepEqual(json.Descriptor, { mediaType: 'm', digest: 'sha256:d', size: 3 });
+  assert.deepEqual(json.Platforms, [{ os: 'linux', architecture: 'amd64' }]);
+  assert.deepEqual(server.fake.lastCall(), ['reg:5000/a/b:1', { username: 'me', password: 'p' }]);
+});

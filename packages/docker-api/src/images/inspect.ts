@@ -1,18 +1,28 @@
-import { type Operation, refused } from '../operation.ts';
+import { KraudError } from '@kraud/base';
+import { type Operation, partly } from '../operation.ts';
 import { zeroTime } from '../times.ts';
+import { checkPlatform, ownPlatform } from './platform.ts';
 import { digestsOf, imageConfigOf, tagsOf } from './show.ts';
 
 export const inspectImage: Operation = {
   method: 'GET',
   path: '/images/:name+/json',
   params: {
-    manifests: refused('flag', 'an image has one platform here'),
-    platform: refused('text', 'an image has one platform here'),
+    manifests: partly('flag', 'an image has one, which is not listed, as with dockerd’s own image store'),
+    platform: ownPlatform,
   },
   async run({ images }, call) {
-    const view = await images.get(call.caller, call.param('name'));
+    const ref = call.param('name');
+    const view = await images.get(call.caller, ref);
+    if (call.query.flag('manifests') && call.query.text('platform') !== '') {
+      throw new KraudError(
+        'invalid',
+        'conflicting options: manifests and platform options cannot both be set',
+      );
+    }
+    checkPlatform(call, ref, view);
     const { facts, image } = view;
-    const config = imageConfigOf(facts);
+    const config = imageConfigOf(facts, call.minor);
     call.json(200, {
       Id: facts.id,
       RepoTags: tagsOf(view),

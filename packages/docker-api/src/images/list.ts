@@ -2,7 +2,7 @@ import type { Caller, Cloud, ImageView } from '@kraud/cloud';
 import type { Call } from '../call.ts';
 import { Filters } from '../filters.ts';
 import { referenceMatcher } from '../image-names.ts';
-import { filtersOf, type Operation, partly, refused, yes } from '../operation.ts';
+import { filtersOf, type Operation, partly, yes } from '../operation.ts';
 import { isoToNs, parseTimeNs } from '../times.ts';
 import { imageSummary } from './show.ts';
 
@@ -16,7 +16,7 @@ export const listImages: Operation = {
     filters: filtersOf(...names),
     'shared-size': yes('flag'),
     digests: partly('flag', 'digests are always there'),
-    manifests: refused('flag', 'an image has one platform here'),
+    manifests: partly('flag', 'an image has one, which is not listed, as with dockerd’s own image store'),
     filter: { kind: 'text', support: 'yes', note: 'a name, as before API 1.41' },
   },
   async run({ images, system }, call) {
@@ -26,11 +26,16 @@ export const listImages: Operation = {
     const chosen = views
       .filter(matches)
       .sort((a, b) => Date.parse(b.facts.createdAt) - Date.parse(a.facts.createdAt));
+    const users = await Promise.all(
+      chosen.map(async ({ facts }) =>
+        call.minor < 51 ? -1 : (await images.users(call.caller, facts.id)).length,
+      ),
+    );
     call.json(
       200,
-      chosen.map((view) =>
+      chosen.map((view, i) =>
         imageSummary(named(view), call.minor, {
-          containers: -1,
+          containers: users[i] ?? -1,
           sharedBytes: shared?.get(view.facts.id) ?? -1,
         }),
       ),

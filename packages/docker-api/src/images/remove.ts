@@ -1,4 +1,5 @@
-import { type Operation, refused, yes } from '../operation.ts';
+import { type Operation, partly, yes } from '../operation.ts';
+import { checkPlatform } from './platform.ts';
 
 export const removeImage: Operation = {
   method: 'DELETE',
@@ -6,10 +7,13 @@ export const removeImage: Operation = {
   params: {
     force: yes('flag'),
     noprune: yes('flag'),
-    platforms: refused('list', 'an image has one platform here'),
+    platforms: partly('list', 'the image’s own'),
   },
   async run({ images }, call) {
-    const removed = await images.remove(call.caller, call.param('name'), {
+    const ref = call.param('name');
+    if (call.query.has('platforms'))
+      checkPlatform(call, ref, await images.get(call.caller, ref), 'platforms');
+    const removed = await images.remove(call.caller, ref, {
       force: call.query.flag('force'),
       prune: !call.query.flag('noprune'),
     });

@@ -10,6 +10,7 @@ export const listNetworks: Operation = {
   params: { filters: filtersOf(...names) },
   async run({ networks }, call) {
     const filters = Filters.parse(call.query.text('filters'), names);
+    filters.oneOf('type', ['builtin', 'custom']);
     const dangling = filters.flag('dangling');
     const chosen = [];
     for (const network of await networks.list(call.caller)) {

@@ -240,6 +240,13 @@ export class FakeCloud {
           return view;
         },
         list: async () => this.images,
+        users: async () => [...this.pods.keys()],
+        remote: async (_c, reference, auth) => {
+          note('remote', reference, auth);
+          const platforms = [{ os: 'linux', architecture: 'amd64' }];
+          return { mediaType: 'm', digest: 'sha256:d', sizeBytes: 3, platforms };
+        },
+        push: async (_c, reference) => note('push', reference),
         load: async (_c, tar, { progress }) => {
           this.archive = await buffer(tar);
           await this.loading(progress);

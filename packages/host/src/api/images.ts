@@ -29,8 +29,12 @@ export function hostImages(images: Images): HostImages {
       const { digest, manifestBytes } = await images.push(idOf(id), Reference.parse(reference), options);
       return { digest, sizeBytes: manifestBytes };
     },
-    async load(tar, { progress, signal }) {
-      const loaded = await images.load(tar, { onProgress: report(progress), signal });
+    async load(tar, { platform, progress, signal }) {
+      const loaded = await images.load(tar, {
+        onProgress: report(progress),
+        signal,
+        ...(platform ? { platform: parsePlatform(platform) } : {}),
+      });
       return loaded.map(({ image, names }) => ({ id: image.id, names: names.map(String) }));
     },
     async save(wanted, signal) {
@@ -70,6 +74,18 @@ export function hostImages(images: Images): HostImages {
       await images.login(registry, auth);
       return 'Login Succeeded';
     },
+    async remote(reference, auth) {
+      const { platforms, ...descriptor } = await images.remote(Reference.parse(reference), auth);
+      return {
+        ...descriptor,
+        platforms: platforms.map(({ os, architecture, variant }) => ({
+          os,
+          architecture,
+          ...(variant ? { variant } : {}),
+        })),
+      };
+    },
+    tags: async (reference, auth) => [...(await images.tags(Reference.parse(reference), auth))],
   };
 }
 

@@ -28,8 +28,9 @@ export async function servePush(host: HostApi, channel: Channel, args: unknown):
   await channel.sendJson('result', await host.images.push(id, reference, transfer));
 }
 
-export async function serveLoad(host: HostApi, channel: Channel): Promise<void> {
-  const options = { progress: notes(channel), signal: channel.signal };
+export async function serveLoad(host: HostApi, channel: Channel, args: unknown): Promise<void> {
+  const [given] = check(s.Load, args);
+  const options = { ...given, progress: notes(channel), signal: channel.signal };
   await channel.sendJson('result', await host.images.load(dataIn(channel, { ownsCall: false }), options));
 }
 
@@ -63,8 +64,13 @@ export function callImages(caller: Caller): HostImages {
       const channel = await caller.open('push', [id, reference, pick(options)], signal);
       return await settled(channel, channel.result(s.Pushed, onNote(progress)));
     },
-    async load(tar, { progress, signal }) {
-      return await upload(await caller.open('load', [], signal), tar, s.NamedImages, onNote(progress));
+    async load(tar, { progress, signal, ...options }) {
+      return await upload(
+        await caller.open('load', [pick(options)], signal),
+        tar,
+        s.NamedImages,
+        onNote(progress),
+      );
     },
     async import(tar, { changes, message, platform, signal }) {
       const options = { changes, message, ...(platform !== undefined ? { platform } : {}) };
@@ -90,6 +96,8 @@ export function callImages(caller: Caller): HostImages {
       return dataIn(channel, { ownsCall: true });
     },
     login: (registry, auth) => caller.ask('login', [registry, auth]),
+    remote: (reference, auth) => caller.ask('image-remote', [reference, auth ?? {}]),
+    tags: (reference, auth) => caller.ask('image-tags', [reference, auth ?? {}]),
   };
 }
 

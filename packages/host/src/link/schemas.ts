@@ -213,7 +213,17 @@ export const ImagesUsage = Type.Object({
   layersBytes: number,
   images: Type.Record(Type.String(), Type.Object({ sizeBytes: number, sharedBytes: number })),
 });
-export const Login = Type.Tuple([Type.String(), Auth]);
+export const Load = Type.Tuple([Type.Object({ platform: Type.Optional(Type.String()) })]);
+/** A registry or a name at one, and who asks. */
+export const AtRegistry = Type.Tuple([Type.String(), Auth]);
+export const RemoteImage = Type.Object({
+  mediaType: Type.String(),
+  digest: Type.String(),
+  sizeBytes: number,
+  platforms: Type.Array(
+    Type.Object({ os: Type.String(), architecture: Type.String(), variant: Type.Optional(Type.String()) }),
+  ),
+});
 
 const VolumeKey = Type.Object({ tenant: Type.String(), name: Type.String() });
 export const OfVolume = Type.Tuple([VolumeKey]);

@@ -14,7 +14,7 @@ import { shortOf } from '../digest.ts';
 import type { Catalog } from '../image/catalog.ts';
 import { parseDocument } from '../image/document.ts';
 import { type IndexEntry, type Manifest, ociLayerType, parseManifest } from '../image/manifest.ts';
-import { hostPlatform } from '../image/platform.ts';
+import { fitness, formatPlatform, hostPlatform } from '../image/platform.ts';
 import { fitting, selectPlatform } from '../image/select.ts';
 import type { LayerStore } from '../layer/layer-store.ts';
 import type { ImageLimits } from '../limits.ts';
@@ -43,10 +43,6 @@ export async function loadImages(
   const saved = files.find('manifest.json');
   const loaded = saved ? await loading.docker(saved) : await loading.oci();
   if (loaded.length === 0) throw new KraudError('invalid', 'the archive contains no image');
-  for (const { image, names } of loaded) {
-    for (const name of names) options.onProgress?.({ stream: `Loaded image: ${name.familiar()}\n` });
-    if (names.length === 0) options.onProgress?.({ stream: `Loaded image ID: ${image.id}\n` });
-  }
   return loaded;
 }
 
@@ -125,6 +121,7 @@ class Loading {
   /** Everything has been read and judged; now the images appear, one after the other. */
   async #register(ready: readonly Ready[]): Promise<LoadedImage[]> {
     const { catalog, blobs } = this.#parts;
+    for (const { config } of ready) await this.#checkPlatform(config);
     const loaded: LoadedImage[] = [];
     for (const { names, layers, config, manifest } of ready) {
       let image: Image;
@@ -145,6 +142,17 @@ class Loading {
       loaded.push({ image, names });
     }
     return loaded;
+  }
+
+  async #checkPlatform(config: Blob): Promise<void> {
+    const { platform } = this.#options;
+    if (!platform) return;
+    const offered = parseDocument(await this.#bytes(config));
+    if (fitness(platform, offered) !== undefined) return;
+    throw new KraudError(
+      'not-found',
+      `the archive has an image for ${formatPlatform(offered)}, not for the specified platform (${formatPlatform(platform)})`,
+    );
   }
 
   async #layers(blobs: readonly Blob[], manifest?: Manifest, config?: Blob): Promise<ImageLayer[]> {

@@ -294,3 +294,22 @@ test('whoever goes away stops the pull, and nothing is left', async (t) => {
   );
   assert.deepEqual(await leftovers(), []);
 });
+
+test('tags come a page at a time, from the registry itself, and not for ever', async (t) => {
+  const asked: string[] = [];
+  const registry = await fakeRegistry(t, [], (request, response) => {
+    const url = new URL(request.url ?? '', 'http://x');
+    if (!url.pathname.endsWith('/tags/list')) return false;
+    const last = url.searchParams.get('last') ?? '';
+    asked.push(last);
+    const next = { '': 'b', b: 'd' }[last];
+    if (next) response.setHeader('link', `<http://elsewhere/v2/app/tags/list?last=${next}>; rel="next"`);
+    // The last page names itself once more.
+    else response.setHeader('link', `</v2/app/tags/list?last=${last}>; rel="next"`);
+    response.end(JSON.stringify({ name: 'app', tags: { '': ['a', 'b'], b: ['c', 'd'] }[last] ?? ['d'] }));
+    return true;
+  });
+  const { store } = await open(t);
+  assert.deepEqual(await store.tags(Reference.parse(`${registry.host}/app`)), ['a', 'b', 'c', 'd']);
+  assert.deepEqual(asked, ['', 'b', 'd']);
+});

@@ -1,7 +1,9 @@
-import { Backoff, KraudError } from '@kraud/base';
+import { Backoff, KraudError, MiB } from '@kraud/base';
 import type { ByteStream, Digest } from '../contract.ts';
 import { digestOf, isDigest } from '../digest.ts';
+import { asArray, asText, parseObject } from '../image/json.ts';
 import { mediaTypes } from '../image/manifest.ts';
+import { parseTag } from '../reference/reference.ts';
 import { refusal } from './refusal.ts';
 import type { RegistrySession } from './session.ts';
 
@@ -11,6 +13,10 @@ const acceptManifests = [
   mediaTypes.ociManifest,
   mediaTypes.dockerManifest,
 ].join(', ');
+
+const tagsMax = 10_000;
+const tagsPerPage = 1_000;
+const pageBytesMax = 4 * MiB;
 
 export interface RemoteManifest {
   readonly bytes: Buffer;
@@ -48,6 +54,28 @@ export class Repository {
         `manifest verification failed for digest ${said}: its content has ${digest}`,
       );
     return { bytes, digest, contentType: response.header('content-type') };
+  }
+
+  /** All of them, a page at a time, in the registry's order. */
+  async tags(): Promise<readonly string[]> {
+    const tags = new Set<string>();
+    let path: string | undefined = `/v2/${this.#path}/tags/list?n=${tagsPerPage}`;
+    while (path !== undefined) {
+      const response = await this.#session.request({
+        method: 'GET',
+        path,
+        headers: { accept: 'application/json' },
+        scope: this.#scope,
+      });
+      if (response.status !== 200) throw await refusal(response, `tags of ${this.#path}`);
+      const page = parseObject(await response.bytes(pageBytesMax), "the registry's list of tags");
+      const before = tags.size;
+      for (const tag of asArray(page.tags ?? [], 'tags')) tags.add(parseTag(asText(tag, 'tag')));
+      if (tags.size > tagsMax)
+        throw new KraudError('exhausted', `${this.#path} has more than ${tagsMax} tags`);
+      path = tags.size > before ? nextPage(response.header('link'), response.url) : undefined;
+    }
+    return [...tags];
   }
 
   /** A small blob, checked. */
@@ -191,4 +219,12 @@ export class Repository {
     if (done.status !== 201 && done.status !== 204) throw await refusal(done, `upload of ${blob.digest}`);
     done.discard();
   }
+}
+
+/** `</v2/app/tags/list?n=2&last=b>; rel="next"`, at the same registry whatever host it names. */
+function nextPage(link: string | undefined, from: URL): string | undefined {
+  const target = /^<([^>]+)>\s*;\s*rel="?next"?/i.exec(link ?? '')?.[1];
+  if (target === undefined || !URL.canParse(target, from.href)) return undefined;
+  const { pathname, search } = new URL(target, from.href);
+  return pathname.slice(Math.max(0, pathname.indexOf('/v2/'))) + search;
 }

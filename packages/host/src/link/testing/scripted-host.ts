@@ -19,6 +19,8 @@ const images: HostImages = {
   manifest: unused,
   blob: unused,
   login: unused,
+  remote: unused,
+  tags: unused,
 };
 
 /** A host that does only what a test says. */
