@@ -122,6 +122,16 @@ test('pods find each other by name where they share a network, and move while th
   await cannotReach('web', await address('db', 'back'));
   await cloud.fails(['network', 'disconnect', 'back', 'web'], /is not connected to network back/);
   assert.equal(await get('app', 'web'), '10.212.0.50');
+  await cloud.ok(['rename', 'web', 'www']);
+  await eventually('it is known by its new name', async () => (await get('app', 'www')) === '10.212.0.50');
+  await knowsNot('app', 'web');
+
+  await cloud.ok(['network', 'disconnect', 'front', 'www']);
+  assert.equal(await cloud.ok(['port', 'www']), '');
+  await knowsNot('app', 'www');
+  await cloud.ok(['network', 'connect', '--ip', '10.212.0.60', 'front', 'www']);
+  assert.match(await cloud.ok(['port', 'www', '80']), /:18080/);
+  assert.equal(await get('app', 'www'), '10.212.0.60');
   await cloud.removeAll();
   await cloud.ok(['network', 'rm', 'front', 'back']);
 });

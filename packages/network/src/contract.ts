@@ -44,9 +44,14 @@ export interface HostNetwork {
   attach(request: ReserveRequest & { readonly tap: Tap }): Promise<Reservation>;
   /**
    * Other networks for a pod that is plugged in: what it keeps stays as it is. Answers what the guest is to be told; what
-   * the pod has lost can't be used by it any more by then. Faults as of `reserve`, and then nothing has changed.
+   * the pod has lost can't be used by it any more by then. On none of them it keeps its tap. `ports` are published once
+   * it can be reached again and has none. Faults as of `reserve`, and then nothing has changed.
    */
-  rejoin(podId: string, networks: readonly PlaceRequest[]): Promise<Reservation>;
+  rejoin(
+    podId: string,
+    networks: readonly PlaceRequest[],
+    ports?: readonly PortMapping[],
+  ): Promise<Reservation>;
   /**
    * Other names for a pod, on the networks that it is on; its addresses stay. Answers what is attached now, undefined
    * for a pod that isn't.
@@ -82,6 +87,8 @@ export interface NetworkSpec extends NetworkKey {
   readonly names?: boolean | undefined;
   /** Blocks of the subnet that this host gives addresses from; absent or empty: all of it. It may change. */
   readonly ranges?: readonly string[] | undefined;
+  /** Addresses that no pod gets: things that aren't pods have them. */
+  readonly reserved?: readonly string[] | undefined;
 }
 
 export interface NetworkState extends NetworkKey {

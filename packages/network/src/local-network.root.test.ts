@@ -333,6 +333,16 @@ if (insideOwnWorld(import.meta.filename)) {
     const kept = network.attachments();
     await network.rejoin('web', on('front'));
     assert.match(await ask('guest-web', 'tcp', '10.202.0.2', 80), /^failed/);
+    const alone = await network.rejoin('web', []);
+    assert.deepEqual([alone.guest.network.addresses, alone.addresses], [[], []]);
+    assert.match(await ask('guest-web', 'tcp', '10.201.0.3', 80), /^failed/);
+    const port = { protocol: 'tcp', podPort: 80, hostIp: '127.0.0.1', hostPort: 0 } as const;
+    const again = await network.rejoin('web', on('front'), [port]);
+    assert.deepEqual(again.guest.network.addresses, ['10.201.0.2/24']);
+    assert.notEqual(again.attachment.ports[0]?.hostPort, 0);
+    assert.equal(network.rename('web', 'www', [{ network: 'front', names: ['www'] }])?.podName, 'www');
+    assert.equal(await resolveName('guest-app', '10.202.0.1', 'www'), '10.201.0.2');
+    assert.match(await resolveName('guest-app', '10.202.0.1', 'web'), /^failed/);
     await assert.rejects(network.removeNetwork(key('front')), (e) => codeOf(e) === 'conflict');
     assert.equal(kept.length, network.attachments().length);
     for (const podId of ['web', 'db', 'app']) {

@@ -18,6 +18,7 @@ import type {
   NetworkState,
   Place,
   PlaceRequest,
+  PortMapping,
   Reservation,
   ReserveRequest,
   Tap,
@@ -166,7 +167,11 @@ export class LocalNetwork implements HostNetwork {
     });
   }
 
-  rejoin(podId: string, networks: readonly PlaceRequest[]): Promise<Reservation> {
+  rejoin(
+    podId: string,
+    networks: readonly PlaceRequest[],
+    wanted: readonly PortMapping[] = [],
+  ): Promise<Reservation> {
     return this.#lock.run(podId, async () => {
       const joined = this.#pods.get(podId);
       if (!joined) throw new KraudError('not-found', `pod ${podId} has no place on the network`);
@@ -177,7 +182,7 @@ export class LocalNetwork implements HostNetwork {
       const fresh = this.#allocate(
         tenant,
         podId,
-        networks.filter((wanted) => !keeps(wanted)),
+        networks.filter((network) => !keeps(network)),
       );
       const places = networks.flatMap(({ network, names }) => {
         const place = [...before, ...fresh].find((p) => p.network === network);
@@ -190,8 +195,10 @@ export class LocalNetwork implements HostNetwork {
           const change = { add: addresses(fresh), drop: addresses(dropped), mac };
           await this.#networks.vpc(tenant).readdress(podId, change);
         }
-        const ports = await this.#movePorts(joined, places);
+        const ports = await this.#movePorts(joined, places, wanted);
         const reservation = await this.#join({ ...attachment, places, ports }, settings, joined.plugged);
+        if (joined.plugged && (ports.length > 0 || attachment.ports.length > 0))
+          await this.#firewall.refreshed();
         this.#release(tenant, podId, dropped);
         return reservation;
       } catch (error) {
@@ -359,16 +366,28 @@ export class LocalNetwork implements HostNetwork {
   }
 
   /** To where the pod is reached now; one that can't be reached any more has none. */
-  async #movePorts({ attachment, plugged }: Joined, places: readonly Place[]): Promise<Attachment['ports']> {
+  async #movePorts(
+    { attachment }: Joined,
+    places: readonly Place[],
+    wanted: readonly PortMapping[],
+  ): Promise<Attachment['ports']> {
     const { tenant, podId, podName, ports } = attachment;
     const to = this.#wayOut(tenant, places);
-    if (ports.length === 0 || to?.ipv4 === this.#wayOut(tenant, attachment.places)?.ipv4) return ports;
+    if (to?.ipv4 === this.#wayOut(tenant, attachment.places)?.ipv4) return ports;
+    const owner = to && !to.state.internal ? { podId, podName, address: to.ipv4 } : undefined;
     await this.#ports.release(podId);
-    const open = to !== undefined && !to.state.internal;
-    const problems = open ? await this.#ports.rebind({ podId, podName, address: to.ipv4 }, ports) : [];
-    if (problems.length > 0) this.#log.warn({ podId, problems }, 'published ports were lost');
-    if (plugged) await this.#firewall.refreshed();
-    return open ? ports : [];
+    const bound = ports.length > 0 ? ports : wanted;
+    if (!owner || bound.length === 0) return [];
+    try {
+      // Those that it had keep their numbers; others are chosen now.
+      if (ports.length === 0) return await this.#ports.bind(owner, wanted);
+      const problems = await this.#ports.rebind(owner, ports);
+      if (problems.length > 0) this.#log.warn({ podId, problems }, 'published ports were lost');
+      return ports;
+    } catch (error) {
+      this.#log.warn({ podId, error: messageOf(error) }, 'published ports were lost');
+      return [];
+    }
   }
 
   /** The place that leads outside, if there is one, and otherwise the first. */

@@ -68,12 +68,12 @@ export class Networks {
       const key = keyOf(spec);
       const present = this.#networks.get(key);
       if (present) {
-        present.pool.giveFrom(rangesOf(spec));
+        setUp(present.pool, spec);
         return unchanged(present.state, spec);
       }
       const state = await this.#stateOf(spec);
       const pool = new AddressPool(Subnet.parse(state.subnet), parseIpv4(state.gateway));
-      pool.giveFrom(rangesOf(spec));
+      setUp(pool, spec);
       this.#networks.set(key, { state, pool });
       try {
         await this.#realize(spec.tenant);
@@ -195,7 +195,10 @@ function keyOf(key: NetworkKey): string {
 const poolOverlaps = (): KraudError =>
   new KraudError('conflict', 'Pool overlaps with other one on this address space');
 
-const rangesOf = ({ ranges = [] }: NetworkSpec): Subnet[] => ranges.map((range) => Subnet.parse(range));
+function setUp(pool: AddressPool, { ranges = [], reserved = [] }: NetworkSpec): void {
+  pool.giveFrom(ranges.map((range) => Subnet.parse(range)));
+  pool.reserve(reserved.map(parseIpv4));
+}
 
 function unchanged(state: NetworkState, spec: NetworkSpec): NetworkState {
   const same =

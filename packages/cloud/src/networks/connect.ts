@@ -15,7 +15,8 @@ export async function connectPod(
   options: { aliases: string[]; ipv4?: string },
 ): Promise<void> {
   const added = networkOf(parts, caller, { ref, ...options });
-  const { meta } = findPod(parts, caller, podRef);
+  const pod = findPod(parts, caller, podRef);
+  const { meta } = pod;
   await change(parts, caller, podRef, ({ networks, hostname }) => {
     if (networks.some(({ name }) => name === added.name)) {
       throw new KraudError(
@@ -23,10 +24,10 @@ export async function connectPod(
         `endpoint with name ${meta.name} already exists in network ${added.name}`,
       );
     }
-    if (networks.length === 0) {
+    if (isUp(pod) && pod.status.network === undefined) {
       throw new KraudError(
         'unsupported',
-        `${hostname} was made with network mode none and has no interface: make it on a network`,
+        `${hostname} runs without an interface: it was started on no network; stop it first`,
       );
     }
     return [...networks, added];
@@ -45,12 +46,6 @@ export async function disconnectPod(
     const rest = networks.filter((network) => network.name !== name);
     if (rest.length === networks.length) {
       throw new KraudError('forbidden', `container ${uid} is not connected to network ${name}`);
-    }
-    if (rest.length === 0) {
-      throw new KraudError(
-        'unsupported',
-        `${name} is the only network of container ${uid}: connect another first`,
-      );
     }
     return rest;
   });

@@ -9,6 +9,8 @@ export interface NetworkDraft {
   gateway?: string;
   /** Part of the subnet that addresses are chosen from. */
   range?: string;
+  /** Addresses of the subnet that no pod gets, by what has them. */
+  reserved?: Record<string, string>;
   /** No way out, and no published port leads in. */
   internal: boolean;
   options: Record<string, string>;
@@ -23,7 +25,7 @@ export interface Networks {
   list(caller: Caller): Promise<Network[]>;
   /** Pods with an address on it. */
   members(caller: Caller, network: Network): Promise<Pod[]>;
-  /** `conflict` while pods that run, or workloads, are on it. */
+  /** `forbidden` while pods that run are on it, `conflict` while workloads are. */
   remove(caller: Caller, ref: string): Promise<void>;
   /** All that nothing is on; answers their names. */
   prune(caller: Caller, matches: (network: Network) => boolean): Promise<string[]>;

@@ -25,7 +25,7 @@ export async function createNetwork(
       throw new KraudError('exists', `network with name ${draft.name} already exists`);
     }
     const subnet = await parts.chooseSubnet(draft.subnet, subnetsOf(parts.networks.everywhere()));
-    const { options, internal, range } = draft;
+    const { options, internal, range, reserved } = draft;
     const network = await parts.networks.create({
       kind: 'Network',
       meta: {
@@ -40,6 +40,7 @@ export async function createNetwork(
       spec: {
         ...{ driver: 'vpc', subnet, gateway: draft.gateway ?? firstOf(subnet), internal, options },
         ...(range === undefined ? {} : { range }),
+        ...(reserved === undefined ? {} : { reserved }),
       },
       status: {},
       given: draft.given,

@@ -4,7 +4,12 @@ import { checkAddresses, firstOf, isIn, overlap } from './subnets.ts';
 
 test('subnet, gateway and range must fit together', () => {
   checkAddresses({});
-  checkAddresses({ subnet: '10.1.0.0/16', gateway: '10.1.0.9', range: '10.1.4.0/24' });
+  checkAddresses({
+    subnet: '10.1.0.0/16',
+    gateway: '10.1.0.9',
+    range: '10.1.4.0/24',
+    reserved: { a: '10.1.0.5' },
+  });
   for (const [bad, message] of [
     [{ subnet: '10.1.0.0' }, /CIDR/],
     [{ subnet: '10.1.0.1/16' }, /should be 10.1.0.0\/16/],
@@ -18,6 +23,8 @@ test('subnet, gateway and range must fit together', () => {
     [{ subnet: '10.1.0.0/16', gateway: 'x' }, /no matching subnet for gateway/],
     [{ subnet: '10.1.0.0/16', range: '10.2.0.0/24' }, /no matching subnet for range/],
     [{ subnet: '10.1.0.0/16', range: '10.0.0.0/8' }, /no matching subnet for range/],
+    [{ subnet: '10.1.0.0/16', reserved: { a: '10.2.0.1' } }, /no matching subnet for aux-address/],
+    [{ reserved: { a: '10.2.0.1' } }, /no matching subnet for aux-address/],
   ] as const) {
     assert.throws(() => checkAddresses(bad), { code: 'invalid', message });
   }

@@ -37,13 +37,21 @@ export function checkAddresses({
   subnet,
   gateway,
   range,
+  reserved = {},
 }: {
   readonly subnet?: string | undefined;
   readonly gateway?: string | undefined;
   readonly range?: string | undefined;
+  readonly reserved?: Readonly<Record<string, string>> | undefined;
 }): void {
   if (subnet === undefined) {
-    const [what, value] = gateway === undefined ? ['range', range] : ['gateway', gateway];
+    const [auxiliary] = Object.values(reserved);
+    const [what, value] =
+      gateway !== undefined
+        ? ['gateway', gateway]
+        : range !== undefined
+          ? ['range', range]
+          : ['aux-address', auxiliary];
     if (value !== undefined) throw new KraudError('invalid', `no matching subnet for ${what} ${value}`);
     return;
   }
@@ -63,6 +71,10 @@ export function checkAddresses({
   }
   if (range !== undefined && !holds(block, blockOf(range, 'range'))) {
     throw new KraudError('invalid', `no matching subnet for range ${range}`);
+  }
+  for (const address of Object.values(reserved)) {
+    if (!isIn(subnet, address))
+      throw new KraudError('invalid', `no matching subnet for aux-address ${address}`);
   }
 }
 

@@ -128,5 +128,6 @@ function specOf({ meta, spec, status }: Network, host: string): NetworkSpec {
     // As with Docker, pods of the default network have no names there.
     names: meta.name !== 'default',
     ranges: status.slices?.[host],
+    reserved: Object.values(spec.reserved ?? {}),
   };
 }

@@ -14,7 +14,14 @@ interface CreateBody {
   Ingress?: boolean;
   Labels?: Record<string, string>;
   Options?: Record<string, string>;
-  IPAM?: { Driver?: string; Config?: { Subnet?: string; IPRange?: string; Gateway?: string }[] };
+  IPAM?: { Driver?: string; Config?: PoolBody[] };
+}
+
+interface PoolBody {
+  Subnet?: string;
+  IPRange?: string;
+  Gateway?: string;
+  AuxiliaryAddresses?: Record<string, string>;
 }
 
 /** Options of the bridge driver that ask for what a VPC does anyway. */
@@ -25,6 +32,23 @@ const harmless: Readonly<Record<string, readonly string[]>> = {
   'com.docker.network.driver.mtu': ['1500'],
 };
 const options = Object.entries(harmless).map(([name, values]) => `${name}=${values.join('|')}`);
+
+/** Options about a bridge of the host, which there is none of, and about what a VPC finds out itself. */
+const moot = [
+  'com.docker.network.bridge.name',
+  'com.docker.network.container_iface_prefix',
+  'com.docker.network.driver.mtu',
+];
+
+/** What the options change nothing about; one that would have to change something is refused. */
+function warningsOf(given: Readonly<Record<string, string>>): string[] {
+  return Object.entries(given).flatMap(([name, value]) => {
+    if (harmless[name]?.includes(value)) return [];
+    const unknown = !name.startsWith('com.docker.network.') && name !== 'encrypted';
+    if (moot.includes(name) || unknown) return [`option ${name} has no effect on a network of the VPC`];
+    throw new KraudError('unsupported', `Options["${name}"]=${value} is not supported`);
+  });
+}
 
 export const createNetwork: Operation = {
   method: 'POST',
@@ -48,20 +72,30 @@ export const createNetwork: Operation = {
     row('yes', 'IPAM.Config[].Subnet', 'string', '10.1.0.0/16', { note: 'one' }),
     row('yes', 'IPAM.Config[].IPRange', 'string', '10.1.4.0/24'),
     row('yes', 'IPAM.Config[].Gateway', 'string', '10.1.0.1'),
-    row('refused', 'IPAM.Config[].AuxiliaryAddresses', 'labels', { host: '10.1.0.5' }),
+    row(
+      'yes',
+      'IPAM.Config[].AuxiliaryAddresses',
+      'labels',
+      { host: '10.1.0.5' },
+      { note: 'no container gets them' },
+    ),
     row(
       'partly',
       'Options',
       'labels',
       { [Object.keys(harmless)[0] ?? '']: 'true' },
-      { note: options.join(', ') },
+      {
+        note: `${options.join(', ')}; a warning for what a network of the VPC has no use for, others are refused`,
+      },
     ),
     row('yes', 'Labels', 'labels', { a: 'b' }),
   ],
   async run({ networks }, call) {
     const { body } = await call.body('refuse');
-    const network = await networks.create(call.caller, draftOf(body as CreateBody));
-    call.json(201, { Id: network.meta.uid, Warning: '' });
+    const draft = draftOf(body as CreateBody);
+    const warnings = warningsOf(draft.options);
+    const network = await networks.create(call.caller, draft);
+    call.json(201, { Id: network.meta.uid, Warning: warnings.join('; ') });
   },
 };
 
@@ -85,17 +119,17 @@ function draftOf(body: CreateBody): NetworkDraft {
       'IPAM.Config with several subnets is not supported: a network has one',
     );
   }
-  for (const [name, value] of Object.entries(body.Options ?? {})) {
-    if (!harmless[name]?.includes(value)) {
-      throw new KraudError('unsupported', `Options["${name}"]=${value} is not supported`);
-    }
+  if (config.Subnet?.includes(':')) {
+    throw new KraudError('unsupported', `subnet ${config.Subnet} is not supported: networks are IPv4`);
   }
+  const reserved = config.AuxiliaryAddresses ?? {};
   return {
     name: body.Name ?? '',
     labels: body.Labels ?? {},
     ...(config.Subnet ? { subnet: config.Subnet } : {}),
     ...(config.Gateway ? { gateway: config.Gateway } : {}),
     ...(config.IPRange ? { range: config.IPRange } : {}),
+    ...(Object.keys(reserved).length > 0 ? { reserved } : {}),
     internal: body.Internal ?? false,
     options: body.Options ?? {},
     given: {

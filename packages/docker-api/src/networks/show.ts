@@ -30,6 +30,7 @@ export function networkOf(network: Network, members: readonly Pod[] | undefined)
           Subnet: spec.subnet,
           ...(spec.range ? { IPRange: spec.range } : {}),
           ...(spec.gateway ? { Gateway: spec.gateway } : {}),
+          ...(spec.reserved ? { AuxiliaryAddresses: spec.reserved } : {}),
         },
       ]
     : [];

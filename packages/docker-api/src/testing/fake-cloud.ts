@@ -269,6 +269,10 @@ export class FakeCloud {
           if (!network) throw new KraudError('not-found', `network ${ref} not found`);
           return network;
         },
+        create: async (_c, draft) => {
+          note('network', draft);
+          return buildNetwork(draft.name, 'vpc', 'e3'.repeat(32));
+        },
         list: async () => this.networks,
         members: async () => [],
       },

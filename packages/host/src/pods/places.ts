@@ -9,20 +9,24 @@ const idDigitsShown = 12;
 
 /** Places on all of a pod's networks, which are made real here if they aren't yet. */
 export async function reservePlaces(parts: HostParts, pod: Pod): Promise<Reservation> {
-  const { ports, dns, extraHosts, hostname, domainname, mac } = pod.spec;
+  const { dns, extraHosts, hostname, domainname, mac } = pod.spec;
   const { tenant, uid: podId, name: podName } = pod.meta;
   return await withRoom(parts, pod, (networks) =>
     parts.network.reserve({
       ...{ tenant, podId, podName, hostname, domainname, networks, mac, dns, extraHosts },
-      // Those of the ingress are led to pods by whoever serves it.
-      ports: ports.filter(({ mode }) => mode !== 'ingress'),
+      ports: portsHere(pod),
     }),
   );
 }
 
+/** Those of the ingress are led to pods by whoever serves it. */
+const portsHere = (pod: Pod) => pod.spec.ports.filter(({ mode }) => mode !== 'ingress');
+
 /** The places that a running pod's spec says, instead of those that it has. */
 export async function rejoinPlaces(parts: HostParts, pod: Pod): Promise<Reservation> {
-  return await withRoom(parts, pod, (networks) => parts.network.rejoin(pod.meta.uid, networks));
+  return await withRoom(parts, pod, (networks) =>
+    parts.network.rejoin(pod.meta.uid, networks, portsHere(pod)),
+  );
 }
 
 /** Tells a run's networks what its pod is called now. */

@@ -11,6 +11,8 @@ export const Network = Type.Object({
     gateway: Type.Optional(Type.String()),
     /** Block of the subnet that addresses are chosen from; absent: all of it. */
     range: Type.Optional(Type.String()),
+    /** Addresses that no pod gets, by what has them. */
+    reserved: Type.Optional(Type.Record(Type.String(), Type.String())),
     internal: Type.Boolean(),
     options: Type.Record(Type.String(), Type.String()),
   }),

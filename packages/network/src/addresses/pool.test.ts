@@ -140,3 +140,12 @@ test('addresses are chosen from the ranges that were given, as those change', ()
   pool.giveFrom([]);
   assert.equal(next('i'), '10.0.0.4');
 });
+
+test('what is reserved is given to nobody, asked for or not', () => {
+  const pool = new AddressPool(Subnet.parse('10.0.0.0/29'));
+  pool.allocate('early', parseIpv4('10.0.0.5'));
+  pool.reserve(['10.0.0.2', '10.0.0.5'].map(parseIpv4));
+  assert.throws(() => pool.allocate('a', parseIpv4('10.0.0.2')), code('conflict'));
+  assert.equal(formatIpv4(pool.allocate('a')), '10.0.0.3');
+  assert.equal(pool.allocate('early'), parseIpv4('10.0.0.5'));
+});

@@ -6,13 +6,15 @@ import { formatIpv4, type Ipv4, type Subnet } from './ipv4.ts';
  * and after a restart gives it back with `restore`.
  *
  * Holds at all times: an owner has at most one address; an address has at most one owner; the network address, the
- * broadcast address and the gateway are never given. The lowest free address comes first, as with Docker.
+ * broadcast address, the gateway and what is reserved are never given. The lowest free address comes first, as with Docker.
  */
 export class AddressPool {
   readonly subnet: Subnet;
   readonly gateway: Ipv4;
   readonly #owners = new Map<Ipv4, string>();
   readonly #addresses = new Map<string, Ipv4>();
+  /** Given to nobody. */
+  #reserved: ReadonlySet<Ipv4> = new Set();
   /** No address below it is free. */
   #lowest: Ipv4;
   /** Blocks that addresses are chosen from; empty: the whole subnet. */
@@ -42,6 +44,12 @@ export class AddressPool {
       ranges.every((range, i) => range.toString() === this.#ranges[i]?.toString());
     if (same) return;
     this.#ranges = ranges;
+    this.#lowest = this.subnet.first + 1;
+  }
+
+  /** From now on these are given to nobody new. */
+  reserve(addresses: readonly Ipv4[]): void {
+    this.#reserved = new Set(addresses);
     this.#lowest = this.subnet.first + 1;
   }
 
@@ -110,14 +118,15 @@ export class AddressPool {
         `invalid address ${formatIpv4(address)}: it is not a free host address of subnet ${this.subnet}`,
       );
     }
-    if (this.#owners.has(address)) throw new KraudError('conflict', 'Address already in use');
+    if (this.#owners.has(address) || this.#reserved.has(address))
+      throw new KraudError('conflict', 'Address already in use');
     return address;
   }
 
   #free(): Ipv4 {
     for (const { first, last } of this.#ranges.length > 0 ? this.#ranges : [this.subnet]) {
       for (let address = Math.max(first, this.#lowest); address <= last; address += 1) {
-        if (!this.#usable(address) || this.#owners.has(address)) continue;
+        if (!this.#usable(address) || this.#owners.has(address) || this.#reserved.has(address)) continue;
         this.#lowest = address;
         return address;
       }

@@ -15,7 +15,8 @@ const idDigitsShown = 12;
 export function networksOf(pod: Pod, networks: readonly Network[]): Record<string, Record<string, unknown>> {
   const given = givenBody(pod)?.NetworkingConfig?.EndpointsConfig ?? {};
   const idOf = (name: string): string => networks.find(({ meta }) => meta.name === name)?.meta.uid ?? '';
-  if (pod.spec.networks.length === 0) return { none: { ...noEndpoint, NetworkID: idOf('none') } };
+  const isNone = givenBody(pod)?.HostConfig?.NetworkMode === 'none';
+  if (pod.spec.networks.length === 0 && isNone) return { none: { ...noEndpoint, NetworkID: idOf('none') } };
   return Object.fromEntries(
     pod.spec.networks.map(({ name, aliases, ipv4 }) => {
       const up = pod.status.network?.addresses.find(({ network }) => network === name);
