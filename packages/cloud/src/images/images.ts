@@ -8,7 +8,7 @@ import type { CloudParts } from '../parts.ts';
 import type { ImageFinder } from './find.ts';
 import type { ImageNames } from './names.ts';
 import { familiarName, fullName, parseImageName } from './reference.ts';
-import { deleteImage, imageUsers, type Removed, removeImage } from './remove.ts';
+import { deleteImage, imageUsers, isNeeded, type Removed, removeImage } from './remove.ts';
 
 /** Images by name: which tenant has which image under which names. Content is the host's business. */
 export class ImageUseCases implements Images {
@@ -133,11 +133,11 @@ export class ImageUseCases implements Images {
     options: { platform?: string; progress: Progress; signal: AbortSignal },
   ): Promise<void> {
     const loaded = await this.#host.load(tar, options);
+    await this.#settle(loaded.map(({ id }) => id));
     for (const { id, names } of loaded) {
       const facts = await this.#finder.facts(id);
       await this.#names.add(caller, id, facts.sizeBytes, { tags: names });
       await this.#record(caller, 'load', id, id, names[0] ? familiarName(names[0]) : id);
-      await this.#host.prepare(id);
       const lines =
         names.length > 0 ? names.map((n) => `Loaded image: ${familiarName(n)}`) : [`Loaded image ID: ${id}`];
       for (const line of lines) options.progress({ stream: `${line}\n` });
@@ -174,10 +174,10 @@ export class ImageUseCases implements Images {
   ): Promise<string> {
     const tags = options.reference ? [fullName(refuseDigest(options.reference))] : [];
     const id = await this.#host.import(tar, options);
+    await this.#settle([id]);
     const facts = await this.#finder.facts(id);
     await this.#names.add(caller, id, facts.sizeBytes, { tags });
     await this.#record(caller, 'import', id, id, tags[0] ? familiarName(tags[0]) : id);
-    await this.#host.prepare(id);
     return id;
   }
 
@@ -218,6 +218,20 @@ export class ImageUseCases implements Images {
 
   async login(_caller: Caller, registry: string, auth: RegistryAuth): Promise<string> {
     return await this.#host.login(registry, auth);
+  }
+
+  /** Makes what came in ready to run before it has a name; if there is no room for that, nobody is to have it. */
+  async #settle(ids: readonly string[]): Promise<void> {
+    try {
+      for (const id of ids) await this.#host.prepare(id);
+    } catch (error) {
+      for (const id of ids) {
+        if (isNeeded(this.#parts, id)) continue;
+        this.#finder.forget(id);
+        await this.#host.remove(id);
+      }
+      throw error;
+    }
   }
 
   /** With the image's labels, as long as it is there. */

@@ -83,6 +83,14 @@ function refuseUsed(parts: CloudParts, caller: Caller, image: Image, ref: string
   }
 }
 
+/** Whether any tenant has it, or a pod needs it to start again. */
+export function isNeeded(parts: Pick<CloudParts, 'images' | 'pods'>, id: string): boolean {
+  return (
+    parts.images.everywhere().some((image) => image.spec.id === id) ||
+    parts.pods.everywhere().some((pod) => pod.spec.containers.some(({ image }) => image.id === id))
+  );
+}
+
 /**
  * The tenant loses the image. Its content goes with it, unless another tenant has it or a pod still needs it to start
  * again; then the sweep at the daemon's next start takes it, once it may.
@@ -91,9 +99,6 @@ export async function deleteImage(parts: CloudParts, finder: ImageFinder, image:
   await parts.images.delete(image.meta);
   finder.forget(image.spec.id);
   const { id } = image.spec;
-  const needed =
-    parts.images.everywhere().some((other) => other.spec.id === id) ||
-    parts.pods.everywhere().some((pod) => pod.spec.containers.some((container) => container.image.id === id));
-  const layers = needed ? [] : await parts.imageContent.remove(id);
+  const layers = isNeeded(parts, id) ? [] : await parts.imageContent.remove(id);
   return [{ deleted: id }, ...layers.map((layer) => ({ deleted: layer }))];
 }

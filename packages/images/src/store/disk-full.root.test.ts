@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { codeOf } from '@kraud/base';
+import { Reference } from '../reference/reference.ts';
+import { fakeImage, fakeRegistry } from '../testing/fake-registry.ts';
 import { makeTar, pieces } from '../testing/make-tar.ts';
 import { openStore } from '../testing/open-store.ts';
 
@@ -38,5 +40,17 @@ for (const rootfsFormat of ['squashfs', 'erofs'] as const) {
     );
     await store.delete(image.id);
     await store.import(pieces(makeTar({ path: 'small', content: 'x' })));
+
+    const noise = Buffer.from(Array.from({ length: 6 << 20 }, (_, i) => (i * 7919 * i) >> (i % 13)));
+    const images = [
+      fakeImage([makeTar({ path: 'big', content: noise })]),
+      fakeImage([makeTar({ path: 'a', content: 'a' })]),
+    ];
+    const registry = await fakeRegistry(t, images);
+    const before = [await readdir(join(dir, 'blobs', 'sha256')), await store.list()];
+    await assert.rejects(store.pull(Reference.parse(`${registry.host}/app:0`)), full);
+    assert.deepEqual([await readdir(join(dir, 'blobs', 'sha256')), await store.list()], before);
+    assert.deepEqual(await readdir(join(dir, 'tmp')), []);
+    await store.pull(Reference.parse(`${registry.host}/app:1`));
   });
 }
