@@ -21,6 +21,7 @@ import {
   defaultTenant,
   EventLog,
   LeaseLeader,
+  type SharedHost,
   type Store,
   Tables,
 } from '@kraud/macro';
@@ -242,7 +243,8 @@ export class Daemon {
       },
       events,
     );
-    this.#control(config, { id, sharedAs: isShared ? name : undefined, store, tables, events, cloud });
+    const self = isShared ? { name, heldSinceMs: () => liveness.heldSinceMs } : undefined;
+    this.#control(config, { id, self, store, tables, events, cloud });
     const { labels } = config.place;
     await cloud.hosts.update({ tenant: defaultTenant, local: true }, name, { labels });
     await this.#serve(config, cloud);
@@ -252,20 +254,20 @@ export class Daemon {
     config: Config,
     parts: {
       id: string;
-      sharedAs: string | undefined;
+      self: SharedHost | undefined;
       store: Store;
       tables: Tables;
       events: EventLog;
       cloud: Cloud;
     },
   ): void {
-    const { id, sharedAs, store, tables, events, cloud } = parts;
+    const { id, self, store, tables, events, cloud } = parts;
     const [clock, logger] = [systemClock, this.#logger];
     const controllers = new Controllers({
       store,
       tables,
       events,
-      sharedAs,
+      self,
       limits: { hosts: config.hosts, scheduler: config.scheduler },
       // The data directory's lock vouches that an earlier daemon of this identity is dead.
       leader: new LeaseLeader('macro', id, { store, clock, logger }),

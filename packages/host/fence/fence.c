@@ -16,8 +16,11 @@
  *
  * Past the time it kills every process in every group, and goes on looking for new ones until the time is moved on:
  * a daemon that was paused and wakes up late gets no VM to run. With no VM and no daemon left it ends after a while.
- * A process is killed through a descriptor that was
- * opened before its membership was looked at, so another that got its number is never hit.
+ * A process is killed through a descriptor that was opened before its membership was looked at, so another that got
+ * its number is never hit.
+ *
+ * It is two processes: one on guard, and a spare that takes its place, with a new spare behind it, when it is killed.
+ * The spare also acts a little after the time if the other doesn't, because it is paused.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -35,10 +38,11 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { CLIENTS_MAX = 8, LINE_BYTES_MAX = 64, PIDS_MAX = 1024, LOOK_AGAIN_MS = 20 };
+enum { CLIENTS_MAX = 8, LINE_BYTES_MAX = 64, PIDS_MAX = 1024, LOOK_AGAIN_MS = 20, SPARE_MS = 1000 };
 static const int64_t idle_ms_max = 10 * 60 * 1000;
 
 struct client {
@@ -47,8 +51,17 @@ struct client {
 	char line[LINE_BYTES_MAX];
 };
 
+/* What the one on guard knows, and the spare has to. */
+struct state {
+	int64_t until_ms, fired_ms;
+	int is_over;
+};
+
 static const char *groups_path;
-static int64_t until_ms, fired_ms;
+static struct state *state;
+static int listener;
+static int spare_fd = -1; /* closed when the spare has died */
+static pid_t spare;
 
 static void die(const char *what)
 {
@@ -126,21 +139,29 @@ static void answer(int fd, const char *text)
 	(void)!send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/* Ends both processes. */
+static void retire(void)
+{
+	state->is_over = 1;
+	shutdown(listener, SHUT_RDWR);
+	exit(0);
+}
+
 static void obey(int fd, const char *line)
 {
 	char text[LINE_BYTES_MAX], *end;
-	if (!strcmp(line, "end")) exit(0);
+	if (!strcmp(line, "end")) retire();
 	if (!strcmp(line, "leave")) {
-		if (kill_all(1) == 0) exit(0);
+		if (kill_all(1) == 0) retire();
 		return answer(fd, "ok\n");
 	}
 	if (strncmp(line, "hold ", 5)) return answer(fd, "what?\n");
 	int64_t wanted = strtoll(line + 5, &end, 10);
 	if (end == line + 5 || *end) return answer(fd, "what?\n");
-	if (wanted > until_ms) until_ms = wanted;
-	if (fired_ms == 0) return answer(fd, "ok\n");
-	snprintf(text, sizeof text, "fired %lld\n", (long long)fired_ms);
-	fired_ms = 0;
+	if (wanted > state->until_ms) state->until_ms = wanted;
+	if (state->fired_ms == 0) return answer(fd, "ok\n");
+	snprintf(text, sizeof text, "fired %lld\n", (long long)state->fired_ms);
+	state->fired_ms = 0;
 	answer(fd, text);
 }
 
@@ -175,6 +196,15 @@ static int open_socket(const char *path)
 	return fd;
 }
 
+/* Whether the time has been over for so long; what is in the groups is ended then. */
+static int fire(int64_t late_ms, int64_t *needed_ms)
+{
+	if (now_ms() - state->until_ms < late_ms) return 0;
+	if (state->fired_ms == 0) state->fired_ms = now_ms();
+	if (kill_all(0) > 0) *needed_ms = now_ms();
+	return 1;
+}
+
 /* It has to work just when little else does. What the machine doesn't allow is done without. */
 static void harden(void)
 {
@@ -197,6 +227,35 @@ static void detach(void)
 	close(null);
 }
 
+/* In the spare: returns once the other has died. */
+static void stand_by(int other)
+{
+	int64_t needed_ms;
+	struct pollfd gone = {.fd = other, .events = POLLIN};
+	mlockall(MCL_CURRENT | MCL_FUTURE);
+	while (poll(&gone, 1, SPARE_MS) <= 0) fire(SPARE_MS, &needed_ms);
+	if (state->is_over) exit(0);
+}
+
+/* Returns in the one on guard, which later may be another process. Where there is no room for a spare there is none yet. */
+static void post_spare(struct client *clients, int *count)
+{
+	int ends[2];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) return;
+	pid_t pid = fork();
+	if (pid == 0) {
+		close(ends[0]);
+		for (; *count > 0; --*count) close(clients[*count - 1].fd);
+		stand_by(ends[1]);
+	} else if (pid > 0) {
+		spare = pid;
+		spare_fd = ends[0];
+	} else {
+		close(ends[0]);
+	}
+	close(ends[1]);
+}
+
 int main(int argc, char **argv)
 {
 	static struct client clients[CLIENTS_MAX];
@@ -205,34 +264,41 @@ int main(int argc, char **argv)
 		errno = EINVAL;
 		die("kraud-fence SOCKET UNTIL_MS GROUPS");
 	}
-	until_ms = strtoll(argv[2], NULL, 10);
+	state = mmap(NULL, sizeof *state, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (state == MAP_FAILED) die("mmap");
+	state->until_ms = strtoll(argv[2], NULL, 10);
 	groups_path = argv[3];
 	int64_t needed_ms = now_ms();
-	int listener = open_socket(argv[1]);
+	listener = open_socket(argv[1]);
 	if (chdir("/") < 0) die("chdir /");
 	harden();
 	detach();
 	for (;;) {
-		int64_t left_ms = until_ms - now_ms();
-		if (left_ms <= 0) {
-			if (fired_ms == 0) fired_ms = now_ms();
-			if (kill_all(0) > 0) needed_ms = now_ms();
-			left_ms = LOOK_AGAIN_MS;
-		}
-		if (left_ms > LOOK_AGAIN_MS || count > 0) needed_ms = now_ms();
-		if (now_ms() - needed_ms > idle_ms_max) return 0;
-		struct pollfd fds[CLIENTS_MAX + 1] = {{.fd = count < CLIENTS_MAX ? listener : -1, .events = POLLIN}};
-		for (int i = 0; i < count; i++) fds[i + 1] = (struct pollfd){.fd = clients[i].fd, .events = POLLIN};
+		if (spare_fd < 0) post_spare(clients, &count);
+		int is_over = fire(0, &needed_ms);
+		int64_t left_ms = is_over ? LOOK_AGAIN_MS : state->until_ms - now_ms();
+		if (!is_over || count > 0) needed_ms = now_ms();
+		if (now_ms() - needed_ms > idle_ms_max) retire();
+		struct pollfd fds[CLIENTS_MAX + 2] = {
+			{.fd = count < CLIENTS_MAX ? listener : -1, .events = POLLIN},
+			{.fd = spare_fd, .events = POLLIN},
+		};
+		for (int i = 0; i < count; i++) fds[i + 2] = (struct pollfd){.fd = clients[i].fd, .events = POLLIN};
 		/* At most a second: this poll doesn't count the time that the machine sleeps. */
-		poll(fds, (nfds_t)count + 1, left_ms < 1000 ? (int)left_ms : 1000);
+		poll(fds, (nfds_t)count + 2, left_ms < 0 ? 0 : left_ms < 1000 ? (int)left_ms : 1000);
 		for (int i = count - 1; i >= 0; i--) {
-			if (!fds[i + 1].revents || listen_to(&clients[i])) continue;
+			if (!fds[i + 2].revents || listen_to(&clients[i])) continue;
 			close(clients[i].fd);
 			clients[i] = clients[--count];
 		}
 		if (fds[0].revents) {
 			int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 			if (fd >= 0) clients[count++] = (struct client){.fd = fd};
+		}
+		if (fds[1].revents) {
+			close(spare_fd);
+			spare_fd = -1;
+			waitpid(spare, NULL, 0);
 		}
 	}
 }

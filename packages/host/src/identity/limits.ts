@@ -39,7 +39,7 @@ export const peerLimits: PeerLimits = {
   authorityTtlMs: 3650 * dayMs,
   clockSkewMs: 10 * minuteMs,
   renewRetryMs: minuteMs,
-  clockLookMs: minuteMs,
+  clockLookMs: 10_000,
   joinTokenTtlMsDefault: dayMs,
   joinTokenTtlMsMax: 365 * dayMs,
   joinTokensMax: 100,

@@ -154,7 +154,7 @@ class FakeHost {
       leader: new LeaseLeader('macro', this.#name, parts),
       dropVolume: async () => {},
       makeVolumes: async () => {},
-      sharedAs: this.#name,
+      self: { name: this.#name, heldSinceMs: () => liveness.heldSinceMs },
     });
     await controllers.run(life.signal);
   }

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -71,6 +81,33 @@ async function ended(child: ChildProcess): Promise<NodeJS.Signals | null> {
     });
   }
   return child.signalCode;
+}
+
+/** Pids of the fence, the one on guard first. */
+function processes(): number[] {
+  const found = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => readLink(`/proc/${pid}/exe`) === program);
+  const parent = (pid: number): string => readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[3] ?? '';
+  return found.sort((a, b) => (parent(b) === String(a) ? -1 : parent(a) === String(b) ? 1 : 0));
+}
+
+/** They, once there are two without the one that was killed. */
+async function twoProcesses(without?: number): Promise<number[]> {
+  for (;;) {
+    const found = processes();
+    if (found.length === 2 && !found.includes(without ?? 0)) return found;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+function readLink(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
 }
 
 const lives = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null;
@@ -150,6 +187,29 @@ describe('the fence', () => {
     // The fence has gone, and with it the time that it was told.
     await fence().hold(bootMs() + forMs);
     assert.equal(await ended(member('e')), 'SIGKILL');
+  });
+
+  test('when one of its two processes is killed or paused, the other goes on', async () => {
+    const one = fence();
+    await one.hold(bootMs() + 600_000);
+    const vm = member('f');
+    for (const signal of ['SIGKILL', 'SIGKILL', 'SIGSTOP'] as const) {
+      const [first = 0] = await twoProcesses();
+      process.kill(first, signal);
+      if (signal === 'SIGKILL') await twoProcesses(first);
+    }
+    assert.ok(lives(vm));
+    for (const pid of processes()) process.kill(pid, 'SIGCONT');
+    assert.deepEqual(await one.hold(bootMs() + 600_000), {}, 'the same fence answers');
+    await one.end();
+
+    const [next, other] = [fence(), member('f')];
+    await next.hold(bootMs() + 2_000);
+    const [guard = 0] = await twoProcesses();
+    process.kill(guard, 'SIGSTOP');
+    assert.equal(await ended(other), 'SIGKILL');
+    process.kill(guard, 'SIGCONT');
+    await next.end();
   });
 
   test('one that died is started anew with the next hold', async () => {

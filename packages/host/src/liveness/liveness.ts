@@ -40,6 +40,7 @@ export class Liveness implements MayRun {
   readonly #options: LivenessOptions;
   readonly #lease: HostLease;
   #hold: Hold = { untilMs: 0, revision: 0 };
+  #heldSinceMs = Number.POSITIVE_INFINITY;
   /** The claim whose past this host has seen. */
   #seenRevision = 0;
   #firedAtMs: number | undefined;
@@ -69,6 +70,11 @@ export class Liveness implements MayRun {
     this.#onHeld = listener;
   }
 
+  /** On the monotonic clock: since when the lease has been held without a gap. */
+  get heldSinceMs(): number {
+    return this.isHeld ? this.#heldSinceMs : Number.POSITIVE_INFINITY;
+  }
+
   get isHeld(): boolean {
     return this.#options.bootMs() < this.#hold.untilMs;
   }
@@ -94,7 +100,8 @@ export class Liveness implements MayRun {
   }
 
   async #held(hold: Hold): Promise<void> {
-    const { fence, caughtUp, logger } = this.#options;
+    const { fence, caughtUp, clock, logger } = this.#options;
+    if (!this.isHeld) this.#heldSinceMs = clock.monotonic();
     const answer = await fence?.hold(hold.untilMs);
     if (answer?.firedAtMs !== undefined) {
       this.#firedAtMs = answer.firedAtMs;

@@ -29,6 +29,13 @@ export const macroDefaults = {
   hosts: moveDefaults,
 };
 
+/** A host of several. */
+export interface SharedHost {
+  readonly name: string;
+  /** On the monotonic clock: since when it has held its lease without a gap; infinity while it doesn't. */
+  heldSinceMs(): number;
+}
+
 export interface ControllersParts {
   readonly store: Store;
   readonly tables: Tables;
@@ -38,11 +45,8 @@ export interface ControllersParts {
   readonly dropVolume: (volume: Volume) => Promise<void>;
   /** Makes the volumes that a pod names and that are missing; those of its own go with it. Safe to repeat. */
   readonly makeVolumes: (pod: Pod) => Promise<void>;
-  /**
-   * The name of this host, where others may share the store. Where none does, this host is never lost: nobody else could
-   * run its pods.
-   */
-  readonly sharedAs: string | undefined;
+  /** This host, where others may share the store. Where none does, it is never lost: nobody else could run its pods. */
+  readonly self: SharedHost | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits?: Partial<typeof macroDefaults>;
@@ -62,22 +66,23 @@ export class Controllers {
 
   /** Runs until the signal aborts. The tables must be running. */
   async run(signal: AbortSignal): Promise<void> {
-    const { tables, sharedAs, clock, logger } = this.#parts;
+    const { tables, self, clock, logger } = this.#parts;
     await tables.ready();
     // Each host brings back its own: another leader is no new start of theirs.
-    if (sharedAs !== undefined) {
-      await new RestartController({ tables, clock, logger }).startStopped(sharedAs);
+    if (self) {
+      await new RestartController({ tables, clock, logger }).startStopped(self.name);
       this.#broughtBack = true;
     }
     await this.#parts.leader.run(signal, (term) => this.#lead(term));
   }
 
   async #lead(signal: AbortSignal): Promise<void> {
-    const { store, tables, events, clock, logger, dropVolume, makeVolumes, sharedAs } = this.#parts;
+    const { store, tables, events, clock, logger, dropVolume, makeVolumes, self } = this.#parts;
     const limits = this.#limits.hosts;
     const budget = new MoveBudget(clock, limits.movesBurst);
     const leases = new HostLeases({ store, clock, logger });
-    const lost = new LostHosts({ tables, leases, budget, clock, logger, limits });
+    const heldSinceMs = (): number => self?.heldSinceMs() ?? 0;
+    const lost = new LostHosts({ tables, leases, budget, heldSinceMs, clock, logger, limits });
     const restart = new RestartController({ tables, clock, logger, limits: this.#limits.restart });
     const podEvents = new PodEvents({ store, log: events, clock, logger });
     const compactor = new Compactor(store, () => podEvents.neededAfter);
@@ -96,12 +101,12 @@ export class Controllers {
       new WorkloadController({
         tables,
         makeVolumes,
-        mayMove: () => sharedAs === undefined || lost.mayMove(),
+        mayMove: () => !self || lost.mayMove(),
         clock,
         logger,
       }).run(signal),
       new Drains({ tables, budget, clock, logger, limits }).run(signal),
-      ...(sharedAs !== undefined ? [leases.run(signal), lost.run(signal)] : []),
+      ...(self ? [leases.run(signal), lost.run(signal)] : []),
       every('compact', this.#limits.compactEveryMs, () => compactor.compact()),
       every('trim-events', this.#limits.trimEventsEveryMs, () =>
         trimEvents(store, clock, this.#limits.retention),

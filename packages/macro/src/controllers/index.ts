@@ -1,7 +1,7 @@
 export { AutoRemove, withOwnerAnnotation } from './auto-remove.ts';
 export { Binder, hostFinalizer } from './binder.ts';
 export { Controller, type ControllerOptions, controllerDefaults, type Reconciled } from './controller.ts';
-export { Controllers, type ControllersParts, macroDefaults } from './controllers.ts';
+export { Controllers, type ControllersParts, macroDefaults, type SharedHost } from './controllers.ts';
 export { type Displacement, displace, displacementOf, isDisplaced } from './displace.ts';
 export { collectGarbage } from './garbage.ts';
 export { type MoveLimits, moveDefaults, type Pace, paceOf } from './hosts/index.ts';

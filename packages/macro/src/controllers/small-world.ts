@@ -45,7 +45,7 @@ export class SmallWorld {
     const makeVolumes = async (): Promise<void> => {};
     const controllers = new Controllers({
       ...parts,
-      sharedAs: undefined,
+      self: undefined,
       tables,
       events,
       leader,

@@ -36,12 +36,17 @@ class World {
     return world;
   }
 
-  lead(): void {
+  /** From a host that has held its lease for so long. */
+  lead(heldForMs = 60_000): void {
     const { store, tables, clock } = this;
     const logger = silentLogger;
+    const sinceMs = clock.monotonic() - heldForMs;
     const leases = new HostLeases({ store, clock, logger });
     const budget = new MoveBudget(clock, moveDefaults.movesBurst);
-    const lost = new LostHosts({ tables, leases, budget, clock, logger, limits: moveDefaults });
+    const lost = new LostHosts({
+      ...{ tables, leases, budget, clock, logger, limits: moveDefaults },
+      heldSinceMs: () => sinceMs,
+    });
     this.#running.push(leases.run(this.#stop.signal), lost.run(this.#stop.signal));
   }
 
@@ -94,16 +99,24 @@ describe('pods of lost hosts', () => {
     assert.deepEqual(world.moved, ['a', 'b', 'c']);
   });
 
-  test('wait for hosts that were away before the leader began, and that may be about to come back', async () => {
+  test('wait for hosts that were away when the leader itself was, and that may be about to come back', async () => {
     await using world = await World.start();
     await world.goes('a', 'b');
-    world.lead();
+    world.lead(0);
     await world.pass(moveDefaults.returnMs - 1_000);
     await world.comes('b');
     await world.pass(500);
     assert.deepEqual(world.moved, []);
     await world.pass(1_500);
     assert.deepEqual(world.moved, ['a']);
+  });
+
+  test('move at once, though the leader is a new one, if it held its own lease meanwhile', async () => {
+    await using world = await World.start();
+    await world.goes('a', 'b');
+    world.lead();
+    await world.pass(1_000);
+    assert.deepEqual(world.moved, ['a', 'b']);
   });
 
   test('wait no longer than a hold, though the clock of who had them as lost was an hour ahead', async () => {

@@ -18,6 +18,8 @@ export interface LostHostsParts {
   readonly tables: Pick<Tables, 'pods' | 'hosts' | 'volumes'>;
   readonly leases: HostLeases;
   readonly budget: MoveBudget;
+  /** Of the leader's own host, see `SharedHost`. */
+  readonly heldSinceMs: () => number;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: MoveLimits;
@@ -32,8 +34,8 @@ export class LostHosts {
   readonly #parts: LostHostsParts;
   readonly #hosts: Controller;
   readonly #pods: Controller;
-  /** Hosts that had no lease when this leader began, and until when they may come back, on the monotonic clock. */
-  readonly #returning = new Map<string, number>();
+  /** Hosts that had no lease when this leader began. */
+  readonly #away = new Set<string>();
   /** The present hold, and when this leader first saw it, on the monotonic clock. */
   #hold = { untilMs: 0, seenMs: 0 };
 
@@ -50,7 +52,7 @@ export class LostHosts {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { tables, leases, clock, limits } = this.#parts;
+    const { tables, leases } = this.#parts;
     const look = (host: string): void => {
       this.#hosts.enqueue(host);
       if (this.#isLost(host)) {
@@ -75,7 +77,7 @@ export class LostHosts {
     await leases.ready();
     const named = tables.pods.cache.list().flatMap(({ spec }) => spec.host ?? []);
     for (const host of new Set([...named, ...tables.hosts.cache.list().map(({ meta }) => meta.name)])) {
-      if (!leases.has(host)) this.#returning.set(host, clock.monotonic() + limits.returnMs);
+      if (!leases.has(host)) this.#away.add(host);
       look(host);
     }
     await Promise.all([this.#hosts.run(signal), this.#pods.run(signal)]);
@@ -112,7 +114,7 @@ export class LostHosts {
 
   /** Writes down whether a host is lost; that it is ready again it says itself. */
   async #mark(name: string): Promise<Reconciled> {
-    const { tables, leases, clock, logger } = this.#parts;
+    const { tables, leases, heldSinceMs, clock, logger, limits } = this.#parts;
     const held = leases.has(name);
     const change = (host: Host): Host | undefined => {
       const { lostAt, ...status } = host.status;
@@ -124,8 +126,10 @@ export class LostHosts {
     const present = tables.hosts.get(hostKey(name));
     if (!present || !change(present)) return undefined;
     // If we were cut off, so were others: who comes back first must not take everything.
-    const waitMs = held ? 0 : (this.#returning.get(name) ?? 0) - clock.monotonic();
-    if (waitMs > 0 && present.status.lostAt === undefined) return { againMs: waitMs };
+    const waitMs = heldSinceMs() + limits.returnMs - clock.monotonic();
+    if (!held && waitMs > 0 && this.#away.has(name) && present.status.lostAt === undefined) {
+      return { againMs: Math.min(waitMs, limits.returnMs) };
+    }
     await whileThere(async () => {
       await tables.hosts.mutate(present.meta, change, [{ ...noLease(name), is: held }]);
       logger.warn({ host: name }, held ? 'a lost host is back' : 'a host is lost');

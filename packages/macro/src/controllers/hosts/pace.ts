@@ -14,7 +14,7 @@ export const moveDefaults = {
   massLossHoldMs: 60_000,
   /** And so fast after that. */
   massLossMovesPerS: 5,
-  /** So long may a host that has no lease when a leader begins take to come back, before that one has it as lost. */
+  /** A leader that was cut off itself gives the others so long to come back, too, before it has them as lost. */
   returnMs: 5_000,
 };
 export type MoveLimits = typeof moveDefaults;
