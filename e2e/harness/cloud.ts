@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,6 +8,9 @@ import { join } from 'node:path';
 import Docker from 'dockerode';
 import { busyboxTar } from '../../bench/image.ts';
 import { eventually, type Result, run } from './command.ts';
+import { clearLeft, leftOf } from './left.ts';
+import { allPids, killFences, ofProcess } from './processes.ts';
+import type { SetClock } from './set-clock.ts';
 import { leaveTemplates, takeTemplates } from './templates.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -24,6 +26,8 @@ export class TestCloud {
   readonly env: NodeJS.ProcessEnv;
   /** More of the daemon's command line; may change between two starts. */
   args: readonly string[] = [];
+  /** The daemon's own, if it has one. */
+  clock: SetClock | undefined;
   /** What the daemon's command line is run by, to have it on another machine. */
   readonly #on: readonly string[];
   readonly #config: object;
@@ -76,7 +80,8 @@ export class TestCloud {
       ...this.args,
     ];
     const [program = '', ...rest] = [...this.#on, join(root, 'bin/kraudd'), ...args];
-    this.#daemon = spawn(program, rest, { stdio: ['ignore', log, log] });
+    const env = { ...process.env, ...this.clock?.env };
+    this.#daemon = spawn(program, rest, { env, stdio: ['ignore', log, log] });
     closeSync(log);
     const daemon = this.#daemon;
     await eventually(
@@ -105,6 +110,7 @@ export class TestCloud {
     const ended = new Promise((resolve) => daemon.once('exit', resolve));
     daemon.kill(signal);
     await ended;
+    if (daemon.pid !== undefined) this.clock?.forget(daemon.pid);
   }
 
   async docker(
@@ -167,9 +173,28 @@ export class TestCloud {
       await eventually('no VMM is left', async () => (await this.vmms()).length === 0);
       await leaveTemplates(this.dir);
       assert.deepEqual(await this.left(), []);
+    } catch (error) {
+      await this.clear();
+      throw error;
     } finally {
       rmSync(this.dir, { recursive: true, force: true });
     }
+  }
+
+  /** After a failure: ends daemon, fence and VMs as they are, and takes away what the kernel has of them. */
+  async clear(): Promise<void> {
+    await this.killDaemon();
+    await killFences(this.dir);
+    await this.killVmms();
+    await clearLeft(this.dir);
+  }
+
+  async killVmms(): Promise<void> {
+    await eventually('the VMs are gone', async () => {
+      const pids = await this.vmms();
+      for (const pid of pids) process.kill(pid, 'SIGKILL');
+      return pids.length === 0;
+    });
   }
 
   /** A fence outlives its daemon, to be there for the next one. */
@@ -181,27 +206,15 @@ export class TestCloud {
     await closed;
   }
 
-  /** What the kernel has of this cloud beside its VMMs: mounts, namespaces, links, rules, control groups. */
+  /** What the kernel has of this cloud beside its VMMs: namespaces, links, rules, mounts, control groups. */
   async left(): Promise<string[]> {
-    const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
-    const network = digest(readFileSync(join(this.dir, 'instance'), 'utf8').trim()).slice(0, 6);
-    const groups = digest(join(this.dir, 'cradle')).slice(0, 12);
-    const seen = await run('sh', [
-      '-c',
-      `ip netns | grep -o 'kraud-${network}[0-9a-f]*'
-       ip -o link | grep -o 'kv${network}[0-9a-f]*'
-       nft list tables | grep 'kraud-${network}'
-       grep -F '${this.dir}' /proc/mounts
-       find /sys/fs/cgroup -type d -path '*/kraud/${groups}*'
-       true`,
-    ]);
-    return seen.stdout.split('\n').filter((line) => line !== '');
+    return Object.values(await leftOf(this.dir)).flat();
   }
 
   /** Pids of the VMMs that have a file of this cloud open. */
   async vmms(): Promise<number[]> {
     const pids: number[] = [];
-    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    for (const pid of allPids()) {
       if (!ofProcess(pid, 'comm').startsWith('qemu-system')) continue;
       const files = ['mountinfo', 'maps', 'cmdline'];
       if (files.some((file) => ofProcess(pid, file).includes(this.dir))) pids.push(Number(pid));
@@ -237,14 +250,5 @@ export class TestCloud {
       call.once('error', reject);
       call.end();
     });
-  }
-}
-
-/** What the kernel tells of a process; nothing if it has gone. */
-function ofProcess(pid: string, file: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
-  } catch {
-    return '';
   }
 }

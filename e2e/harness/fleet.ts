@@ -1,15 +1,22 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { busyboxTar } from '../../bench/image.ts';
 import { image, TestCloud } from './cloud.ts';
-import { eventually, run } from './command.ts';
+import { run } from './command.ts';
 import { Machines } from './machines.ts';
 import { Members } from './members.ts';
+import { fencesOf, killFences, startTicks } from './processes.ts';
+import { SetClock } from './set-clock.ts';
+import { copyTemplates } from './templates.ts';
 
-/** What makes a template: a host that has another's needs none of its own. */
-const templateFiles = ['templates', 'tsc-khz', 'accelerator.json'];
+export interface FleetOptions {
+  /** The host that has a disk of its own, of 1 GiB. */
+  readonly smallDisk?: number;
+  /** Each daemon has a clock of its own that can be set. */
+  readonly clocks?: boolean;
+}
 
 /** A cloud of several machines on this one: each with an etcd member and a daemon of its own. */
 export class Fleet {
@@ -26,8 +33,12 @@ export class Fleet {
     this.hosts = hosts;
   }
 
-  /** `config` is each daemon's. The image `busybox` is there. The host `smallDisk` has a disk of its own, of 1 GiB. */
-  static async start(count: number, config: Record<string, object>, smallDisk?: number): Promise<Fleet> {
+  /** `config` is each daemon's. The image `busybox` is there. */
+  static async start(
+    count: number,
+    config: Record<string, object>,
+    { smallDisk, clocks }: FleetOptions = {},
+  ): Promise<Fleet> {
     const dir = mkdtempSync(join(tmpdir(), 'kraud-fleet-'));
     const small = join(dir, 'small');
     if (smallDisk !== undefined) await mountSmall(small);
@@ -40,6 +51,7 @@ export class Fleet {
       const n = index + 1;
       const cradle = { warmMax: 0, ...config.cradle, uidFirst: 700_000 + n * 100_000 };
       const host = new TestCloud({ ...config, cradle }, index === smallDisk ? small : dir, machines.on(n));
+      if (clocks) host.clock = new SetClock(join(host.dir, 'clock'));
       host.args = ['--store', members.address, '--listen', `${machines.ip(n)}:7070`, '--name', `h${n}`];
       return host;
     });
@@ -67,12 +79,13 @@ export class Fleet {
   async kill(n: number): Promise<void> {
     const host = this.host(n);
     await host.killDaemon();
-    for (const pid of fencesOf(host)) process.kill(pid, 'SIGKILL');
-    await eventually('the VMs are gone', async () => {
-      const pids = await host.vmms();
-      for (const pid of pids) process.kill(pid, 'SIGKILL');
-      return pids.length === 0;
-    });
+    await killFences(host.dir);
+    await host.killVmms();
+  }
+
+  /** Pids of the host's fence: the one on guard and its spare, or none. */
+  fences(n: number): number[] {
+    return fencesOf(this.host(n).dir);
   }
 
   async cut(n: number): Promise<void> {
@@ -106,16 +119,13 @@ export class Fleet {
     };
   }
 
-  /** Ends everything, and checks that no host leaves anything. After a failure: ends everything. */
+  /** Ends everything, and checks that no host leaves anything. After a failure: ends everything, and clears up. */
   async stop(): Promise<void> {
     try {
-      for (const [n, host] of this.hosts.entries()) {
-        await this.mend(n);
-        if (!host.isUp) await host.startDaemon();
-      }
+      await this.#mendAll();
       for (const host of this.hosts) await host.stop();
     } catch (error) {
-      for (const n of this.hosts.keys()) await this.kill(n);
+      for (const host of this.hosts) if (existsSync(host.dir)) await host.clear();
       throw error;
     } finally {
       await this.members.stop();
@@ -123,6 +133,18 @@ export class Fleet {
       await run('umount', ['-l', join(this.#dir, 'small')]);
       rmSync(this.#dir, { recursive: true, force: true });
     }
+  }
+
+  /** A test that failed may have left anything cut, stopped or ended. */
+  async #mendAll(): Promise<void> {
+    for (const [n, host] of this.hosts.entries()) {
+      await this.mend(n);
+      this.members.resume(n + 1);
+      if (!this.members.isUp(n + 1)) this.members.start(n + 1);
+      for (const pid of await host.vmms()) process.kill(pid, 'SIGCONT');
+      if (host.isUp) process.kill(host.pid, 'SIGCONT');
+    }
+    for (const host of this.hosts) if (!host.isUp) await host.startDaemon();
   }
 
   /** The first one makes a template and the image; the others get what it made. */
@@ -134,11 +156,7 @@ export class Fleet {
     await first.ok(['import', '--change', 'CMD ["sh"]', '-', image], { input: tar });
     await this.#tryOut(0);
     for (const host of others) {
-      const [from, to] = [join(first.dir, 'cradle'), join(host.dir, 'cradle')];
-      mkdirSync(to, { recursive: true, mode: 0o700 });
-      const files = templateFiles.map((file) => join(from, file));
-      const { code, stderr } = await run('cp', ['-a', '--sparse=always', ...files, to]);
-      assert.equal(code, 0, stderr);
+      await copyTemplates(join(first.dir, 'cradle'), join(host.dir, 'cradle'));
     }
     await Promise.all(others.map((host) => host.startDaemon()));
     for (const n of others.keys()) await this.#tryOut(n + 1);
@@ -196,28 +214,4 @@ function entries(dir: string): string[] {
   } catch {
     return [];
   }
-}
-
-/** When a live process began; undefined for a dead one. */
-function startTicks(pid: number): number | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19]);
-  } catch {
-    return undefined;
-  }
-}
-
-function fencesOf(host: TestCloud): number[] {
-  return readdirSync('/proc')
-    .filter((pid) => /^\d+$/.test(pid))
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[1] === join(host.dir, 'fence/socket');
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
 }

@@ -55,10 +55,24 @@ export class Members {
 
   async kill(n: number): Promise<void> {
     const member = this.#processes.get(n);
-    if (!member || member.exitCode !== null || member.signalCode !== null) return;
+    if (!member || !this.isUp(n)) return;
     const ended = new Promise((resolve) => member.once('exit', resolve));
     member.kill('SIGKILL');
     await ended;
+  }
+
+  /** It does nothing more, and says nothing, until it is resumed. */
+  pause(n: number): void {
+    this.#processes.get(n)?.kill('SIGSTOP');
+  }
+
+  resume(n: number): void {
+    this.#processes.get(n)?.kill('SIGCONT');
+  }
+
+  isUp(n: number): boolean {
+    const member = this.#processes.get(n);
+    return member !== undefined && member.exitCode === null && member.signalCode === null;
   }
 
   /** It answers, as a member of a cluster that has a leader. */
