@@ -117,7 +117,11 @@ export class TlsPeerListener implements PeerListener {
       if (open) return open(stream, headers, session?.socket.remoteAddress ?? '');
       const peer = session && (await this.#sessions.get(session));
       if (stream.destroyed) return;
-      if (!peer) return refuse(stream, 403, 'forbidden', 'only hosts of this cloud are served');
+      if (!peer) {
+        // The next session may show another certificate: a member's may have run out, or not be valid yet.
+        session?.close();
+        return refuse(stream, 403, 'forbidden', 'only hosts of this cloud are served');
+      }
       const found = this.#handlers.find(({ prefix }) => path.startsWith(prefix));
       if (!found) return refuse(stream, 404, 'not-found', 'this host does not know such a request');
       found.handler(stream, headers, peer);

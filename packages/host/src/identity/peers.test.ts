@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:http2';
 import { after, test } from 'node:test';
-import { KraudError } from '@kraud/base';
+import { KraudError, silentLogger, systemClock } from '@kraud/base';
 import type { Host } from '@kraud/macro';
 import { ask } from './ask.ts';
 import { Authority } from './authority.ts';
 import { joinCloud } from './join.ts';
 import { makeKey, makeRequest } from './key.ts';
-import type { TlsPeerSessions } from './sessions.ts';
+import { TlsPeerSessions } from './sessions.ts';
 import { freePort, resourceOf, sharedStore, TestHosts } from './testing/world.ts';
 import { parseToken } from './token.ts';
 
@@ -104,6 +104,29 @@ test('without a certificate of a member nothing is served', async () => {
     bounds,
   );
   assert.equal(thief.status, 403);
+});
+
+test('a host that was refused for its certificate is served once it has a good one', async () => {
+  const { identity } = await hosts.start('h10');
+  const ahead = { ...systemClock, now: () => Date.now() + 86_400_000 };
+  const { store, limits } = hosts;
+  const early = await Authority.open({ store, limits, clock: ahead });
+  const request = await makeRequest('h10', identity.key);
+  let cert = await early.issue(request, { name: 'h10', ip: '127.0.0.1' });
+  const shown = {
+    name: 'h10',
+    key: identity.key,
+    ca: identity.ca,
+    get cert() {
+      return cert;
+    },
+    onRenewed: () => () => {},
+  };
+  const sessions = new TlsPeerSessions({ identity: shown, limits, clock: systemClock, logger: silentLogger });
+  assert.match(await get(sessions, first.resource, '/hello'), /^403/);
+  cert = identity.cert;
+  assert.equal(await get(sessions, first.resource, '/hello'), '200 hello h10');
+  sessions.close();
 });
 
 test('a certificate of another CA is none', async () => {
