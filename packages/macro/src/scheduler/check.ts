@@ -78,6 +78,7 @@ class Checker {
     }
     for (const { why } of misfits(demand, host, slot, this.#fleet))
       this.#faults.push(`${name} on ${hostName}: ${why}`);
+    if (demand.volumes.length > 0) this.#undo.push(this.#fleet.tie(demand, hostName));
     if (demand.runs) this.#last = this.#fleet.weigh(demand.pod, slot, demand);
   }
 

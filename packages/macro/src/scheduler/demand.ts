@@ -109,7 +109,7 @@ export function clash(port: PublishedPort, taken: readonly PublishedPort[]): Pub
   );
 }
 
-function volumesOf(pod: Pod): readonly string[] {
+export function volumesOf(pod: Pod): readonly string[] {
   let names: string[] | undefined;
   for (const { mounts } of pod.spec.containers) {
     for (const mount of mounts) {

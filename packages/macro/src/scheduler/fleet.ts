@@ -1,12 +1,13 @@
 import type { Host, Pod, PublishedPort, Volume } from '../model/index.ts';
 import type { Observed } from './contract.ts';
-import { type Demand, demandOf, isLeaving, type Room, weighs } from './demand.ts';
+import { type Demand, demandOf, isLeaving, type Room, volumesOf, weighs } from './demand.ts';
 import { HostClasses } from './host-class.ts';
 import { factOf } from './host-rules.ts';
 import { type SchedulerLimits, schedulerDefaults } from './limits.ts';
 import { Neighbours } from './neighbours.ts';
 import { type Habit, keptFor, nextHabit } from './reclaim.ts';
 import { Rooms, type Weight } from './rooms.ts';
+import { VolumeHomes } from './volume-homes.ts';
 
 /** A pod that weighs on a host. */
 export interface Placed extends Weight {
@@ -34,7 +35,9 @@ export class Fleet {
   readonly #ports = new Map<number, PublishedPort[]>();
   readonly #columns = new Map<string, (string | undefined)[]>();
   readonly #places = new Map<string, Set<string>>();
-  readonly #volumes = new Map<string, Volume>();
+  readonly #homes = new VolumeHomes();
+  /** Bound pods with volumes, by uid. */
+  readonly #tied = new Map<string, Pod>();
   /** Pods on hosts that aren't here. */
   readonly #strays = new Map<string, Pod>();
   readonly #leaving = new Set<Placed>();
@@ -92,8 +95,15 @@ export class Fleet {
     return this.#ports.get(slot) ?? [];
   }
 
-  volume(tenant: string, name: string): Volume | undefined {
-    return this.#volumes.get(`${tenant}/${name}`);
+  /** The host that a volume ties a pod without a host to; undefined: none. */
+  homeOf(tenant: string, volume: string): string | undefined {
+    return this.#homes.of(tenant, volume, (host) => this.#slots.has(host));
+  }
+
+  /** As if the pod had been bound: its volumes are on that host from now on. Answers how to take that back. */
+  tie({ pod, volumes }: Demand, host: string): () => void {
+    this.#homes.claim(pod, volumes, host);
+    return () => this.#homes.release(pod, volumes);
   }
 
   /** A fact of every host, by slot. */
@@ -155,6 +165,7 @@ export class Fleet {
   setPod(pod: Pod): void {
     const { uid } = pod.meta;
     const before = this.#placed.get(uid);
+    this.#retie(uid, pod);
     const slot = pod.spec.host === undefined ? undefined : this.#slots.get(pod.spec.host);
     const stays = pod.spec.host !== undefined && weighs(pod);
     this.#strays.delete(uid);
@@ -170,17 +181,18 @@ export class Fleet {
   }
 
   removePod(uid: string): void {
+    this.#retie(uid, undefined);
     this.#strays.delete(uid);
     const before = this.#placed.get(uid);
     if (before) this.take(before);
   }
 
   setVolume(volume: Volume): void {
-    this.#volumes.set(`${volume.meta.tenant}/${volume.meta.name}`, volume);
+    this.#homes.set(volume);
   }
 
   removeVolume(volume: Volume): void {
-    this.#volumes.delete(`${volume.meta.tenant}/${volume.meta.name}`);
+    this.#homes.remove(volume);
   }
 
   /** The pod as it would weigh on a host, from its first moment on. */
@@ -211,6 +223,19 @@ export class Fleet {
     this.neighbours.delete(placed);
     if (placed.leaving) this.#leaving.delete(placed);
     if (placed.demand.ports.length > 0) this.#countPorts(placed.slot);
+  }
+
+  #retie(uid: string, pod: Pod | undefined): void {
+    const before = this.#tied.get(uid);
+    if (before) {
+      this.#tied.delete(uid);
+      this.#homes.release(before, volumesOf(before));
+    }
+    if (pod?.spec.host === undefined) return;
+    const volumes = volumesOf(pod);
+    if (volumes.length === 0) return;
+    this.#tied.set(uid, pod);
+    this.#homes.claim(pod, volumes, pod.spec.host);
   }
 
   #countPorts(slot: number): void {

@@ -92,6 +92,30 @@ describe('plan', () => {
     ]);
   });
 
+  test('two that are made before either starts, with a new volume in common, go to one host', () => {
+    const hosts = [sampleHost('alpha'), sampleHost('beta')];
+    const [container] = samplePod('x').spec.containers;
+    assert.ok(container);
+    const rest = { target: '/d', readOnly: false, copyUp: true, anonymous: false };
+    const mounts = [{ type: 'volume', volume: 'data', ...rest } as (typeof container.mounts)[number]];
+    const containers = [{ ...container, mounts }];
+    const created = { wanted: 'created', serial: 0, stoppedByUser: false } as const;
+    const first = wantedPod('first', { containers, run: created });
+    // It would rather go where its port is free.
+    const second = wantedPod('second', { containers, run: created, ports: [port(80)] });
+    const taken = wantedPod('old', { ports: [port(80)], host: 'alpha' });
+    const data = sampleVolume('data');
+    const fuller = seen(hosts, [taken], [data]);
+    assert.deepEqual(show([second], fuller), ['second -> beta']);
+    assert.deepEqual(show([first, second], fuller), ['first -> alpha', 'second -> alpha']);
+    const bound = { ...first, spec: { ...first.spec, host: 'alpha' } };
+    assert.deepEqual(show([second], seen(hosts, [taken, bound], [data])), ['second -> alpha']);
+    const moved = { ...data, status: { host: 'beta' } };
+    assert.deepEqual(show([second], seen(hosts, [taken, bound], [moved])), ['second -> beta']);
+    const gone = { ...first, spec: { ...first.spec, host: 'gamma' } };
+    assert.deepEqual(show([second], seen(hosts, [taken, gone], [data])), ['second -> beta']);
+  });
+
   test('ports: two that run need two hosts; one that is only created is not refused', () => {
     const hosts = [sampleHost('alpha'), sampleHost('beta')];
     const pods = ['a', 'b', 'c'].map((name) => wantedPod(name, { ports: [port(80)] }));

@@ -110,6 +110,7 @@ class Planner {
   }
 
   #assume(demand: Demand, slot: number): void {
+    if (demand.volumes.length > 0) this.#undo.push(this.#fleet.tie(demand, this.#fleet.nameOf(slot)));
     if (demand.runs) this.#last = this.#fleet.weigh(demand.pod, slot, demand);
   }
 

@@ -16,7 +16,7 @@ export function* misfits(demand: Demand, host: Host, slot: number, fleet: Fleet)
   const misfit = hostMisfit(host, wish);
   if (misfit) yield misfit;
   for (const name of demand.volumes) {
-    const place = fleet.volume(pod.meta.tenant, name)?.status.host;
+    const place = fleet.homeOf(pod.meta.tenant, name);
     if (place !== undefined && place !== host.meta.name)
       yield { rule: 'volume', why: `volume ${name} is elsewhere` };
   }

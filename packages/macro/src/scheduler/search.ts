@@ -29,7 +29,7 @@ export class Search {
     this.#hosts = fleet.classes.of(demand.pod, demand.placement, fleet.hosts);
     this.#relations = relationsOf(demand, fleet, this.#hosts);
     this.#pins = demand.volumes.flatMap((volume) => {
-      const host = fleet.volume(demand.pod.meta.tenant, volume)?.status.host;
+      const host = fleet.homeOf(demand.pod.meta.tenant, volume);
       return host === undefined ? [] : [{ volume, host }];
     });
   }
