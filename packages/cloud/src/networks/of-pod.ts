@@ -46,6 +46,12 @@ export function networkOf(
   for (const alias of aliases) {
     if (!aliasPattern.test(alias)) throw new KraudError('invalid', `invalid network alias: "${alias}"`);
   }
+  if (name === 'default' && ipv4 !== undefined) {
+    throw new KraudError(
+      'invalid',
+      'invalid config for network bridge: invalid endpoint settings:\nuser specified IP address is supported on user defined networks only',
+    );
+  }
   if (ipv4 !== undefined && spec.subnet !== undefined && !isIn(spec.subnet, ipv4)) {
     throw new KraudError(
       'invalid',

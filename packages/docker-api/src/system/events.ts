@@ -1,4 +1,4 @@
-import { compactId } from '@kraud/base';
+import { compactId, KraudError } from '@kraud/base';
 import type { Event, Network } from '@kraud/cloud';
 import { Filters } from '../filters.ts';
 import { networkDriver, networkName } from '../networks/show.ts';
@@ -37,6 +37,9 @@ export const getEvents: Operation = {
       ...(since === '' ? {} : { sinceNs: parseTimeNs(since, 'since', nowMs) }),
       ...(until === '' ? {} : { untilNs: parseTimeNs(until, 'until', nowMs) }),
     };
+    if (range.sinceNs !== undefined && range.untilNs !== undefined && range.sinceNs > range.untilNs) {
+      throw new KraudError('invalid', `\`since\` time (${since}) cannot be after \`until\` time (${until})`);
+    }
     const stream = events.stream(call.caller, range, signal)[Symbol.asyncIterator]();
     // Asked for before the headers go: clients take those as the sign that nothing is missed from here on.
     let next = stream.next();
