@@ -10,6 +10,7 @@ import { type Operation, partly, yes } from '../operation.ts';
 import { decompress } from '../wire/decompress.ts';
 import { ProgressStream } from '../wire/progress.ts';
 import { registryAuth } from './auth.ts';
+import { importSource } from './import-source.ts';
 
 /** One address with two meanings: `fromImage` pulls, `fromSrc` imports. */
 export const createImage: Operation = {
@@ -17,7 +18,7 @@ export const createImage: Operation = {
   path: '/images/create',
   params: {
     fromImage: yes('text'),
-    fromSrc: partly('text', 'only `-`, the request’s body'),
+    fromSrc: partly('text', '`-`, the request’s body; a web address for the owner of the local socket'),
     tag: yes('text', 'a tag or a digest'),
     repo: yes('text'),
     message: yes('text'),
@@ -67,17 +68,15 @@ function pullFault(error: unknown, name: string): unknown {
 
 async function importTar(images: Cloud['images'], call: Call): Promise<void> {
   const { query, signal } = call;
-  if (query.text('fromSrc') !== '-') {
-    throw new KraudError('unsupported', 'fromSrc is not supported but for `-`: send the archive in the body');
-  }
+  const source = query.text('fromSrc');
   const platform = platformOf(call);
   const reference = joinName(query.text('repo'), query.text('tag'));
   await new ProgressStream(call).run(async (progress) => {
-    const tar: Readable = await decompress(call.archive());
+    const tar: Readable = await decompress(await importSource(call, source, progress));
     const id = await images.import(call.caller, tar, {
       ...(reference === '' ? {} : { reference }),
       changes: changesOf(query.list('changes')),
-      message: query.text('message') || 'Imported from -',
+      message: query.text('message') || `Imported from ${source}`,
       signal,
       ...(platform ? { platform } : {}),
     });

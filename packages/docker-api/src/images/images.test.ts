@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { KraudError } from '@kraud/base';
 import { buildView, imageId } from '../testing/builders.ts';
@@ -130,4 +133,29 @@ test('the registry is asked what a name stands for', async () => {
   assert.deepEqual(json.Descriptor, { mediaType: 'm', digest: 'sha256:d', size: 3 });
   assert.deepEqual(json.Platforms, [{ os: 'linux', architecture: 'amd64' }]);
   assert.deepEqual(server.fake.lastCall(), ['reg:5000/a/b:1', { username: 'me', password: 'p' }]);
+});
+
+test('an image is imported from an address, for the owner of the local socket', async (t) => {
+  const web = createServer((request, response) => {
+    if (request.url === '/root.tar') response.end('a tar');
+    else response.writeHead(404).end();
+  });
+  web.listen(0, '127.0.0.1');
+  await once(web, 'listening');
+  t.after(() => web.close());
+  const { port } = web.address() as AddressInfo;
+  const ask = (server: TestServer, source: string): ReturnType<TestServer['ask']> =>
+    server.ask('POST', `/images/create?fromSrc=${encodeURIComponent(source)}`);
+  {
+    await using server = await TestServer.open();
+    const reply = await ask(server, `127.0.0.1:${port}/root.tar`);
+    assert.equal(reply.status, 200);
+    assert.match(reply.text, /Downloading from http:\/\/127.*sha256:c3c3/s);
+    assert.equal(server.fake.archive.toString(), 'a tar');
+    assert.deepEqual(server.fake.lastCall(), [`Imported from 127.0.0.1:${port}/root.tar`]);
+    assert.equal((await ask(server, `http://127.0.0.1:${port}/no`)).status, 404);
+    assert.equal((await ask(server, '/data/file.tar')).status, 500);
+  }
+  await using remote = await TestServer.open({ local: false });
+  assert.equal((await ask(remote, `127.0.0.1:${port}/root.tar`)).status, 403);
 });

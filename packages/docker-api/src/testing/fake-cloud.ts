@@ -241,6 +241,11 @@ export class FakeCloud {
         },
         list: async () => this.images,
         users: async () => [...this.pods.keys()],
+        import: async (_c, tar, options) => {
+          this.archive = await buffer(tar);
+          note('import', options.message);
+          return `sha256:${'c3'.repeat(32)}`;
+        },
         remote: async (_c, reference, auth) => {
           note('remote', reference, auth);
           const platforms = [{ os: 'linux', architecture: 'amd64' }];
