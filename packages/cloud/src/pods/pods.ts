@@ -143,6 +143,7 @@ export class PodUseCases implements Pods {
       removed.push(pod.meta.uid);
       freedBytes += writableBytes;
     }
+    await this.#events.pruned(caller, 'container', freedBytes);
     return { removed, freedBytes };
   }
 
