@@ -96,6 +96,14 @@ export type MountDraft =
       driverOptions?: Record<string, string>;
     };
 
+/** A network of a draft, by a reference as of `Networks.get`, and the pods on it that go by other names in this one. */
+export interface PlaceDraft {
+  ref: string;
+  aliases: string[];
+  ipv4?: string;
+  links?: { ref: string; alias: string }[];
+}
+
 export interface PodDraft {
   /** '' lets the cloud choose one in Docker's manner (`brave_hopper`). */
   name: string;
@@ -110,7 +118,7 @@ export interface PodDraft {
   hostname: string;
   domainname: string;
   /** Each by a reference, as of `Networks.get`; none: loopback only. */
-  networks: { ref: string; aliases: string[]; ipv4?: string }[];
+  networks: PlaceDraft[];
   mac?: string;
   dns: { servers: string[]; search: string[]; options: string[] };
   extraHosts: { name: string; address: string }[];
@@ -154,6 +162,8 @@ export interface Pods {
     ref: string,
     change: { resources?: Resources; restart?: RestartPolicy; cpus?: number },
   ): Promise<{ warnings: string[] }>;
+  /** Takes away a link over the default network; what runs is told nothing new by it. */
+  unlink(caller: Caller, ref: string, alias: string): Promise<void>;
   /** Gone when it resolves. */
   remove(caller: Caller, ref: string, options: { force: boolean; volumes: boolean }): Promise<void>;
   prune(caller: Caller, matches: (pod: Pod) => boolean): Promise<{ removed: string[]; freedBytes: number }>;

@@ -128,6 +128,8 @@ export interface PlaceRequest {
   readonly ipv4?: string | undefined;
   /** What the other pods of the network may call it, where the network has names. */
   readonly names: readonly string[];
+  /** What this pod alone calls others on it, also where the network has no names. `to` is one of their `names`. */
+  readonly links?: readonly { readonly alias: string; readonly to: string }[];
 }
 
 /** An address of a pod, on one of its networks. */
@@ -135,6 +137,7 @@ export interface Place {
   readonly network: string;
   readonly ipv4: string;
   readonly names: readonly string[];
+  readonly links?: NonNullable<PlaceRequest['links']>;
 }
 
 export interface ReserveRequest {

@@ -184,9 +184,9 @@ export class LocalNetwork implements HostNetwork {
         podId,
         networks.filter((network) => !keeps(network)),
       );
-      const places = networks.flatMap(({ network, names }) => {
+      const places = networks.flatMap(({ network, names, links }) => {
         const place = [...before, ...fresh].find((p) => p.network === network);
-        return place ? [{ ...place, names }] : [];
+        return place ? [{ network, ipv4: place.ipv4, names, ...(links ? { links } : {}) }] : [];
       });
       const dropped = before.filter(({ network }) => !places.some((p) => p.network === network));
       const addresses = (list: readonly Place[]): string[] => list.map(({ ipv4 }) => ipv4);
@@ -349,10 +349,10 @@ export class LocalNetwork implements HostNetwork {
   #allocate(tenant: string, podId: string, networks: readonly PlaceRequest[]): Place[] {
     const places: Place[] = [];
     try {
-      for (const { network, ipv4, names } of networks) {
+      for (const { network, ipv4, names, links } of networks) {
         const { pool } = this.#networks.get({ tenant, name: network });
         const address = pool.allocate(podId, ipv4 === undefined ? undefined : parseIpv4(ipv4));
-        places.push({ network, ipv4: formatIpv4(address), names });
+        places.push({ network, ipv4: formatIpv4(address), names, ...(links ? { links } : {}) });
       }
     } catch (error) {
       this.#release(tenant, podId, places);
@@ -402,9 +402,15 @@ export class LocalNetwork implements HostNetwork {
   /** Notes where the pod is, and what its guest is told. */
   async #join(attachment: Attachment, settings: GuestSettings, plugged: boolean): Promise<Reservation> {
     const { tenant, podId, places, mac, nameServers } = attachment;
-    const addresses = places.map(({ network, ipv4 }) => {
+    const addresses = places.map(({ network, ipv4, links = [] }) => {
       const { state, pool } = this.#networks.get({ tenant, name: network });
-      return { network, ipv4, prefix: pool.subnet.prefix, gateway: state.gateway, names: state.names };
+      return {
+        network,
+        ipv4,
+        prefix: pool.subnet.prefix,
+        gateway: state.gateway,
+        names: state.names || links.length > 0,
+      };
     });
     const gateway = this.#wayOut(tenant, places)?.state.gateway ?? '';
     const named = addresses.find(({ names }) => names);

@@ -158,7 +158,8 @@ export function admit(
     },
   };
 
-  const ports = resolvePorts(draft, config.exposedPorts ?? []);
+  const exposed = resolveExposed(draft, config.exposedPorts ?? []);
+  const ports = resolvePorts(draft, exposed);
   if (ports.length > limits.portsMax) {
     throw new KraudError(
       'invalid',
@@ -190,6 +191,7 @@ export function admit(
     extraHosts: draft.extraHosts,
     sysctls: draft.sysctls,
     ports,
+    ...(exposed.length > 0 ? { exposed } : {}),
     restart: draft.restart,
     autoRemove: draft.autoRemove,
     ...size,
@@ -201,16 +203,26 @@ export function admit(
   return { spec, volumes, warnings };
 }
 
-function resolvePorts(draft: PodDraft, imageExposed: readonly string[]): PublishedPort[] {
+type Exposed = NonNullable<PodSpec['exposed']>;
+
+/** The draft's, then those of the image that it doesn't have. */
+function resolveExposed(draft: PodDraft, imageExposed: readonly string[]): Exposed {
+  const exposed: Exposed = [];
+  const add = (one: Exposed[number]): void => {
+    if (!exposed.some(({ port, protocol }) => port === one.port && protocol === one.protocol))
+      exposed.push(one);
+  };
+  for (const one of draft.exposed) add(one);
+  for (const text of imageExposed) {
+    const [port, protocol] = text.split('/');
+    add({ port: Number(port), protocol: protocol === 'udp' ? 'udp' : 'tcp' });
+  }
+  return exposed;
+}
+
+function resolvePorts(draft: PodDraft, exposed: Exposed): PublishedPort[] {
   const ports = [...draft.ports];
   if (!draft.publishAll) return ports;
-  const exposed = [
-    ...draft.exposed,
-    ...imageExposed.map((text) => {
-      const [port, protocol] = text.split('/');
-      return { port: Number(port), protocol: protocol === 'udp' ? ('udp' as const) : ('tcp' as const) };
-    }),
-  ];
   for (const { port, protocol } of exposed) {
     if (ports.some((p) => p.podPort === port && p.protocol === protocol)) continue;
     ports.push({ protocol, podPort: port, hostIp: '', hostPort: 0 });

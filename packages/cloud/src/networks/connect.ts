@@ -1,6 +1,6 @@
 import { KraudError } from '@kraud/base';
 import type { PodNetwork, PodSpec } from '@kraud/macro';
-import type { Caller } from '../contract.ts';
+import type { Caller, PlaceDraft } from '../contract.ts';
 import type { CloudParts } from '../parts.ts';
 import { findPod, isUp, mainContainer } from '../pods/find.ts';
 import { findNetwork } from './find.ts';
@@ -12,7 +12,7 @@ export async function connectPod(
   caller: Caller,
   ref: string,
   podRef: string,
-  options: { aliases: string[]; ipv4?: string },
+  options: Omit<PlaceDraft, 'ref'>,
 ): Promise<void> {
   const added = networkOf(parts, caller, { ref, ...options });
   const pod = findPod(parts, caller, podRef);

@@ -1,5 +1,5 @@
 import type { Network, Pod } from '@kraud/macro';
-import type { Caller } from '../contract.ts';
+import type { Caller, PlaceDraft } from '../contract.ts';
 
 export interface NetworkDraft {
   name: string;
@@ -30,12 +30,7 @@ export interface Networks {
   /** All that nothing is on; answers their names. */
   prune(caller: Caller, matches: (network: Network) => boolean): Promise<string[]>;
   /** A pod that runs has the address when this resolves. */
-  connect(
-    caller: Caller,
-    ref: string,
-    podRef: string,
-    options: { aliases: string[]; ipv4?: string },
-  ): Promise<void>;
+  connect(caller: Caller, ref: string, podRef: string, options: Omit<PlaceDraft, 'ref'>): Promise<void>;
   /** A pod that runs has lost the address when this resolves. */
   disconnect(caller: Caller, ref: string, podRef: string): Promise<void>;
 }

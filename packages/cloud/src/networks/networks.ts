@@ -1,6 +1,6 @@
 import { KeyedLock, messageOf } from '@kraud/base';
 import type { Network, Pod } from '@kraud/macro';
-import type { Caller } from '../contract.ts';
+import type { Caller, PlaceDraft } from '../contract.ts';
 import type { EventRecorder } from '../events.ts';
 import type { CloudParts } from '../parts.ts';
 import { findPod } from '../pods/find.ts';
@@ -67,7 +67,7 @@ export class NetworkUseCases implements Networks {
     caller: Caller,
     ref: string,
     podRef: string,
-    options: { aliases: string[]; ipv4?: string },
+    options: Omit<PlaceDraft, 'ref'>,
   ): Promise<void> {
     const { uid } = findPod(this.#parts, caller, podRef).meta;
     await this.#lock.run(uid, () => connectPod(this.#parts, caller, ref, uid, options));

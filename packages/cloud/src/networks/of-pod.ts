@@ -1,7 +1,8 @@
 import { codeOf, KraudError, messageOf } from '@kraud/base';
-import type { PodNetwork } from '@kraud/macro';
-import type { Caller, PodDraft } from '../contract.ts';
+import type { PodLink, PodNetwork } from '@kraud/macro';
+import type { Caller, PlaceDraft } from '../contract.ts';
 import type { CloudParts } from '../parts.ts';
+import { findPod } from '../pods/find.ts';
 import { findNetwork } from './find.ts';
 import { isIn } from './subnets.ts';
 
@@ -9,9 +10,9 @@ const aliasPattern = /^[a-zA-Z0-9_]([-a-zA-Z0-9_.]{0,253}[a-zA-Z0-9_])?$/;
 
 /** The networks of a draft, by their names, checked. */
 export function networksOf(
-  parts: Pick<CloudParts, 'networks'>,
+  parts: Pick<CloudParts, 'networks' | 'pods'>,
   caller: Caller,
-  drafts: PodDraft['networks'],
+  drafts: readonly PlaceDraft[],
 ): PodNetwork[] {
   const networks: PodNetwork[] = [];
   for (const draft of drafts) {
@@ -25,9 +26,9 @@ export function networksOf(
 }
 
 export function networkOf(
-  parts: Pick<CloudParts, 'networks'>,
+  parts: Pick<CloudParts, 'networks' | 'pods'>,
   caller: Caller,
-  { ref, aliases, ipv4 }: PodDraft['networks'][number],
+  { ref, aliases, ipv4, links = [] }: PlaceDraft,
 ): PodNetwork {
   const { meta, spec } = findNetwork(parts, caller, ref);
   const { name } = meta;
@@ -58,7 +59,31 @@ export function networkOf(
       `invalid config for network ${name}: invalid endpoint settings:\nno configured subnet contains IP address ${ipv4}`,
     );
   }
-  return { name, aliases: [...new Set(aliases)], ...(ipv4 === undefined ? {} : { ipv4 }) };
+  return {
+    name,
+    aliases: [...new Set(aliases)],
+    ...(ipv4 === undefined ? {} : { ipv4 }),
+    ...(links.length > 0 ? { links: links.map((link) => linkOf(parts, caller, name, link)) } : {}),
+  };
+}
+
+/** On a network of a user a link is a name for a name, and may come before what it leads to. */
+function linkOf(
+  parts: Pick<CloudParts, 'pods'>,
+  caller: Caller,
+  network: string,
+  { ref, alias }: { ref: string; alias: string },
+): PodLink {
+  if (!aliasPattern.test(alias)) throw new KraudError('invalid', `invalid link alias: "${alias}"`);
+  const to = ref.replace(/^\//, '');
+  if (network !== 'default') return { alias, to };
+  try {
+    return { alias, to: findPod(parts, caller, to).meta.uid };
+  } catch (error) {
+    throw new KraudError('invalid', `could not get container for ${to}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
 }
 
 /** What a draft names and isn't there makes the draft wrong: `not-found` would speak of its image. */

@@ -30,6 +30,7 @@ import { renamePod } from './rename.ts';
 import { restartPod } from './restart.ts';
 import { startPod } from './start.ts';
 import { type StopOptions, stopPod } from './stop.ts';
+import { unlinkPod } from './unlink.ts';
 import { updatePod } from './update.ts';
 import { waitPod } from './wait.ts';
 import { whyPod } from './why.ts';
@@ -115,6 +116,10 @@ export class PodUseCases implements Pods {
     const result = await updatePod(this.#parts, caller, ref, change);
     await this.#events.pod(caller, 'update', findPod(this.#parts, caller, ref));
     return result;
+  }
+
+  unlink(caller: Caller, ref: string, alias: string): Promise<void> {
+    return unlinkPod(this.#parts, caller, ref, alias);
   }
 
   async remove(caller: Caller, ref: string, options: { force: boolean; volumes: boolean }): Promise<void> {

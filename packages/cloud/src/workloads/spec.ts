@@ -22,7 +22,7 @@ export interface AdmittedWorkload {
 
 /** What is wanted of a workload, checked and decided once. Nothing is made here. */
 export function admitWorkload(
-  parts: Pick<CloudParts, 'limits' | 'random' | 'networks' | 'secrets' | 'configs'>,
+  parts: Pick<CloudParts, 'limits' | 'random' | 'networks' | 'pods' | 'secrets' | 'configs'>,
   caller: Caller,
   draft: WorkloadDraft,
   image: ImageFacts,

@@ -6,6 +6,7 @@ import { configOf } from './show/config.ts';
 import { mainOf } from './show/given.ts';
 import { hostConfigOf } from './show/host-config.ts';
 import { kraudOf } from './show/kraud.ts';
+import { shownLinks } from './show/links.ts';
 import { mountsOf } from './show/mounts.ts';
 import { exposedOf, networkSettingsOf } from './show/networks.ts';
 import { stateOf } from './show/state.ts';
@@ -27,10 +28,11 @@ export const inspectContainer: Operation = {
 async function inspectOf(cloud: Cloud, caller: Caller, found: Pod): Promise<Record<string, unknown>> {
   const [pod = found] = await withTaskLabels(cloud, caller, [found]);
   const { spec } = mainOf(pod);
-  const [image, networks, mountpoints] = await Promise.all([
+  const [image, networks, mountpoints, pods] = await Promise.all([
     orNothing(cloud.images.get(caller, spec.image.id)),
     cloud.networks.list(caller),
     mountpointsOf(cloud, caller, pod),
+    cloud.pods.list(caller),
   ]);
   return {
     Id: pod.meta.uid,
@@ -51,7 +53,10 @@ async function inspectOf(cloud: Cloud, caller: Caller, found: Pod): Promise<Reco
     ProcessLabel: '',
     AppArmorProfile: '',
     ExecIDs: cloud.execs.listFor(pod.meta.uid).length > 0 ? cloud.execs.listFor(pod.meta.uid) : null,
-    HostConfig: hostConfigOf(pod),
+    HostConfig: {
+      ...hostConfigOf(pod),
+      Links: shownLinks(pod, (uid) => pods.find(({ meta }) => meta.uid === uid)),
+    },
     GraphDriver: { Data: null, Name: 'kraud' },
     Mounts: mountsOf(pod, (volume) => mountpoints.get(volume) ?? ''),
     Config: configOf(pod, image?.facts),

@@ -9,6 +9,7 @@ import { isoToUnix } from '../times.ts';
 import { listFilterNames, matcherOf } from './list-filters.ts';
 import { mainOf } from './show/given.ts';
 import { networkMode } from './show/host-config.ts';
+import { namesByLinks } from './show/links.ts';
 import { mountsOf } from './show/mounts.ts';
 import { exposedOf, networksOf, portList } from './show/networks.ts';
 import { isRunning, statusOf, statusText } from './show/state.ts';
@@ -37,12 +38,14 @@ export const listContainers: Operation = {
       if (limit > 0 && chosen.length >= limit) break;
       if ((all || isRunning(pod)) && (await matches(pod))) chosen.push(pod);
     }
+    const linked = namesByLinks(pods);
     const sized = query.flag('size');
     const rows: Record<string, unknown>[] = [];
     for (const pod of chosen) {
       const size = sized ? await cloud.pods.size(caller, pod.meta.uid) : undefined;
       rows.push({
         ...summaryOf(pod, images, nowMs),
+        Names: [`/${pod.meta.name}`, ...(linked.get(pod.meta.uid) ?? [])],
         NetworkSettings: { Networks: networksOf(pod, networks) },
         ...(size ? { SizeRw: size.writableBytes, SizeRootFs: size.rootBytes + size.writableBytes } : {}),
       });
@@ -82,7 +85,6 @@ function summaryOf(pod: Pod, images: ReadonlyMap<string, ImageView>, nowMs: numb
   const { spec } = mainOf(pod);
   return {
     Id: pod.meta.uid,
-    Names: [`/${pod.meta.name}`],
     Image: shownImage(spec.image, images),
     ImageID: spec.image.id,
     Command: commandText(spec.args),

@@ -122,7 +122,11 @@ export function buildPod(draft: PodDraft, uid: string): Pod {
       ],
       hostname: draft.hostname || uid.slice(0, 12),
       domainname: draft.domainname,
-      networks: draft.networks.map(({ ref, ...rest }) => ({ name: ref, ...rest })),
+      networks: draft.networks.map(({ ref, links, ...rest }) => ({
+        name: ref,
+        ...rest,
+        ...(links ? { links: links.map((link) => ({ alias: link.alias, to: link.ref })) } : {}),
+      })),
       ...(draft.mac ? { mac: draft.mac } : {}),
       dns: draft.dns,
       extraHosts: draft.extraHosts,

@@ -2,10 +2,9 @@ import { codeOf, KraudError } from '@kraud/base';
 import type { Pod, PodNetwork, PodStatus } from '@kraud/macro';
 import type { PlaceRequest, Reservation } from '@kraud/network';
 import type { HostParts } from '../parts.ts';
+import { linkNames, shortUid } from './links.ts';
 import type { Run } from './run.ts';
 import { writeRecord } from './run-record.ts';
-
-const idDigitsShown = 12;
 
 /** Places on all of a pod's networks, which are made real here if they aren't yet. */
 export async function reservePlaces(parts: HostParts, pod: Pod): Promise<Reservation> {
@@ -55,7 +54,7 @@ async function withRoom(
       await parts.network.ensureNetwork(spec);
     }
     try {
-      return await take(networks.map((network) => placeOf(pod, network)));
+      return await take(networks.map((network) => placeOf(parts, pod, network)));
     } catch (error) {
       if (codeOf(error) !== 'exhausted') throw error;
       const grown = await Promise.all(networks.map(({ name }) => parts.networks.grow(tenant, name)));
@@ -64,10 +63,11 @@ async function withRoom(
   }
 }
 
-function placeOf(pod: Pod, { name: network, aliases, ipv4 }: PodNetwork): PlaceRequest {
+function placeOf(parts: HostParts, pod: Pod, on: PodNetwork): PlaceRequest {
   const { name, uid } = pod.meta;
-  const names = [...new Set([name, ...aliases, uid.slice(0, idDigitsShown), pod.spec.hostname])];
-  return { network, ipv4, names };
+  const names = [...new Set([name, ...on.aliases, shortUid(uid), pod.spec.hostname])];
+  const links = linkNames(parts, on);
+  return { network: on.name, ipv4: on.ipv4, names, ...(links.length > 0 ? { links } : {}) };
 }
 
 /** The addresses of a pod as its status shows them. */

@@ -9,6 +9,7 @@ import { type Claim, claimVm, releaseHolds } from './claim.ts';
 import { execFailure } from './exec-failure.ts';
 import { type GivenFile, givenFiles } from './given-files.ts';
 import { ledgerOf } from './ledger.ts';
+import { linkedPods, linkVariables, withLinkVariables } from './links.ts';
 import { networkStatus, reservePlaces } from './places.ts';
 import type { PodFiles } from './pod-files.ts';
 import { Run } from './run.ts';
@@ -38,6 +39,7 @@ export async function startRun(parts: HostParts, request: StartRequest): Promise
   const { pod, files, signal } = request;
   const begunAtMs = parts.clock.monotonic();
   refuseFullDisk(parts);
+  const linked = linkedPods(parts, pod);
   const disks = disksOf(pod);
   const given = await givenFiles(pod, parts.fileSources);
   const record: RunRecord = { use: 'run', serial: request.serial, volumes: disks.volumes, sockets: [] };
@@ -52,7 +54,7 @@ export async function startRun(parts: HostParts, request: StartRequest): Promise
     );
     vm = claim.vm;
     signal.throwIfAborted();
-    return await boot(parts, request, { claim, network, disks, given, record, begunAtMs });
+    return await boot(parts, request, { claim, network, disks, given, record, begunAtMs, linked });
   } catch (error) {
     await vm?.kill();
     await releaseHolds(parts, pod.meta.uid);
@@ -92,6 +94,7 @@ async function boot(
     given: readonly GivenFile[];
     record: RunRecord;
     begunAtMs: number;
+    linked: ReturnType<typeof linkedPods>;
   },
 ): Promise<Run> {
   const { clock, limits, random } = parts;
@@ -110,8 +113,10 @@ async function boot(
 
   const body = { disks, imageFormat, reservation, nowMs: clock.now(), random };
   const steps: Promise<unknown>[] = [plugged, guest.setPod(podBody(pod, body))];
+  const variables = linkVariables(pod, made.linked);
   for (const container of pod.spec.containers) {
-    const wanted = containerBody(container, disks, limits.guestLogBufferBytes);
+    const env = withLinkVariables(container.env, variables);
+    const wanted = containerBody({ ...container, env }, disks, limits.guestLogBufferBytes);
     steps.push(guest.putContainer(container.name, wanted));
   }
   for (const { container, bytes, ...file } of given) steps.push(guest.putFile(container, file, bytes));

@@ -27,6 +27,13 @@ export const PublishedPort = Type.Object({
 });
 export type PublishedPort = Static<typeof PublishedPort>;
 
+/**
+ * Another pod of a network, under a name of one's own. `to` is what it is called there. On the default network, which gives
+ * no names, it is the uid of a pod that must run on the same host, and that tells its ports and variables too.
+ */
+export const PodLink = Type.Object({ alias: Type.String(), to: Type.String() });
+export type PodLink = Static<typeof PodLink>;
+
 /** A network that the pod is on. */
 export const PodNetwork = Type.Object({
   /** Name of a Network of its tenant and namespace. */
@@ -35,6 +42,8 @@ export const PodNetwork = Type.Object({
   aliases: Type.Array(Type.String()),
   /** A fixed address; otherwise any free one. */
   ipv4: Type.Optional(Type.String()),
+  /** What this pod alone calls others on it. */
+  links: Type.Optional(Type.Array(PodLink)),
 });
 export type PodNetwork = Static<typeof PodNetwork>;
 
@@ -80,6 +89,15 @@ export const PodSpec = Type.Object({
   extraHosts: Type.Array(Type.Object({ name: Type.String(), address: Type.String() })),
   sysctls: Type.Record(Type.String(), Type.String()),
   ports: Type.Array(PublishedPort),
+  /** Ports that its programs listen on, as the user or the image says: nothing is opened by it. */
+  exposed: Type.Optional(
+    Type.Array(
+      Type.Object({
+        protocol: Type.Union([Type.Literal('tcp'), Type.Literal('udp')]),
+        port: Type.Integer({ minimum: 1, maximum: 65535 }),
+      }),
+    ),
+  ),
   restart: RestartPolicy,
   /** Remove the pod, and its anonymous volumes, once it has exited. */
   autoRemove: Type.Boolean(),

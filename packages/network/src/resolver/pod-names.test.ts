@@ -144,3 +144,22 @@ test('no bytes make the reader of questions throw', () => {
     { numRuns: 2000 },
   );
 });
+
+test('links are for the asker alone, also to pods of a network without names', () => {
+  const linked: Attachment = {
+    ...pod('linked', []),
+    places: [
+      { network: 'default', ipv4: '10.0.3.9', names: ['linked'], links: [{ alias: 'DB', to: 'plain' }] },
+      { network: 'front', ipv4: '10.0.1.9', names: ['linked'], links: [{ alias: 'api', to: 'web' }] },
+    ],
+  };
+  const names = world(web, plain, linked);
+  assert.deepEqual(ask(names, '10.0.3.9', 'db'), [{ ipv4: '10.0.3.2' }]);
+  assert.deepEqual(ask(names, '10.0.1.9', 'api'), [{ ipv4: '10.0.1.2' }]);
+  assert.equal(ask(names, '10.0.3.9', 'plain'), undefined);
+  assert.equal(ask(names, '10.0.1.2', 'api'), undefined);
+  names.remove('plain');
+  assert.equal(ask(names, '10.0.3.9', 'db'), undefined);
+  names.put(pod('plain', [['default', '10.0.3.7']]), (name) => networks.get(name));
+  assert.deepEqual(ask(names, '10.0.3.9', 'db'), [{ ipv4: '10.0.3.7' }]);
+});

@@ -13,13 +13,17 @@ export interface Asker {
 
 interface Known {
   readonly attachment: Attachment;
+  /** Those on networks with names. */
   readonly places: readonly Place[];
+  /** What it alone calls others, to where those names are kept. */
+  readonly links: ReadonlyMap<string, readonly { readonly network: string; readonly name: string }[]>;
   readonly servers: readonly string[] | undefined;
 }
 
 /**
  * What pods are called, by network. A pod is told of the pods that it shares a network with, by the address that
- * they have there: a container's name, its aliases, and each with the network's name behind it.
+ * they have there: a container's name, its aliases, and each with the network's name behind it. Its own links go before, and lead
+ * to pods of networks without names too.
  */
 export class PodNames {
   readonly #pods = new Map<string, Known>();
@@ -33,10 +37,10 @@ export class PodNames {
     const places = attachment.places.filter(({ network }) => networkOf(network)?.names);
     const wayOut = attachment.places.some(({ network }) => networkOf(network)?.internal === false);
     const servers = wayOut ? (nameServers.length > 0 ? nameServers : undefined) : [];
-    const known = { attachment, places, servers };
+    const known = { attachment, places, links: linksOf(attachment), servers };
     this.#pods.set(podId, known);
     for (const { ipv4 } of attachment.places) this.#askers.set(ipv4, known);
-    for (const place of places) {
+    for (const place of attachment.places) {
       const names = this.#networks.get(keyOf(tenant, place.network)) ?? new Map<string, Set<string>>();
       this.#networks.set(keyOf(tenant, place.network), names);
       for (const name of allNames(place)) {
@@ -50,7 +54,7 @@ export class PodNames {
     if (!known) return;
     this.#pods.delete(podId);
     for (const { ipv4 } of known.attachment.places) this.#askers.delete(ipv4);
-    for (const place of known.places) {
+    for (const place of known.attachment.places) {
       const key = keyOf(known.attachment.tenant, place.network);
       const names = this.#networks.get(key);
       for (const name of allNames(place)) {
@@ -77,9 +81,11 @@ export class PodNames {
     }
     const { tenant } = asker.attachment;
     const found = new Set<string>();
-    for (const { network } of asker.places) {
-      for (const ipv4 of this.#networks.get(keyOf(tenant, network))?.get(name) ?? []) found.add(ipv4);
-    }
+    const look = (network: string, called: string): void => {
+      for (const ipv4 of this.#networks.get(keyOf(tenant, network))?.get(called) ?? []) found.add(ipv4);
+    };
+    for (const link of asker.links.get(name) ?? []) look(link.network, link.name);
+    if (found.size === 0) for (const { network } of asker.places) look(network, name);
     if (found.size === 0) return undefined;
     return { code: 'ok', data: type === types.a ? [...found].map((ipv4) => ({ ipv4 })) : [] };
   }
@@ -94,6 +100,17 @@ export class PodNames {
 }
 
 const keyOf = (tenant: string, network: string): string => `${tenant} ${network}`;
+
+function linksOf({ places }: Attachment): Known['links'] {
+  const links = new Map<string, { network: string; name: string }[]>();
+  for (const { network, links: own = [] } of places) {
+    for (const { alias, to } of own) {
+      const name = alias.toLowerCase();
+      links.set(name, [...(links.get(name) ?? []), { network, name: to.toLowerCase() }]);
+    }
+  }
+  return links;
+}
 
 function allNames({ names, network }: Place): Set<string> {
   return new Set(names.flatMap((name) => [name, `${name}.${network}`]).map((name) => name.toLowerCase()));

@@ -57,6 +57,7 @@ export interface HostBody extends ResourceBody {
   Tmpfs?: Record<string, string>;
   VolumeDriver?: string;
   VolumesFrom?: string[];
+  Links?: string[];
   NetworkMode?: string;
   PortBindings?: Record<string, { HostIp?: string; HostPort?: string }[]>;
   PublishAllPorts?: boolean;
@@ -101,6 +102,7 @@ export interface MountBody {
 
 export interface EndpointBody {
   Aliases?: string[];
+  Links?: string[];
   MacAddress?: string;
   IPAMConfig?: { IPv4Address?: string };
 }

@@ -1,6 +1,7 @@
 import { KraudError } from '@kraud/base';
-import type { PodDraft } from '@kraud/cloud';
+import type { PlaceDraft, PodDraft } from '@kraud/cloud';
 import type { CreateBody, EndpointBody, HostBody } from './body.ts';
+import { linksOf } from './links.ts';
 
 /** Docker's name for the default network is `bridge`; Kraud's is `default`. */
 export function networksOf(body: CreateBody, host: HostBody): Pick<PodDraft, 'networks' | 'mac'> {
@@ -21,6 +22,7 @@ export function networksOf(body: CreateBody, host: HostBody): Pick<PodDraft, 'ne
         'container cannot be connected to multiple networks with one of the networks in private (none) mode',
       );
     }
+    if (host.Links?.length) throw new KraudError('invalid', 'links need a network, and there is none');
     return { networks: [] };
   }
   // `--network` names the first one; without it the first endpoint is, as with dockerd.
@@ -30,15 +32,28 @@ export function networksOf(body: CreateBody, host: HostBody): Pick<PodDraft, 'ne
   const others = endpoints.filter(([ref]) => refOf(ref) !== first);
   const mac = macOf([own.MacAddress, body.MacAddress, ...others.map(([, endpoint]) => endpoint.MacAddress)]);
   return {
-    networks: [placeOf(first, own), ...others.map(([ref, endpoint]) => placeOf(refOf(ref), endpoint))],
+    networks: [
+      placeOf(first, withLinks(own, host)),
+      ...others.map(([ref, endpoint]) => placeOf(refOf(ref), endpoint)),
+    ],
     ...(mac === undefined ? {} : { mac }),
   };
 }
 
-export function placeOf(ref: string, endpoint: EndpointBody): PodDraft['networks'][number] {
+export function placeOf(ref: string, endpoint: EndpointBody): PlaceDraft {
   const ipv4 = endpoint.IPAMConfig?.IPv4Address;
-  return { ref, aliases: endpoint.Aliases ?? [], ...(ipv4 ? { ipv4 } : {}) };
+  const links = linksOf(endpoint.Links ?? []);
+  return {
+    ref,
+    aliases: endpoint.Aliases ?? [],
+    ...(ipv4 ? { ipv4 } : {}),
+    ...(links.length > 0 ? { links } : {}),
+  };
 }
+
+/** `HostConfig.Links` are those of the first network; clients repeat them there for networks of users. */
+const withLinks = (endpoint: EndpointBody, host: HostBody): EndpointBody =>
+  endpoint.Links?.length || !host.Links ? endpoint : { ...endpoint, Links: host.Links };
 
 /** Kraud's name for what Docker calls `bridge`; every other reference is the same. */
 export const refOf = (ref: string): string => (ref === '' || ref === 'bridge' ? 'default' : ref);

@@ -69,7 +69,9 @@ export const hostRows: readonly BodyRow[] = [
   row('yes', h('DnsOptions'), 'strings', ['ndots:1']),
   row('yes', h('DnsSearch'), 'strings', ['example.org']),
   row('yes', h('ExtraHosts'), 'strings', ['db:10.0.0.9'], { note: '`host-gateway` is the pod’s gateway' }),
-  row('refused', h('Links'), 'strings', ['db:db'], { note: 'use a network' }),
+  row('partly', h('Links'), 'strings', ['db:store'], {
+    note: 'names and variables; names are answered by the resolver, not by /etc/hosts; between hosts there are none',
+  }),
   row('yes', h('RestartPolicy.Name'), 'string', 'always'),
   row('yes', h('RestartPolicy.MaximumRetryCount'), 'int', 3),
   row('yes', h('AutoRemove'), 'bool', true),

@@ -10,7 +10,7 @@ export const endpointRows = (at: string): readonly BodyRow[] => {
     row('yes', n('IPAMConfig.IPv4Address'), 'string', '172.30.0.9'),
     row('refused', n('IPAMConfig.IPv6Address'), 'string', 'fd00::9', { note: 'networks are IPv4' }),
     row('refused', n('IPAMConfig.LinkLocalIPs'), 'strings', ['169.254.0.9'], { note: 'networks are IPv4' }),
-    row('refused', n('Links'), 'strings', ['db'], { note: 'use a network and its aliases' }),
+    row('yes', n('Links'), 'strings', ['db:store']),
     row('yes', n('Aliases'), 'strings', ['web'], { note: 'on networks of users' }),
     row('refused', n('DriverOpts'), 'labels', { a: 'b' }),
     row('refused', n('GwPriority'), 'int', 1, { note: 'the first network with a way out is the way out' }),

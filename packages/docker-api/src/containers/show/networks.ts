@@ -18,12 +18,13 @@ export function networksOf(pod: Pod, networks: readonly Network[]): Record<strin
   const isNone = givenBody(pod)?.HostConfig?.NetworkMode === 'none';
   if (pod.spec.networks.length === 0 && isNone) return { none: { ...noEndpoint, NetworkID: idOf('none') } };
   return Object.fromEntries(
-    pod.spec.networks.map(({ name, aliases, ipv4 }) => {
+    pod.spec.networks.map(({ name, aliases, ipv4, links = [] }) => {
       const up = pod.status.network?.addresses.find(({ network }) => network === name);
       const names = [...new Set([pod.meta.name, ...aliases, pod.meta.uid.slice(0, idDigitsShown)])];
       const endpoint = {
         ...noEndpoint,
         IPAMConfig: given[shownName(name)]?.IPAMConfig ?? (ipv4 === undefined ? null : { IPv4Address: ipv4 }),
+        Links: name !== 'default' && links.length > 0 ? links.map(({ to, alias }) => `${to}:${alias}`) : null,
         Aliases: aliases.length > 0 ? aliases : null,
         MacAddress: up ? (pod.status.network?.mac ?? '') : (pod.spec.mac ?? ''),
         NetworkID: idOf(name),
