@@ -29,7 +29,7 @@ export const commitContainer: Operation = {
     const pod = await pods.get(call.caller, container);
     const { facts } = await images.get(call.caller, mainOf(pod).spec.image.id);
     const ran = configOf(pod, facts) as CreateBody;
-    const config = { ...imageConfigOf(ran), ...imageConfigOf(body as CreateBody) };
+    const config = merged(imageConfigOf(ran), imageConfigOf(body as CreateBody));
     const id = await pods.commit(call.caller, container, {
       ...(reference === '' ? {} : { reference }),
       pause: query.flag('pause', true),
@@ -48,6 +48,25 @@ export function changesOf(values: readonly string[]): string[] {
     .flatMap((value) => value.split('\n'))
     .map((line) => line.trim())
     .filter((line) => line !== '');
+}
+
+/** What the request says over what the container ran with, item by item, as dockerd. */
+function merged(ran: ImageConfig, own: ImageConfig): ImageConfig {
+  const nameOf = (line: string): string => line.split('=', 1)[0] ?? '';
+  const named = new Set((own.env ?? []).map(nameOf));
+  const exposedPorts = [...new Set([...(ran.exposedPorts ?? []), ...(own.exposedPorts ?? [])])];
+  const volumes = [...new Set([...(ran.volumes ?? []), ...(own.volumes ?? [])])];
+  const { cmd, ...withoutCmd } = ran;
+  const keepsCmd = cmd !== undefined && !own.entrypoint?.length;
+  return {
+    ...withoutCmd,
+    ...(keepsCmd ? { cmd } : {}),
+    ...own,
+    env: [...(own.env ?? []), ...(ran.env ?? []).filter((line) => !named.has(nameOf(line)))],
+    labels: { ...ran.labels, ...own.labels },
+    ...(exposedPorts.length > 0 ? { exposedPorts } : {}),
+    ...(volumes.length > 0 ? { volumes } : {}),
+  };
 }
 
 const list = (value: string | string[] | undefined): string[] | undefined =>

@@ -201,6 +201,13 @@ test('commit keeps what the container ran with', async () => {
       ['A=1', 'PATH=/bin'],
     ],
   );
+  const own = { Env: ['A=2'], Labels: { more: 'b' }, Entrypoint: ['sh'] };
+  const labelled = await server.create(['echo', 'x'], { Env: ['A=1'], Labels: { given: 'a' } });
+  assert.equal((await server.ask('POST', `/commit?container=${labelled}`, own)).status, 201);
+  const [, second] = server.fake.lastCall() as [string, { config: Record<string, unknown> }];
+  assert.deepEqual(second.config.labels, { given: 'a', more: 'b' });
+  assert.deepEqual(second.config.env, ['A=2', 'PATH=/bin']);
+  assert.deepEqual([second.config.cmd, second.config.entrypoint], [undefined, ['sh']]);
 });
 
 test('events come at once, filtered', async () => {

@@ -12,6 +12,7 @@ import {
 } from '@kraud/cradle';
 import type { Container, Pod, Resources } from '@kraud/macro';
 import type { Reservation } from '@kraud/network';
+import { splitSysctls } from './sysctls.ts';
 
 /** What a pod's containers share of disks and host paths, in the order in which the VM shows them. */
 export interface PodDisks {
@@ -103,7 +104,7 @@ export function podBody(
     hosts: reservation?.guest.hosts ?? [
       ...pod.spec.extraHosts.map(({ name, address }) => [address, name] as const),
     ],
-    sysctls: pod.spec.sysctls,
+    sysctls: splitSysctls(pod.spec.sysctls).pod,
     disks: list,
   };
 }

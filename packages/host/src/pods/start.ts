@@ -3,6 +3,7 @@ import { KraudError, MiB, messageOf } from '@kraud/base';
 import type { Pod } from '@kraud/macro';
 import type { Reservation } from '@kraud/network';
 import { containerBody, disksOf, type PodDisks, podBody } from '../guest/bodies.ts';
+import { splitSysctls } from '../guest/sysctls.ts';
 import type { LogBook } from '../logs/log-book.ts';
 import type { HostParts, HostVm } from '../parts.ts';
 import { type Claim, claimVm, releaseHolds } from './claim.ts';
@@ -116,7 +117,8 @@ async function boot(
   const variables = linkVariables(pod, made.linked);
   for (const container of pod.spec.containers) {
     const env = withLinkVariables(container.env, variables);
-    const wanted = containerBody({ ...container, env }, disks, limits.guestLogBufferBytes);
+    const body = containerBody({ ...container, env }, disks, limits.guestLogBufferBytes);
+    const wanted = { ...body, sysctls: splitSysctls(pod.spec.sysctls).container };
     steps.push(guest.putContainer(container.name, wanted));
   }
   for (const { container, bytes, ...file } of given) steps.push(guest.putFile(container, file, bytes));
