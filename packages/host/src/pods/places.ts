@@ -33,7 +33,7 @@ export async function renameRun(parts: HostParts, pod: Pod, run: Run, recordPath
   const { uid, name } = pod.meta;
   const { attachment: before } = run.record;
   if (!before) return;
-  const places = pod.spec.networks.map((network) => placeOf(pod, network));
+  const places = pod.spec.networks.map((network) => placeOf(parts, pod, network));
   const attachment = parts.network.rename(uid, name, places) ?? { ...before, podName: name };
   run.record = { ...run.record, attachment };
   writeRecord(recordPath, run.record);
