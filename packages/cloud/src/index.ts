@@ -30,6 +30,7 @@ export type { EventLog } from './events.ts';
 export { ExecFailure } from './exec-failure.ts';
 export type * from './files/contract.ts';
 export type * from './hosts/contract.ts';
+export type * from './hosts/place.ts';
 export * from './limits.ts';
 export type * from './networks/contract.ts';
 export { predefinedNetworks } from './networks/names.ts';

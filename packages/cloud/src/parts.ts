@@ -1,6 +1,7 @@
 import type { Clock, Logger, Random } from '@kraud/base';
 import type { HostApi, HostImages, Membership } from '@kraud/host';
 import type { SchedulerLimits } from '@kraud/macro';
+import type { HostPlace } from './hosts/place.ts';
 import type { CloudLimits } from './limits.ts';
 import type { Table } from './table.ts';
 
@@ -17,6 +18,8 @@ export interface CloudParts {
   readonly hostName: string;
   /** Who belongs to this cloud; absent on a cloud that nobody can join. */
   readonly membership?: Membership | undefined;
+  /** Where the host that answers belongs. */
+  readonly place: HostPlace;
   readonly secrets: Table<'Secret'>;
   readonly configs: Table<'Config'>;
   /**

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { KraudError, type Logger, messageOf, systemClock, systemRandom } from '@kraud/base';
 import { type Cloud, createCloud } from '@kraud/cloud';
 import { openCradle } from '@kraud/cradle';
-import { createDockerApi, type DockerApi } from '@kraud/docker-api';
+import type { DockerApi } from '@kraud/docker-api';
 import {
   cloudImages,
   Heartbeat,
@@ -27,6 +27,7 @@ import {
 } from '@kraud/macro';
 import { LocalNetwork } from '@kraud/network';
 import { LocalBlockVolumes } from '@kraud/volumes';
+import { unpackArrival } from './arrival.ts';
 import { ensureBasics } from './basics.ts';
 import type { Config } from './config.ts';
 import { fileSources } from './file-sources.ts';
@@ -41,12 +42,28 @@ import { NetworkKeeper } from './networks/keeper.ts';
 import { Peers } from './peers.ts';
 import { openStore } from './store.ts';
 import { sweepImages } from './sweep-images.ts';
+import { Transfer } from './transfer.ts';
 import { version } from './version.ts';
 import { volumePlaces } from './volume-places.ts';
 
+/** Why a daemon ends, and what comes after it. */
+export interface End {
+  readonly reason: string;
+  /** Another daemon follows at once, on what is on disk now. */
+  readonly again: boolean;
+  /** Pods go on, for the next daemon to take over. */
+  readonly keepVms: boolean;
+}
+
+/** What outlasts a daemon. */
+export interface DaemonParts {
+  readonly api: DockerApi;
+  readonly logger: Logger;
+}
+
 interface Part {
   readonly part: string;
-  readonly stop: () => Promise<void> | void;
+  readonly stop: (end: Pick<End, 'keepVms'>) => Promise<void> | void;
 }
 
 /**
@@ -56,34 +73,35 @@ interface Part {
 export class Daemon {
   readonly #stopping: Part[] = [];
   readonly #logger: Logger;
-  readonly #ended = Promise.withResolvers<string>();
+  readonly #api: DockerApi;
+  readonly #ended = Promise.withResolvers<End>();
 
-  private constructor(logger: Logger) {
+  private constructor({ api, logger }: DaemonParts) {
     this.#logger = logger;
+    this.#api = api;
   }
 
-  static async start(config: Config, logger: Logger): Promise<Daemon> {
-    const daemon = new Daemon(logger);
+  static async start(config: Config, parts: DaemonParts): Promise<Daemon> {
+    const daemon = new Daemon(parts);
     try {
       await daemon.#start(config);
       return daemon;
     } catch (error) {
-      await daemon.stop();
+      await daemon.stop({ keepVms: true });
       throw error;
     }
   }
 
-  /** Resolves with the reason when the daemon should end without having been asked to. */
-  get ended(): Promise<string> {
+  /** Resolves when the daemon should end without having been asked to by a signal. */
+  get ended(): Promise<End> {
     return this.#ended.promise;
   }
 
-  /** Pods go on. */
-  async stop(): Promise<void> {
+  async stop(end: Pick<End, 'keepVms'>): Promise<void> {
     for (const { part, stop } of this.#stopping.reverse()) {
       const startMs = systemClock.monotonic();
       try {
-        await stop();
+        await stop(end);
         const tookMs = Math.round(systemClock.monotonic() - startMs);
         this.#logger.debug({ part, tookMs }, 'stopped');
       } catch (error) {
@@ -113,7 +131,9 @@ export class Daemon {
     await ensureBasics(tables, { clock, random });
     const peers = await Peers.open(place, { store, limits: config.peers, clock, random, logger });
     if (peers) this.#background('host identity', (signal) => peers.run(signal));
-    void peers?.removed.then(() => this.#ended.resolve(`${name} was removed from the cloud`));
+    void peers?.removed.then(() =>
+      this.#ended.resolve({ reason: `${name} was removed from the cloud`, again: false, keepVms: true }),
+    );
 
     const isShared = place.store.kind !== 'embedded';
     const live = { name, instance: id, isShared, store, tables, clock, logger };
@@ -130,6 +150,7 @@ export class Daemon {
       // What warm slots are rehearsed with.
       rootfsFormat: 'erofs',
     });
+    await unpackArrival(place, dataDir, { tables, limits: config.storeLimits, clock, random, logger });
     await sweepImages(tables, images);
     const links = new HostLinks({ name, tables, peers, limits: config.link, clock, random, logger });
     const { fetcher, keeper } = imageCopies({
@@ -185,7 +206,7 @@ export class Daemon {
       limits: config.host,
     });
     await agent.start();
-    this.#stopped('host agent', () => agent.stop({ keepVms: true }));
+    this.#stopped('host agent', (end) => agent.stop(end));
     links.serve(agent);
     const hostOf = (wanted: string | undefined): HostApi =>
       wanted === undefined || wanted === name ? agent : links.to(wanted);
@@ -228,6 +249,14 @@ export class Daemon {
         hosts: tables.hosts,
         hostName: name,
         membership: peers?.membership,
+        place: new Transfer(config, place, {
+          here: () => keeper.here,
+          images: tables.images,
+          end: (end) => this.#ended.resolve(end),
+          clock,
+          random,
+          logger,
+        }),
         workloads: tables.workloads,
         secrets: tables.secrets,
         configs: tables.configs,
@@ -246,7 +275,8 @@ export class Daemon {
     const self = isShared ? { name, heldSinceMs: () => liveness.heldSinceMs } : undefined;
     this.#control(config, { id, self, store, tables, events, cloud });
     const { labels } = config.place;
-    await cloud.hosts.update({ tenant: defaultTenant, local: true }, name, { labels });
+    await cloud.hosts.update({ tenant: defaultTenant, local: true }, name, { ...peers?.arrival, labels });
+    await peers?.arrived();
     await this.#serve(config, cloud);
   }
 
@@ -285,17 +315,9 @@ export class Daemon {
 
   async #serve(config: Config, cloud: Cloud): Promise<void> {
     const [logger, caller] = [this.#logger, { tenant: defaultTenant, local: true }];
-    const api: DockerApi = createDockerApi({
-      cloud,
-      caller,
-      beside: [createKraApi({ cloud, caller, logger })],
-      clock: systemClock,
-      logger,
-      limits: config.docker,
-      version,
-    });
-    await api.listen(config.dockerSocket);
-    this.#stopped('docker API', () => api.close());
+    await this.#api.listen(config.dockerSocket);
+    this.#api.serve({ cloud, caller, beside: [createKraApi({ cloud, caller, logger })] });
+    this.#stopped('docker API', () => this.#api.pause());
   }
 
   /** `stop` is called when the daemon ends, or fails to start. */

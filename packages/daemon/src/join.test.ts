@@ -88,7 +88,7 @@ test('what can’t be is refused by name', async () => {
     ['owner', ['--join', `${ours}@${nowhere}`, ...listen], /holds a cloud of its own/],
     ['new', ['--join', `${ours}@${nowhere}`, ...listen], /the host at 127.0.0.1:1 does not answer/],
     ['new', ['--join', ours, ...listen], /--join must be TOKEN@ADDRESS:PORT/],
-    ['new', ['--join', `kra-1-x@${nowhere}`, ...listen], /this is not a join token/],
+    ['new', ['--join', `kra-1-x@${nowhere}`, ...listen], /invalid join token/],
     ['new', ['--join', `${ours}@h1`, ...listen], /--join must be TOKEN@ADDRESS:PORT/],
     ['new', [...etcd, '--listen', '0.0.0.0:7070'], /an address that other hosts can reach, not 0.0.0.0/],
     ['new', [...etcd, '--listen', '10.0.0.1'], /--listen must be IP:PORT/],

@@ -14,6 +14,7 @@ import {
   type SharedStore,
 } from '@kraud/host';
 import { parseEtcdAddress } from '@kraud/macro';
+import { finishLeaving } from './arrival.ts';
 import type { Config } from './config.ts';
 import type { StorePlace } from './store.ts';
 
@@ -24,6 +25,8 @@ export interface Place {
   readonly listen?: PeerAddress;
   readonly store: StorePlace;
   readonly files: IdentityFiles;
+  /** It has joined, and its cloud doesn’t know yet how it begins there. */
+  readonly arrives: boolean;
 }
 
 /**
@@ -33,7 +36,12 @@ export interface Place {
 export async function findPlace(config: Config, logger: Logger): Promise<Place> {
   const { place, dataDir } = config;
   const files = new IdentityFiles(join(dataDir, 'identity'));
-  const present = await files.read();
+  let present = await files.read();
+  if (present?.leaving) {
+    await finishLeaving(files, dataDir);
+    present = undefined;
+    logger.info({}, 'left its cloud: from now on it is one of its own');
+  }
   if (present && place.name !== undefined) mustBeNamed(present, place.name);
   const saved = place.join ? await joined(config, files, present, logger) : present;
   const listen = place.listen ?? (saved && parseAddress('--listen', saved.listen));
@@ -45,7 +53,8 @@ export async function findPlace(config: Config, logger: Logger): Promise<Place> 
         'there by: kra store migrate',
     );
   }
-  return { name: place.name ?? saved?.name ?? hostname(), ...(listen ? { listen } : {}), store, files };
+  const name = place.name ?? saved?.name ?? hostname();
+  return { name, ...(listen ? { listen } : {}), store, files, arrives: saved?.arrival !== undefined };
 }
 
 /** Joined before counts as joined, so that `--join` may stay on the command line. */
@@ -81,7 +90,7 @@ async function joined(
   return saved;
 }
 
-function placeOf({ address, ca, cert, key }: SharedStore): StorePlace {
+export function placeOf({ address, ca, cert, key }: SharedStore): StorePlace & { kind: 'etcd' } {
   const tls = ca !== undefined && {
     ca: Buffer.from(ca),
     ...(cert !== undefined && key !== undefined ? { cert: Buffer.from(cert), key: Buffer.from(key) } : {}),

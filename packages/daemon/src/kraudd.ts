@@ -1,12 +1,16 @@
 import { flushCompileCache } from 'node:module';
-import { type Logger, messageOf } from '@kraud/base';
+import { type Logger, messageOf, systemClock } from '@kraud/base';
+import { createDockerApi } from '@kraud/docker-api';
 import { readConfig } from './config.ts';
-import { Daemon } from './daemon.ts';
+import { Daemon, type End } from './daemon.ts';
 import { parseFlags, usage } from './flags.ts';
 import { openLog } from './log.ts';
 import { version } from './version.ts';
 
-/** Environment and flags to config, config to a daemon, signals to its end. Nothing else happens here. */
+/**
+ * Environment and flags to config, config to a daemon, signals to its end. A host that goes over to another cloud has
+ * one daemon after the other in the same process: its clients keep their socket.
+ */
 export async function kraudd(): Promise<void> {
   const flags = parseFlags(process.argv.slice(2));
   if (flags.help) return void process.stdout.write(usage);
@@ -14,16 +18,27 @@ export async function kraudd(): Promise<void> {
   const config = readConfig(flags, process.env);
   const logger = openLog(config.logLevel);
   watchForBugs(logger);
-  const stopped = new Promise<string>((resolve) => {
-    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name));
+  const stopped = new Promise<End>((resolve) => {
+    for (const reason of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(reason, () => resolve({ reason, again: false, keepVms: true }));
+    }
   });
-  const daemon = await Daemon.start(config, logger);
-  logger.info({ socket: config.dockerSocket, dataDir: config.dataDir, pid: process.pid, version }, 'ready');
-  // A daemon that is killed later leaves it to the next one all the same.
-  flushCompileCache();
-  const reason = await Promise.race([stopped, daemon.ended]);
-  logger.info({ reason }, 'drains; pods go on');
-  await daemon.stop();
+  const api = createDockerApi({ clock: systemClock, logger, limits: config.docker, version });
+  try {
+    for (let again = true; again; ) {
+      const daemon = await Daemon.start(config, { api, logger });
+      const { dockerSocket: socket, dataDir } = config;
+      logger.info({ socket, dataDir, pid: process.pid, version }, 'ready');
+      // A daemon that is killed later leaves it to the next one all the same.
+      flushCompileCache();
+      const end = await Promise.race([stopped, daemon.ended]);
+      logger.info({ reason: end.reason }, end.keepVms ? 'drains; pods go on' : 'drains');
+      await daemon.stop(end);
+      again = end.again;
+    }
+  } finally {
+    await api.close();
+  }
   logger.info({}, 'ended');
 }
 

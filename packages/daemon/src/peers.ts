@@ -1,5 +1,6 @@
 import type { Clock, Logger, Random } from '@kraud/base';
 import {
+  type Arrival,
   Authority,
   CloudMembership,
   formatAddress,
@@ -76,6 +77,15 @@ export class Peers {
       logger,
     });
     return peers;
+  }
+
+  /** How this host is to begin in its cloud; undefined once it has. */
+  get arrival(): Arrival | undefined {
+    return this.#identity.arrival;
+  }
+
+  async arrived(): Promise<void> {
+    if (this.arrival) await this.#identity.arrived();
   }
 
   /** After all handlers are in place. */

@@ -9,6 +9,7 @@ import { failureOf, HttpFault } from './errors.ts';
 import type { HostPaths } from './host-paths.ts';
 import type { DockerApiLimits } from './limits.ts';
 import type { Query } from './query.ts';
+import type { Turns } from './turns.ts';
 import { bytesOf, patiently, readBody, readUpgradeBody } from './wire/body-reader.ts';
 import { Hijack } from './wire/hijack.ts';
 import { parseJson } from './wire/json.ts';
@@ -23,6 +24,7 @@ export interface Serving {
   readonly hostPaths: HostPaths;
   /** Paths that this server listens on. */
   readonly sockets: readonly string[];
+  readonly turns: Turns;
 }
 
 /** Faults of the body itself, which nothing more of it would mend. */
@@ -122,6 +124,15 @@ export class Call {
     const { limits, clock } = this.serving;
     const parts = patiently(bytesOf(this.req), { idleTimeoutMs: limits.archiveIdleTimeoutMs, clock });
     return Readable.from(parts, { objectMode: false });
+  }
+
+  /**
+   * Runs `work` while no other request changes anything, and lets none in after it has succeeded: this cloud is about to
+   * be left. `conflict` when another one is under way.
+   */
+  async alone(work: () => Promise<void>): Promise<void> {
+    await this.serving.turns.alone(this.res, work);
+    this.res.setHeader('Connection', 'close');
   }
 
   json(status: number, body: unknown): void {

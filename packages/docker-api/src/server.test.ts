@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
 import { test } from 'node:test';
-import { systemClock } from '@kraud/base';
+import { silentLogger, systemClock } from '@kraud/base';
 import { createDockerApi } from './index.ts';
-import { FakeCloud, testCaller } from './testing/fake-cloud.ts';
 import { TestServer } from './testing/server.ts';
 
 test('ping says what clients negotiate by', async () => {
@@ -148,15 +147,7 @@ test('a stale socket is replaced, a live one refused, and nobody else may use it
   await using server = await TestServer.open();
   const mode = (await stat(server.path)).mode & 0o777;
   assert.equal(mode, 0o660);
-  const fake = new FakeCloud();
-  const logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => logger };
-  const other = createDockerApi({
-    cloud: fake.cloud(),
-    caller: testCaller,
-    clock: systemClock,
-    logger,
-    version: '0',
-  });
+  const other = createDockerApi({ clock: systemClock, logger: silentLogger, version: '0' });
   await assert.rejects(other.listen(server.path), { code: 'conflict' });
 });
 
@@ -182,4 +173,24 @@ test('an operation that is refused takes the whole body before it says so', asyn
   for (let i = 0; i < 20; i += 1) await new Promise((resolve) => setImmediate(resolve));
   client.socket.write('0\r\n\r\n');
   assert.match(await client.until((text) => text.includes('message')), /^HTTP\/1\.1 501 [\s\S]*build/);
+});
+
+test('between two clouds requests wait; what is under way is cut off', async () => {
+  await using server = await TestServer.open({ limits: { drainTimeoutMs: 10 } });
+  const events = server.raw();
+  events.socket.write('GET /events HTTP/1.1\r\nHost: x\r\n\r\n');
+  await events.until((text) => text.includes('200 OK'));
+  await server.pause();
+  await events.all();
+  let answered = false;
+  const waiting = server.ask('GET', '/version').then((reply) => {
+    answered = true;
+    return reply;
+  });
+  const gone = server.raw();
+  gone.socket.end('GET /version HTTP/1.1\r\nHost: x\r\n\r\n');
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(answered, false);
+  server.serve();
+  assert.equal((await waiting).status, 200);
 });

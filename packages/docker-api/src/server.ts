@@ -8,18 +8,23 @@ import type { Serving } from './call.ts';
 import { Dispatch } from './dispatch.ts';
 import { type HostPaths, systemHostPaths } from './host-paths.ts';
 import { type DockerApiLimits, dockerApiLimits } from './limits.ts';
+import { Turns } from './turns.ts';
 import { keepLeftover } from './wire/hijack.ts';
 
 export interface DockerApiOptions {
-  readonly cloud: Cloud;
-  /** Who everyone is that reaches this server. */
-  readonly caller: Caller;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Shown by `version` and `info`. */
   readonly version: string;
   readonly limits?: Partial<DockerApiLimits>;
   readonly hostPaths?: HostPaths;
+}
+
+/** What requests are for. */
+export interface Served {
+  readonly cloud: Cloud;
+  /** Who everyone is that reaches this server. */
+  readonly caller: Caller;
   /** Other APIs on the same sockets. */
   readonly beside?: readonly ApiBeside[];
 }
@@ -30,10 +35,19 @@ export interface ApiBeside {
   handle(req: IncomingMessage, res: ServerResponse): void;
 }
 
-/** The Docker Engine API on sockets. `close` stops accepting, lets requests end, and then cuts them off. */
+/**
+ * The Docker Engine API on sockets. They outlast the cloud that they are for: from `pause` to the next `serve` requests
+ * wait. `close` stops accepting, lets requests end, and then cuts them off.
+ */
 export interface DockerApi {
-  /** Listens on a unix socket that only its owner and group may use. A stale file is replaced, a live one refused. */
+  /**
+   * Listens on a unix socket that only its owner and group may use. A stale file is replaced, a live one refused; its own
+   * stays.
+   */
   listen(path: string): Promise<void>;
+  serve(served: Served): void;
+  /** Lets the requests that are under way end, and then cuts them off. */
+  pause(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -45,6 +59,7 @@ export function createDockerApi(options: DockerApiOptions): DockerApi {
   /** Connected, and nothing asked yet: Node doesn't count them as idle. */
   const silent = new Set<Socket>();
   const servers: Server[] = [];
+  const turns = new Turns();
   const serving: Serving = {
     clock,
     logger,
@@ -52,8 +67,9 @@ export function createDockerApi(options: DockerApiOptions): DockerApi {
     version,
     hostPaths: options.hostPaths ?? systemHostPaths,
     sockets: paths,
+    turns,
   };
-  const dispatch = new Dispatch(options.cloud, options.caller, serving);
+  let handle: Handle = () => {};
 
   const open = (): ReturnType<typeof createServer> => {
     const server = createServer({
@@ -71,13 +87,12 @@ export function createDockerApi(options: DockerApiOptions): DockerApi {
       socket.once('close', () => {
         sockets.delete(socket);
         silent.delete(socket);
+        turns.gone(socket);
       });
     });
     server.on('request', (req, res) => {
       silent.delete(req.socket);
-      const other = options.beside?.find(({ prefix }) => req.url?.startsWith(prefix));
-      if (other) other.handle(req, res);
-      else void dispatch.handle(req, res, undefined);
+      turns.enter(req, res, () => handle(req, res, undefined));
     });
     server.on('upgrade', (req, stream, head) => {
       const socket = stream as Socket;
@@ -90,7 +105,7 @@ export function createDockerApi(options: DockerApiOptions): DockerApi {
         socket.resume();
       });
       socket.on('error', () => socket.destroy());
-      void dispatch.handle(req, res, { socket, head });
+      turns.enter(req, res, () => handle(req, res, { socket, head }));
     });
     server.on('clientError', (error: Error & { code?: string }, stream) => {
       const socket = stream as Socket;
@@ -110,6 +125,7 @@ export function createDockerApi(options: DockerApiOptions): DockerApi {
 
   return {
     async listen(path) {
+      if (paths.includes(path)) return;
       await mkdir(dirname(path), { recursive: true });
       await removeStale(path);
       const server = open();
@@ -125,6 +141,28 @@ export function createDockerApi(options: DockerApiOptions): DockerApi {
       server.on('error', (error) => logger.error({ error }, 'docker API server'));
       paths.push(path);
       logger.info({ path }, 'docker API listens');
+    },
+
+    serve({ cloud, caller, beside }) {
+      const dispatch = new Dispatch(cloud, caller, serving);
+      handle = (req, res, upgrade) => {
+        const other = upgrade ? undefined : beside?.find(({ prefix }) => req.url?.startsWith(prefix));
+        if (other) other.handle(req, res);
+        else void dispatch.handle(req, res, upgrade);
+      };
+      turns.open();
+    },
+
+    async pause() {
+      turns.close();
+      const over = new AbortController();
+      const late = clock.sleep(limits.drainTimeoutMs, over.signal).then(
+        () => turns.cut(),
+        () => {},
+      );
+      await turns.empty();
+      over.abort();
+      await late;
     },
 
     async close() {
@@ -144,6 +182,12 @@ export function createDockerApi(options: DockerApiOptions): DockerApi {
     },
   };
 }
+
+type Handle = (
+  req: IncomingMessage,
+  res: ServerResponse,
+  upgrade: { socket: Socket; head: Buffer } | undefined,
+) => void;
 
 const refusals: Record<string, string> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',

@@ -53,6 +53,8 @@ const hosts: Cloud['hosts'] = {
   remove: async () => {
     throw new KraudError('conflict', 'it is ready');
   },
+  join: () => Promise.reject(new Error('not asked')),
+  leave: () => Promise.reject(new Error('not asked')),
   joinToken: async () => ({ token: 't', address: '10.0.0.1:7000', expiresAt: 'soon' }),
 };
 

@@ -1,6 +1,7 @@
-import type { JoinToken } from '@kraud/host';
+import type { JoinRole, JoinToken } from '@kraud/host';
 import type { Host, Pod, Taint } from '@kraud/macro';
 import type { Caller } from '../contract.ts';
+import type { JoinWish } from './place.ts';
 
 export interface HostChange {
   /** Labels to set; undefined takes one away. */
@@ -28,11 +29,26 @@ export interface Hosts {
   update(caller: Caller, ref: string, change: HostChange, revision?: number): Promise<Host>;
   /** Out of the cloud for good. `conflict` while it is ready, unless forced: then its pods move as if it had died. */
   remove(caller: Caller, ref: string, options: { force: boolean }): Promise<void>;
+  /**
+   * Has the host that answers let into another cloud. Nothing of it changes before what this answers is called, and no
+   * other change may be under way then: it makes it so for good, and soon after everything here ends and begins anew,
+   * as a host of that cloud. `conflict` while it has anything of its own but images.
+   */
+  join(caller: Caller, wish: JoinWish): Promise<() => Promise<void>>;
+  /**
+   * Takes the host that answers out of its cloud, in which it counts as away from then on; soon after it is a cloud of its
+   * own. Waits until its pods have moved, and is a `conflict` if some can't; with `force` they are left behind.
+   */
+  leave(caller: Caller, options: { force: boolean }, signal?: AbortSignal): Promise<void>;
   /** Certificate of the CA that hosts trust, PEM; undefined on a cloud that nobody can join. */
   ca(caller: Caller): Promise<string | undefined>;
   /**
-   * What another machine joins with, for `ttlMs`; without it for up to a day, and who asks again may get the same. `rotate` ends every token given before. `conflict`
-   * as long as this host can't be joined, saying what to do about it.
+   * What another machine joins with, for `ttlMs`; without it for up to a day, and who asks again may get the same.
+   * `rotate` ends the tokens that were given before: all of them, or with a `role` its own. `conflict` as long as this
+   * host can't be joined, saying what to do about it.
    */
-  joinToken(caller: Caller, options: { ttlMs?: number; rotate?: boolean }): Promise<JoinToken>;
+  joinToken(
+    caller: Caller,
+    options: { ttlMs?: number; rotate?: boolean; role?: JoinRole },
+  ): Promise<JoinToken>;
 }

@@ -6,6 +6,7 @@ import type { Host, Pod } from '@kraud/macro';
 import { cloudLimits } from '../limits.ts';
 import type { CloudParts } from '../parts.ts';
 import { HostUseCases } from './hosts.ts';
+import type { HostPlace } from './place.ts';
 
 const owner = { tenant: 'default', local: true };
 
@@ -39,6 +40,21 @@ function hostOf(name: string, uid: string, ready = true): Host {
   };
 }
 
+function hostTable(all: Map<string, Host>): Pick<CloudParts['hosts'], 'get' | 'list' | 'mutate' | 'delete'> {
+  return {
+    get: (key) => all.get(key.name),
+    list: () => [...all.values()],
+    mutate: async (key, change) => {
+      const present = all.get(key.name);
+      if (!present) throw new KraudError('not-found', 'gone');
+      const after = change(structuredClone(present)) ?? present;
+      all.set(key.name, after);
+      return after;
+    },
+    delete: async (key) => void all.delete(key.name),
+  };
+}
+
 /** The use cases over hosts in memory. */
 function world(membership?: Membership): { hosts: HostUseCases; all: Map<string, Host> } {
   const all = new Map(
@@ -53,18 +69,7 @@ function world(membership?: Membership): { hosts: HostUseCases; all: Map<string,
     limits: { ...cloudLimits, hostLabelsMax: 2 },
     membership,
     pods: { list: () => [bound] },
-    hosts: {
-      get: (key) => all.get(key.name),
-      list: () => [...all.values()],
-      mutate: async (key, change) => {
-        const present = all.get(key.name);
-        if (!present) throw new KraudError('not-found', 'gone');
-        const after = change(structuredClone(present)) ?? present;
-        all.set(key.name, after);
-        return after;
-      },
-      delete: async (key) => void all.delete(key.name),
-    },
+    hosts: hostTable(all),
   };
   return { hosts: new HostUseCases(parts as unknown as CloudParts), all };
 }
@@ -140,6 +145,92 @@ test('a host that is ready goes only by force, and the one that is asked not at 
   assert.deepEqual(removed, ['h3', 'h2']);
   await hosts.joinToken(owner, { rotate: true });
   assert.deepEqual(removed, ['h3', 'h2', 'tokens']);
+});
+
+/** The use cases over a host that may go elsewhere. */
+function goer(
+  own: Partial<Record<'pods' | 'volumes' | 'secrets', unknown[]>>,
+  place: Partial<HostPlace> = {},
+) {
+  const done: string[] = [];
+  const table = (rows: readonly unknown[] = []) => ({ everywhere: () => rows, list: () => rows });
+  const { all, hosts: _ } = world();
+  const names = ['workloads', 'networks', 'configs'].map((name) => [name, table()]);
+  const parts = {
+    ...Object.fromEntries(names),
+    hostName: 'h1',
+    limits: cloudLimits,
+    pods: {
+      ...table(own.pods),
+      follow: async () => {
+        done.push('waits');
+        own.pods?.pop();
+      },
+    },
+    volumes: table(own.volumes),
+    secrets: table(own.secrets),
+    hosts: hostTable(all),
+    place: {
+      isShared: false,
+      settledBy: undefined,
+      join: async () => {
+        done.push('asks');
+        return async () => void done.push('joins');
+      },
+      leave: async () => void done.push('leaves'),
+      ...place,
+    },
+  };
+  return { hosts: new HostUseCases(parts as unknown as CloudParts), done, all, own };
+}
+const wish = { token: 't', addresses: ['a:1'], listen: { port: 1 }, begins: {} };
+const called = (name: string, more: object = {}) => ({ meta: { name, tenant: 'default' }, ...more });
+
+test('a host joins another cloud with nothing of its own, looked at before and after it was let in', async () => {
+  const { hosts, done } = goer({});
+  const commit = await hosts.join(owner, wish);
+  assert.deepEqual(done, ['asks']);
+  await commit();
+  assert.deepEqual(done, ['asks', 'joins']);
+  const busy = goer({ pods: ['a', 'b', 'c', 'd'].map((name) => called(name)), secrets: [called('s')] });
+  await assert.rejects(busy.hosts.join(owner, wish), {
+    code: 'conflict',
+    message: /: 4 containers: a, b, c, …; 1 secret: s\. Remove them, .* kra store migrate/,
+  });
+  assert.deepEqual(busy.done, []);
+  const late = goer({ volumes: [] });
+  const joins = await late.hosts.join(owner, wish);
+  late.own.volumes?.push(called('data'));
+  await assert.rejects(joins(), { code: 'conflict', message: /1 volume: data/ });
+  assert.deepEqual(late.done, ['asks']);
+  await assert.rejects(goer({}, { isShared: true }).hosts.join(owner, wish), { code: 'conflict' });
+});
+
+test('a host leaves its cloud once its services’ pods have moved; what can’t move is named', async () => {
+  const ofService = { spec: { host: 'h1' }, status: { phase: 'running' } };
+  const pod = called('w.1', ofService);
+  Object.assign(pod.meta, { owner: { kind: 'Workload', name: 'w', uid: 'u' } });
+  const { hosts, done, all } = goer({ pods: [called('far', { spec: { host: 'h2' } }), pod] });
+  await hosts.leave(owner, { force: false });
+  assert.deepEqual(done, ['waits', 'leaves']);
+  assert.equal(all.get('h1')?.spec.drained, true);
+  const own = { pods: [called('db', ofService)], volumes: [called('data', { status: { host: 'h1' } })] };
+  const kept = goer(own);
+  await assert.rejects(kept.hosts.leave(owner, { force: false }), {
+    code: 'conflict',
+    message: /: container db, volume data\. .* --force/,
+  });
+  assert.equal(kept.all.get('h1')?.spec.drained, undefined);
+  await kept.hosts.leave(owner, { force: true });
+  assert.deepEqual(kept.done, ['leaves']);
+  const settled = goer({}, { settledBy: '--store' });
+  await assert.rejects(settled.hosts.leave(owner, { force: true }), { message: /started with --store/ });
+});
+
+test('a host that can’t leave after all takes pods as before', async () => {
+  const { hosts, all } = goer({}, { leave: () => Promise.reject(new KraudError('exhausted', 'disk full')) });
+  await assert.rejects(hosts.leave(owner, { force: false }), { code: 'exhausted' });
+  assert.deepEqual(all.get('h1')?.spec, { cordoned: false, drained: false });
 });
 
 test('only the owner of the cloud changes its hosts; a cloud of one can’t be joined', async () => {

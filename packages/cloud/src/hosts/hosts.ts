@@ -1,10 +1,13 @@
 import { KraudError } from '@kraud/base';
-import type { JoinToken } from '@kraud/host';
+import type { JoinRole, JoinToken } from '@kraud/host';
 import { defaultTenant, type Host, type Pod } from '@kraud/macro';
 import type { Caller } from '../contract.ts';
 import type { CloudParts } from '../parts.ts';
 import type { HostChange, Hosts } from './contract.ts';
 import { findHost } from './find.ts';
+import { joinAnother } from './join.ts';
+import { leaveCloud } from './leave.ts';
+import type { JoinWish } from './place.ts';
 import { updateHost } from './update.ts';
 
 export class HostUseCases implements Hosts {
@@ -58,7 +61,20 @@ export class HostUseCases implements Hosts {
     return this.#parts.membership?.ca;
   }
 
-  async joinToken(caller: Caller, options: { ttlMs?: number; rotate?: boolean }): Promise<JoinToken> {
+  async join(caller: Caller, wish: JoinWish): Promise<() => Promise<void>> {
+    mustOwn(caller);
+    return await joinAnother(this.#parts, wish);
+  }
+
+  async leave(caller: Caller, options: { force: boolean }, signal?: AbortSignal): Promise<void> {
+    mustOwn(caller);
+    await leaveCloud(this.#parts, findHost(this.#parts, this.#parts.hostName), options, signal);
+  }
+
+  async joinToken(
+    caller: Caller,
+    options: { ttlMs?: number; rotate?: boolean; role?: JoinRole },
+  ): Promise<JoinToken> {
     mustOwn(caller);
     const { membership } = this.#parts;
     if (!membership) {
@@ -68,8 +84,8 @@ export class HostUseCases implements Hosts {
           'store with kra store migrate, and start kraudd with --store etcd://… and --listen IP:PORT',
       );
     }
-    if (options.rotate) await membership.revokeTokens();
-    return await membership.issueToken(options.ttlMs);
+    if (options.rotate) await membership.revokeTokens(options.role);
+    return await membership.issueToken(options.ttlMs, options.role);
   }
 }
 

@@ -6,11 +6,14 @@ export const inspectSwarm: Operation = {
   method: 'GET',
   path: '/swarm',
   support: 'partly',
-  note: 'both join tokens are what `kraudd --join` takes, once the host listens for others',
+  note: 'join tokens once the host listens for others (`--listen`); `kraudd --join` takes them as well',
   async run(cloud, call) {
     const swarm = await swarmOf(cloud, call);
-    const token = await joinToken(cloud, call.caller);
     const trustRoot = (await cloud.hosts.ca(call.caller)) ?? '';
-    call.json(200, { ...clusterOf(swarm, trustRoot), JoinTokens: { Worker: token, Manager: token } });
+    const JoinTokens = {
+      Worker: await joinToken(cloud, call.caller, { role: 'worker' }),
+      Manager: await joinToken(cloud, call.caller, { role: 'manager' }),
+    };
+    call.json(200, { ...clusterOf(swarm, trustRoot), JoinTokens });
   },
 };

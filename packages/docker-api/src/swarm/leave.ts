@@ -1,3 +1,4 @@
+import type { Caller, Cloud } from '@kraud/cloud';
 import { HttpFault } from '../errors.ts';
 import { type Operation, yes } from '../operation.ts';
 
@@ -5,21 +6,34 @@ export const leaveSwarm: Operation = {
   method: 'POST',
   path: '/swarm/leave',
   support: 'partly',
-  note: 'ends the swarm with its services, for the whole cloud; a host leaves it by `kra host rm`',
+  note: 'the last manager ends the swarm with its services, for the whole cloud; any other host becomes a cloud of its own, once its tasks have moved',
   params: { force: yes('flag') },
   async run(cloud, call) {
-    const { signal } = call;
-    const { workloads, swarms } = cloud;
-    if (!(await swarms.get(call.caller))) throw new HttpFault(503, 'This node is not part of a swarm');
-    if (!call.query.flag('force')) {
-      throw new HttpFault(
-        503,
-        'You are attempting to leave the swarm on a node that is participating as a manager. Removing the last manager erases all current state of the swarm. Use `--force` to ignore this message.',
-      );
+    const { signal, caller } = call;
+    const force = call.query.flag('force');
+    if (!(await cloud.swarms.get(caller))) throw new HttpFault(503, 'This node is not part of a swarm');
+    const self = await cloud.hosts.self(caller);
+    const managers = (await cloud.hosts.list(caller)).filter(({ spec }) => spec.manager);
+    const isLast = self.spec.manager === true && managers.length === 1;
+    if (self.spec.manager && !force) throw new HttpFault(503, warning(isLast));
+    if (isLast) {
+      await endSwarm(cloud, caller, signal);
+    } else {
+      await cloud.hosts.leave(caller, { force }, signal);
+      call.res.setHeader('Connection', 'close');
     }
-    const services = await workloads.list(call.caller);
-    await Promise.all(services.map(({ meta }) => workloads.remove(call.caller, meta.uid, signal)));
-    await swarms.end(call.caller);
     call.empty(200);
   },
 };
+
+async function endSwarm({ workloads, swarms }: Cloud, caller: Caller, signal: AbortSignal): Promise<void> {
+  const services = await workloads.list(caller);
+  await Promise.all(services.map(({ meta }) => workloads.remove(caller, meta.uid, signal)));
+  await swarms.end(caller);
+}
+
+const warning = (isLast: boolean): string =>
+  'You are attempting to leave the swarm on a node that is participating as a manager. ' +
+  (isLast
+    ? 'Removing the last manager erases all current state of the swarm. Use `--force` to ignore this message.'
+    : 'Use `--force` to suppress this message.');

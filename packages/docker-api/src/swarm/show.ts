@@ -52,7 +52,7 @@ export async function swarmInfo(
     NodeID: swarmId(self),
     NodeAddr: ipOf(self),
     LocalNodeState: 'active',
-    ControlAvailable: true,
+    ControlAvailable: self.spec.manager ?? false,
     Error: '',
     RemoteManagers: managers.map((host) => ({ NodeID: swarmId(host), Addr: addressOf(host) })),
     Nodes: all.length,
@@ -68,7 +68,7 @@ const noToken = 'none-start-kraudd-with---listen';
 export async function joinToken(
   { hosts }: Pick<Cloud, 'hosts'>,
   caller: Caller,
-  options: { rotate?: boolean } = {},
+  options: { role: 'worker' | 'manager'; rotate?: boolean },
 ): Promise<string> {
   try {
     return (await hosts.joinToken(caller, options)).token;

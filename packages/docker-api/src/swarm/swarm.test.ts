@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { compactId } from '@kraud/base';
 import { TestServer } from '../testing/server.ts';
+import { listenWish } from './addresses.ts';
 
 let server: TestServer;
 beforeEach(async () => {
@@ -52,10 +53,95 @@ test('settings change in order', async () => {
   assert.equal(named.status, 400);
 });
 
-test('joining names the line that joins', async () => {
-  const reply = await server.ask('POST', '/swarm/join', { JoinToken: 'abc', RemoteAddrs: ['10.0.0.1:7400'] });
-  assert.equal(reply.status, 501);
-  assert.match(reply.json.message, /kraudd --join abc@10\.0\.0\.1:7400 --listen/);
+test('join says where to, by what and as what; nobody else changes anything after it', async () => {
+  const body = {
+    ListenAddr: '0.0.0.0:2377',
+    JoinToken: 'abc',
+    RemoteAddrs: ['10.0.0.1', '[fd00::1]:7400'],
+    Availability: 'drain',
+  };
+  assert.equal((await server.ask('POST', '/swarm/join', body)).status, 200);
+  assert.deepEqual(server.fake.swarm.wishes, [
+    {
+      token: 'abc',
+      addresses: ['10.0.0.1:2377', '[fd00::1]:7400'],
+      listen: { port: 2377 },
+      begins: { cordoned: true, drained: true },
+    },
+  ]);
+  assert.equal(server.fake.swarm.joined, true);
+  let answered = false;
+  const waiting = server.ask('GET', '/_ping').then(() => {
+    answered = true;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(answered, false, 'it waits for the next cloud');
+  server.serve();
+  await waiting;
+});
+
+test('a join is refused in dockerd’s words', async () => {
+  const good = { ListenAddr: '0.0.0.0:2377', JoinToken: 'abc', RemoteAddrs: ['10.0.0.1:7400'] };
+  const refusals: [object, number, RegExp][] = [
+    [{ RemoteAddrs: [] }, 400, /at least 1 RemoteAddr is required/],
+    [{ RemoteAddrs: [''] }, 400, /invalid remoteAddr ""/],
+    [{ RemoteAddrs: ['a:b:c'] }, 400, /invalid remoteAddr/],
+    [{ JoinToken: '' }, 400, /A valid join token is necessary to join this cluster/],
+    [{ JoinToken: 'wrong' }, 400, /^wrong$/],
+    [{ JoinToken: 'late' }, 503, /^Timeout was reached before node joined: late/],
+    [{ ListenAddr: 'nosuch0:1' }, 400, /nosuch0 is neither an IP address nor an interface/],
+    [{ ListenAddr: '1.2.3.4:99999' }, 400, /invalid ListenAddr/],
+    [{ Availability: 'later' }, 400, /invalid Availability/],
+    [{ DataPathAddr: '10.0.0.1' }, 501, /DataPathAddr is not supported/],
+  ];
+  for (const [change, status, message] of refusals) {
+    const reply = await server.ask('POST', '/swarm/join', { ...good, ...change });
+    assert.equal(reply.status, status, JSON.stringify(change));
+    assert.match(reply.json.message, message);
+  }
+  const busy = server.raw();
+  busy.socket.write('POST /images/load HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n');
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const reply = await server.ask('POST', '/swarm/join', good);
+  assert.deepEqual(
+    [reply.status, reply.json.message],
+    [409, 'POST /images/load is still under way; try again after it'],
+  );
+  busy.socket.destroy();
+  assert.equal(server.fake.swarm.joined, false);
+  await server.ask('POST', '/swarm/init', { ListenAddr: '0.0.0.0:2377' });
+  assert.match((await server.ask('POST', '/swarm/join', good)).json.message, /already part of a swarm/);
+});
+
+test('what it listens on and advertises', () => {
+  const at = (ListenAddr: string, AdvertiseAddr?: string) =>
+    listenWish({ ListenAddr, ...(AdvertiseAddr === undefined ? {} : { AdvertiseAddr }) }, (name) =>
+      name === 'eth0' ? '10.0.0.7' : undefined,
+    );
+  assert.deepEqual(at(''), { port: 2377 });
+  assert.deepEqual(at('0.0.0.0:7070'), { port: 7070 });
+  assert.deepEqual(at('10.0.0.5:7070'), { address: '10.0.0.5', port: 7070 });
+  assert.deepEqual(at('0.0.0.0:7070', '10.0.0.6'), { address: '10.0.0.6', port: 7070 });
+  assert.deepEqual(at('0.0.0.0:7070', '10.0.0.6:1'), { address: '10.0.0.6', port: 1 });
+  assert.deepEqual(at('eth0'), { address: '10.0.0.7', port: 2377 });
+  assert.deepEqual(at('[::]:1', '[fd00::1]'), { address: 'fd00::1', port: 1 });
+  assert.deepEqual(at('0.0.0.0:1', 'fd00::1'), { address: 'fd00::1', port: 1 });
+});
+
+test('a host that is no manager, or one of several, leaves by itself', async () => {
+  await server.ask('POST', '/swarm/init', { ListenAddr: '0.0.0.0:2377' });
+  const { hosts, left } = server.fake.swarm;
+  const [alpha, beta] = hosts;
+  Object.assign(beta?.spec ?? {}, { manager: true });
+  const reply = await server.ask('POST', '/swarm/leave');
+  assert.equal(reply.status, 503);
+  assert.match(reply.json.message, /participating as a manager. Use `--force` to suppress this message/);
+  assert.equal((await server.ask('POST', '/swarm/leave?force=1')).status, 200);
+  Object.assign(alpha?.spec ?? {}, { manager: false });
+  assert.equal((await server.ask('GET', '/info')).json.Swarm.ControlAvailable, false);
+  assert.equal((await server.ask('POST', '/swarm/leave')).status, 200);
+  assert.deepEqual(left, [true, false]);
+  assert.ok(server.fake.swarm.swarm, 'the swarm goes on');
 });
 
 test('locking is refused by name', async () => {

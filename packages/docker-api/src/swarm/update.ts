@@ -1,19 +1,17 @@
 import { KraudError } from '@kraud/base';
-import { type Operation, partly, refused, yes } from '../operation.ts';
+import { type Operation, refused, yes } from '../operation.ts';
 import { swarmOf } from './member.ts';
 import { outOfSequence } from './sequence.ts';
 import { joinToken } from './show.ts';
 import { checkSpec, type SwarmSpecBody, swarmSpecRows } from './spec.ts';
-
-const rotation = 'ends all join tokens that were given before';
 
 export const updateSwarm: Operation = {
   method: 'POST',
   path: '/swarm/update',
   params: {
     version: yes('number'),
-    rotateWorkerToken: partly('flag', rotation),
-    rotateManagerToken: partly('flag', rotation),
+    rotateWorkerToken: yes('flag'),
+    rotateManagerToken: yes('flag'),
     rotateManagerUnlockKey: refused('flag', 'managers are not locked: the store keeps its own keys'),
   },
   body: swarmSpecRows(''),
@@ -25,8 +23,12 @@ export const updateSwarm: Operation = {
     const spec = (await call.body()).body as SwarmSpecBody;
     checkSpec(spec);
     await outOfSequence(cloud.swarms.update(call.caller, { docker: spec }, version));
-    const rotate = query.flag('rotateWorkerToken') || query.flag('rotateManagerToken');
-    if (rotate) await joinToken(cloud, call.caller, { rotate });
+    for (const [role, flag] of [
+      ['worker', 'rotateWorkerToken'],
+      ['manager', 'rotateManagerToken'],
+    ] as const) {
+      if (query.flag(flag)) await joinToken(cloud, call.caller, { role, rotate: true });
+    }
     call.empty(200);
   },
 };

@@ -2,6 +2,7 @@ import { KraudError, newId } from '@kraud/base';
 import {
   type Host,
   type Hosts,
+  type JoinWish,
   type Pod,
   type PodDraft,
   previousOf,
@@ -110,6 +111,10 @@ export class FakeSwarm {
   readonly drafts: WorkloadDraft[] = [];
   readonly #pods: Map<string, Pod>;
   swarm: Swarm | undefined;
+  readonly wishes: JoinWish[] = [];
+  joined = false;
+  /** By force or not, each time that the host left. */
+  readonly left: boolean[] = [];
 
   constructor(pods: Map<string, Pod>) {
     this.#pods = pods;
@@ -155,6 +160,15 @@ export class FakeSwarm {
     return {
       list: async () => this.hosts,
       self: async () => find('alpha'),
+      join: async (_c, wish) => {
+        if (wish.token === 'wrong') throw new KraudError('unauthenticated', 'wrong');
+        if (wish.token === 'late') throw new KraudError('timeout', 'late');
+        this.wishes.push(wish);
+        return async () => {
+          this.joined = true;
+        };
+      },
+      leave: async (_c, { force }) => void this.left.push(force),
       ca: async () => 'PEM',
       joinToken: async () => {
         throw new KraudError('conflict', 'this host listens for no others');

@@ -23,12 +23,14 @@ export class TestServer {
   readonly path: string;
   readonly #api: DockerApi;
   readonly #folder: string;
+  readonly #local: boolean;
 
-  private constructor(fake: FakeCloud, path: string, api: DockerApi, folder: string) {
+  private constructor(fake: FakeCloud, path: string, api: DockerApi, folder: string, local: boolean) {
     this.fake = fake;
     this.path = path;
     this.#api = api;
     this.#folder = folder;
+    this.#local = local;
   }
 
   static async open(
@@ -44,8 +46,6 @@ export class TestServer {
     const path = join(folder, 'd.sock');
     const fake = new FakeCloud();
     const api = createDockerApi({
-      cloud: fake.cloud(),
-      caller: { ...testCaller, local: options.local ?? true },
       clock: options.clock ?? systemClock,
       logger: options.logger ?? silentLogger,
       version: '0.0.0-test',
@@ -53,13 +53,23 @@ export class TestServer {
       ...(options.hostPaths ? { hostPaths: options.hostPaths } : {}),
     });
     await api.listen(path);
-    return new TestServer(fake, path, api, folder);
+    const server = new TestServer(fake, path, api, folder, options.local ?? true);
+    server.serve();
+    return server;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const process of this.fake.processes.values()) process.kill(0);
     await this.#api.close();
     await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  serve(): void {
+    this.#api.serve({ cloud: this.fake.cloud(), caller: { ...testCaller, local: this.#local } });
+  }
+
+  pause(): Promise<void> {
+    return this.#api.pause();
   }
 
   close(): Promise<void> {

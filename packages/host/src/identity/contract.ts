@@ -15,6 +15,9 @@ export interface HostIdentity extends Credentials {
   onRenewed(listener: () => void): () => void;
 }
 
+/** What a host is to be in Swarm's eyes. */
+export type JoinRole = 'manager' | 'worker';
+
 /** What another machine joins with. */
 export interface JoinToken {
   /** Whoever has it may join until it expires or is revoked. */
@@ -30,8 +33,9 @@ export interface Membership {
   /** Certificate of the cloud's CA, PEM. */
   readonly ca: string;
   /** `ttlMs` absent: a token for a day, or the one given last while that is good for half a day more. */
-  issueToken(ttlMs?: number): Promise<JoinToken>;
-  revokeTokens(): Promise<void>;
+  issueToken(ttlMs?: number, role?: JoinRole): Promise<JoinToken>;
+  /** All, or those of one role. */
+  revokeTokens(role?: JoinRole): Promise<void>;
   remove(name: string): Promise<void>;
 }
 

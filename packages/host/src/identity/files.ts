@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno, KraudError } from '@kraud/base';
 import { makeKey } from './key.ts';
@@ -21,6 +21,17 @@ export interface SavedIdentity {
   readonly ca: string;
   /** From the cloud that it joined; absent when the store is told by flags. */
   readonly store?: SharedStore;
+  /** How it is to begin in the cloud; gone once that was written into its Host. */
+  readonly arrival?: Arrival;
+  /** It is on its way out, and belongs to nobody once the next start has finished that. */
+  readonly leaving?: boolean;
+}
+
+/** What a host is to its cloud when it has just joined. */
+export interface Arrival {
+  readonly manager: boolean;
+  readonly cordoned: boolean;
+  readonly drained: boolean;
 }
 
 /** The folder of a host's identity, readable by its owner only. Every write is whole or not at all. */
@@ -57,7 +68,13 @@ export class IdentityFiles {
     await this.write('host.json', `${JSON.stringify(saved, undefined, 2)}\n`);
   }
 
-  /** Answers the file's path. */
+  /** The host belongs to no cloud of several any more. Its key stays: the same host may be let in again. */
+  async forget(): Promise<void> {
+    await rm(join(this.dir, 'host.json'), { force: true });
+    await syncDir(this.dir);
+  }
+
+  /** On disk once it resolves. Answers the file's path. */
   async write(name: string, text: string): Promise<string> {
     await mkdir(this.dir, { recursive: true, mode: 0o700 });
     const path = join(this.dir, name);
@@ -69,6 +86,7 @@ export class IdentityFiles {
       await file.close();
     }
     await rename(`${path}.new`, path);
+    await syncDir(this.dir);
     return path;
   }
 
@@ -79,5 +97,15 @@ export class IdentityFiles {
       if (isErrno(error, 'ENOENT')) return undefined;
       throw error;
     }
+  }
+}
+
+/** Makes what was renamed or removed in it outlast the machine. */
+async function syncDir(path: string): Promise<void> {
+  const dir = await open(path, 'r');
+  try {
+    await dir.sync();
+  } finally {
+    await dir.close();
   }
 }

@@ -3,7 +3,7 @@ import { type Clock, KraudError, type Logger, messageOf } from '@kraud/base';
 import { formatAddress, type PeerAddress } from './address.ts';
 import type { Authority } from './authority.ts';
 import type { HostIdentity } from './contract.ts';
-import type { IdentityFiles, SavedIdentity } from './files.ts';
+import type { Arrival, IdentityFiles, SavedIdentity } from './files.ts';
 import { digestOf, makeRequest } from './key.ts';
 import type { PeerLimits } from './limits.ts';
 import type { Members } from './members.ts';
@@ -67,6 +67,18 @@ export class LocalIdentity implements HostIdentity {
 
   get ca(): string {
     return this.#saved.ca;
+  }
+
+  /** How this host is to begin in its cloud; undefined once it has. */
+  get arrival(): Arrival | undefined {
+    return this.#saved.arrival;
+  }
+
+  /** Its beginning is written into the cloud. */
+  async arrived(): Promise<void> {
+    const { arrival: _, ...saved } = this.#saved;
+    await this.#parts.files.save(saved);
+    this.#saved = saved;
   }
 
   onRenewed(listener: () => void): () => void {

@@ -71,12 +71,10 @@ async function admit(
   const { authority, tokens, members, store, logger } = parts;
   attempts.check(from);
   const wanted = parseJoinRequest(await readText(stream, parts.limits.joinBodyBytesMax));
-  try {
-    await tokens.check(wanted.token);
-  } catch (error) {
+  const role = await tokens.check(wanted.token).catch((error: unknown) => {
     if (codeOf(error) === 'unauthenticated' || codeOf(error) === 'invalid') attempts.fail(from);
     throw error;
-  }
+  });
   const { name } = wanted;
   checkName('Host', { tenant: defaultTenant, namespace: defaultNamespace, name });
   const { ip, port } = parseAddress('--listen', wanted.address);
@@ -84,7 +82,7 @@ async function admit(
   await members.add(name, hash('sha256', Buffer.from(key), 'hex'));
   const cert = await authority.issue(wanted.request, { name, ip });
   logger.info({ host: name, address: formatAddress({ ip, port }), from }, 'a host joins');
-  return { cert, ca: authority.cert, store };
+  return { cert, ca: authority.cert, store, role };
 }
 
 function answer(stream: ServerHttp2Stream, status: number, body: object): void {

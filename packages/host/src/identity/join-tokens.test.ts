@@ -33,8 +33,21 @@ test('who asks again gets the same token, while it is good for long', async () =
   const later = await tokens.issue();
   assert.notEqual(later.token, token);
   await tokens.check(token);
-  await tokens.revokeAll();
+  await tokens.revoke();
   assert.notEqual((await tokens.issue()).token, later.token);
+});
+
+test('each role has tokens of its own, which end for themselves', async () => {
+  const [worker, manager] = [await tokens.issue(), await tokens.issue(undefined, 'manager')];
+  assert.notEqual(worker.token, manager.token);
+  assert.deepEqual(
+    [await tokens.check(worker.token), await tokens.check(manager.token)],
+    ['worker', 'manager'],
+  );
+  await tokens.revoke('worker');
+  await assert.rejects(tokens.check(worker.token), refused);
+  assert.equal((await tokens.issue(undefined, 'manager')).token, manager.token);
+  await tokens.revoke();
 });
 
 test('the store holds no secret', async () => {
@@ -54,12 +67,12 @@ test('a wrong secret, id or authority is refused', async () => {
 });
 
 test('tokens end when they are revoked, and expired ones make room for new ones', async () => {
-  await tokens.revokeAll();
+  await tokens.revoke();
   const all = [await tokens.issue(1000), await tokens.issue(2000), await tokens.issue(3000)];
   await assert.rejects(tokens.issue(1000), { code: 'exhausted', message: /--rotate/ });
   await clock.advance(1000);
   all.push(await tokens.issue(5000));
-  await tokens.revokeAll();
+  await tokens.revoke();
   for (const { token } of all) await assert.rejects(tokens.check(token), refused);
 });
 

@@ -1,6 +1,7 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { type Clock, KraudError, type Random } from '@kraud/base';
 import type { Store } from '@kraud/macro';
+import type { JoinRole } from './contract.ts';
 import type { PeerLimits } from './limits.ts';
 import { formatToken, parseToken } from './token.ts';
 
@@ -10,6 +11,7 @@ interface StoredToken {
   /** SHA-256 of the secret. It is random, so nothing slower is needed. */
   readonly hash: string;
   readonly expiresMs: number;
+  readonly role: JoinRole;
 }
 
 export interface IssuedToken {
@@ -31,26 +33,27 @@ export interface JoinTokensParts {
 /** What lets machines join. The store holds no secret, only its hash; a token is good for many until it ends. */
 export class JoinTokens {
   readonly #parts: JoinTokensParts;
-  #last: IssuedToken | undefined;
+  readonly #last = new Map<JoinRole, IssuedToken>();
 
   constructor(parts: JoinTokensParts) {
     this.#parts = parts;
   }
 
   /** Without `ttlMs` the token that this process gave last, while more than half of its life is left. */
-  async issue(ttlMs?: number): Promise<IssuedToken> {
+  async issue(ttlMs?: number, role: JoinRole = 'worker'): Promise<IssuedToken> {
     const { clock, limits } = this.#parts;
-    if (ttlMs !== undefined) return await this.#make(ttlMs);
+    if (ttlMs !== undefined) return await this.#make(ttlMs, role);
     const lifeMs = limits.joinTokenTtlMsDefault;
-    const last = this.#last;
-    if (last && Date.parse(last.expiresAt) - clock.now() > lifeMs / 2 && (await this.#isValid(last.token))) {
+    const last = this.#last.get(role);
+    if (last && Date.parse(last.expiresAt) - clock.now() > lifeMs / 2 && (await this.#valid(last.token))) {
       return last;
     }
-    this.#last = await this.#make(lifeMs);
-    return this.#last;
+    const made = await this.#make(lifeMs, role);
+    this.#last.set(role, made);
+    return made;
   }
 
-  async #make(lifeMs: number): Promise<IssuedToken> {
+  async #make(lifeMs: number, role: JoinRole): Promise<IssuedToken> {
     const { store, clock, random, limits, authority } = this.#parts;
     if (!(lifeMs > 0 && lifeMs <= limits.joinTokenTtlMsMax)) {
       throw new KraudError('invalid', `a join token lives from 1 to ${limits.joinTokenTtlMsMax} ms`);
@@ -64,34 +67,44 @@ export class JoinTokens {
     }
     const id = random.bytes(8).toString('hex');
     const secret = random.bytes(16).toString('hex');
-    const stored: StoredToken = { hash: hash('sha256', secret, 'hex'), expiresMs: clock.now() + lifeMs };
+    const expiresMs = clock.now() + lifeMs;
+    const stored: StoredToken = { hash: hash('sha256', secret, 'hex'), expiresMs, role };
     await store.txn({ success: [{ op: 'put', key: `${prefix}${id}`, value: JSON.stringify(stored) }] });
     const token = formatToken({ authority, id, secret });
-    return { token, expiresAt: new Date(stored.expiresMs).toISOString() };
+    return { token, expiresAt: new Date(expiresMs).toISOString() };
   }
 
-  /** `unauthenticated` unless the token is one of ours and still valid. The answer's time tells nothing of a secret. */
-  async check(token: string): Promise<void> {
-    if (await this.#isValid(token)) return;
+  /**
+   * What its bearer may become. `unauthenticated` unless the token is one of ours and still valid. The answer's time
+   * tells nothing of a secret.
+   */
+  async check(token: string): Promise<JoinRole> {
+    const valid = await this.#valid(token);
+    if (valid) return valid.role;
     throw new KraudError(
       'unauthenticated',
-      'this join token is not valid, or no longer; make a new one with: kra host join-token',
+      'A valid join token is necessary to join this cluster: this one is not, or no longer; make one with: kra host join-token',
     );
   }
 
-  async #isValid(token: string): Promise<boolean> {
+  async #valid(token: string): Promise<StoredToken | undefined> {
     const { id, secret, authority } = parseToken(token);
     const { entry } = await this.#parts.store.get(`${prefix}${id}`);
     const stored = entry && parseStored(entry.value);
     const given = hash('sha256', secret, 'buffer');
     const wanted = stored ? Buffer.from(stored.hash, 'hex') : Buffer.alloc(given.length);
     const equal = timingSafeEqual(given, wanted);
-    if (!stored || !equal || authority !== this.#parts.authority) return false;
-    return stored.expiresMs > this.#parts.clock.now();
+    if (!stored || !equal || authority !== this.#parts.authority) return undefined;
+    return stored.expiresMs > this.#parts.clock.now() ? stored : undefined;
   }
 
-  async revokeAll(): Promise<void> {
-    await this.#parts.store.txn({ success: [{ op: 'deletePrefix', prefix }] });
+  /** All, or those of one role. */
+  async revoke(role?: JoinRole): Promise<void> {
+    const { store } = this.#parts;
+    if (role === undefined) return void (await store.txn({ success: [{ op: 'deletePrefix', prefix }] }));
+    for (const { key, value } of (await store.list(prefix)).entries) {
+      if (parseStored(value).role === role) await store.txn({ success: [{ op: 'delete', key }] });
+    }
   }
 
   /** Forgets tokens that have expired; answers how many are left. */
@@ -111,7 +124,8 @@ function parseStored(value: string): StoredToken {
   const stored: unknown = JSON.parse(value);
   if (typeof stored === 'object' && stored !== null && 'hash' in stored && 'expiresMs' in stored) {
     const [digest, expiresMs] = [String(stored.hash), Number(stored.expiresMs)];
-    if (/^[0-9a-f]{64}$/.test(digest)) return { hash: digest, expiresMs };
+    const role = 'role' in stored && stored.role === 'manager' ? 'manager' : 'worker';
+    if (/^[0-9a-f]{64}$/.test(digest)) return { hash: digest, expiresMs, role };
   }
   throw new KraudError('corrupt', 'what is stored is not a join token');
 }

@@ -1,4 +1,5 @@
 import { type ErrorCode, KraudError } from '@kraud/base';
+import type { JoinRole } from './contract.ts';
 import type { SharedStore } from './files.ts';
 
 export const authorityPath = '/kraud/join/authority';
@@ -19,6 +20,7 @@ export interface JoinReply {
   readonly cert: string;
   readonly ca: string;
   readonly store: SharedStore;
+  readonly role: JoinRole;
 }
 
 export function parseJoinRequest(text: string): JoinRequest {
@@ -38,6 +40,7 @@ export function parseJoinReply(text: string): JoinReply {
   return {
     cert: stringAt(body, 'cert'),
     ca: stringAt(body, 'ca'),
+    role: body.role === 'manager' ? 'manager' : 'worker',
     store: {
       address: stringAt(store, 'address'),
       ...Object.fromEntries(tls.map((name) => [name, stringAt(store, name)])),

@@ -15,11 +15,22 @@ export interface Invitation {
   readonly address: string;
 }
 
-/**
- * Joins a cloud by any of its hosts, and writes down who we are in it from now on. The key never leaves this
- * host; the token goes to nobody but the cloud whose CA it pins. May be repeated after any failure.
- */
+/** Joins a cloud by any of its hosts, and writes down who we are in it from now on. */
 export async function joinCloud(
+  invitation: Invitation,
+  self: { name: string; listen: PeerAddress },
+  parts: { files: IdentityFiles; limits: PeerLimits },
+): Promise<SavedIdentity> {
+  const saved = await redeem(invitation, self, parts);
+  await parts.files.save(saved);
+  return saved;
+}
+
+/**
+ * Asks a cloud, by any of its hosts, to let this one in; answers who we are in it once that is saved. The key never
+ * leaves this host; the token goes to nobody but the cloud whose CA it pins. May be repeated after any failure.
+ */
+export async function redeem(
   invitation: Invitation,
   self: { name: string; listen: PeerAddress },
   parts: { files: IdentityFiles; limits: PeerLimits },
@@ -42,9 +53,14 @@ export async function joinCloud(
   if (!ours || !cert.verify(new X509Certificate(ca).publicKey)) {
     throw new KraudError('corrupt', `the host at ${address} gave a certificate that is not ours`);
   }
-  const saved: SavedIdentity = { name: self.name, listen, cert: reply.cert, ca, store: reply.store };
-  await files.save(saved);
-  return saved;
+  return {
+    name: self.name,
+    listen,
+    cert: reply.cert,
+    ca,
+    store: reply.store,
+    arrival: { manager: reply.role === 'manager', cordoned: false, drained: false },
+  };
 }
 
 /** The CA's certificate, which anyone may see; nobody is trusted before it has the digest that the token pins. */
@@ -62,7 +78,7 @@ async function pinnedAuthority(
   if (safeDigest(ca) === authority) return ca;
   throw new KraudError(
     'unauthenticated',
-    `the host at ${address} is not of the cloud that made this join token; nothing was sent to it`,
+    `remote CA does not match fingerprint: the host at ${address} is not of the cloud that made this join token; nothing was sent to it`,
   );
 }
 

@@ -1,6 +1,6 @@
 import { KraudError } from '@kraud/base';
 import { formatAddress, type PeerAddress } from './address.ts';
-import type { JoinToken, Membership } from './contract.ts';
+import type { JoinRole, JoinToken, Membership } from './contract.ts';
 import type { JoinTokens } from './join-tokens.ts';
 import type { Members } from './members.ts';
 
@@ -27,13 +27,13 @@ export class CloudMembership implements Membership {
     this.#address = formatAddress(parts.address);
   }
 
-  async issueToken(ttlMs?: number): Promise<JoinToken> {
+  async issueToken(ttlMs?: number, role?: JoinRole): Promise<JoinToken> {
     if (this.#obstacle !== undefined) throw new KraudError('conflict', this.#obstacle);
-    return { ...(await this.#tokens.issue(ttlMs)), address: this.#address };
+    return { ...(await this.#tokens.issue(ttlMs, role)), address: this.#address };
   }
 
-  async revokeTokens(): Promise<void> {
-    await this.#tokens.revokeAll();
+  async revokeTokens(role?: JoinRole): Promise<void> {
+    await this.#tokens.revoke(role);
   }
 
   async remove(name: string): Promise<void> {

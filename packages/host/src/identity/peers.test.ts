@@ -41,11 +41,28 @@ test('a machine joins with a token, is told the store, and is served as a member
   const saved = await joinCloud({ token, address }, { name: 'h2', listen }, { files, limits: hosts.limits });
   assert.deepEqual(saved.store, sharedStore);
   assert.equal(saved.ca, first.authority.cert);
+  assert.deepEqual(saved.arrival, { manager: false, cordoned: false, drained: false });
   const second = await hosts.start('h2', files);
   assert.equal(await get(second.sessions, first.resource, '/hello/you'), '200 hello h2');
   const session = second.sessions.session(first.resource);
   assert.equal(second.sessions.session(first.resource), session, 'the session is used again');
   assert.match(await get(second.sessions, first.resource, '/other'), /^404 .*does not know/);
+});
+
+test('a manager’s token makes a manager; a host that forgot its cloud may come again', async () => {
+  const { token, address } = await first.membership.issueToken(undefined, 'manager');
+  const [files, listen] = [hosts.files(), { ip: '127.0.0.1', port: 7000 }];
+  const join = () =>
+    joinCloud({ token, address }, { name: 'comes-back', listen }, { files, limits: hosts.limits });
+  assert.equal((await join()).arrival?.manager, true);
+  await files.forget();
+  await files.forget();
+  assert.equal(await files.read(), undefined);
+  await join();
+  await first.membership.revokeTokens('worker');
+  await join();
+  await first.membership.revokeTokens('manager');
+  await assert.rejects(join(), { code: 'unauthenticated' });
 });
 
 test('a name is taken once; the same machine may repeat its join', async () => {
@@ -75,7 +92,7 @@ test('a token is no good once it was revoked, and none is sent to another cloud'
   await first.membership.revokeTokens();
   await assert.rejects(joinCloud({ token, address }, self, parts), {
     code: 'unauthenticated',
-    message: /not valid, or no longer/,
+    message: /A valid join token is necessary to join this cluster/,
   });
   assert.equal(await parts.files.read(), undefined, 'nothing was written down');
 });

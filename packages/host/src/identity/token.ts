@@ -17,7 +17,7 @@ export function formatToken({ authority, id, secret }: TokenParts): string {
 export function parseToken(text: string): TokenParts {
   const [, authority, id, secret] = pattern.exec(text) ?? [];
   if (authority === undefined || id === undefined || secret === undefined) {
-    throw new KraudError('invalid', 'this is not a join token; make one with: kra host join-token');
+    throw new KraudError('invalid', 'invalid join token; make one with: kra host join-token');
   }
   return { authority, id, secret };
 }
