@@ -31,6 +31,8 @@ export interface ImageWish {
  * the workload that the change is based on.
  */
 export interface Workloads {
+  /** A name that no workload of the caller's has, for who gives none. */
+  freeName(caller: Caller): Promise<string>;
   /** The image is resolved now: every pod of a revision runs the same one. */
   create(
     caller: Caller,

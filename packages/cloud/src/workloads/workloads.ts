@@ -3,6 +3,7 @@ import type { Caller, Events } from '../contract.ts';
 import type { ImageWish, WorkloadDraft, Workloads } from './contract.ts';
 import { createWorkload, type WorkloadTools } from './create.ts';
 import { findWorkload } from './find.ts';
+import { freeName } from './names.ts';
 import { rollbackWorkload, updateWorkload } from './update.ts';
 
 /** The door to the operations beside this file, with the events that each is known by. */
@@ -17,6 +18,10 @@ export class WorkloadUseCases implements Workloads {
 
   get #parts() {
     return this.#tools.parts;
+  }
+
+  freeName(caller: Caller): Promise<string> {
+    return Promise.resolve(freeName(this.#parts, caller));
   }
 
   async create(

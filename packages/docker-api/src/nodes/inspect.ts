@@ -9,6 +9,6 @@ export const inspectNode: Operation = {
   async run(cloud, call) {
     await swarmOf(cloud, call);
     const host = await findNode(cloud, call, call.param('id'));
-    call.json(200, nodeOf(host, await cloud.hosts.list(call.caller)));
+    call.json(200, nodeOf(host, await cloud.hosts.list(call.caller), await cloud.hosts.ca(call.caller)));
   },
 };

@@ -17,10 +17,11 @@ export const listNodes: Operation = {
     filters.oneOf('role', ['manager', 'worker']);
     filters.oneOf('membership', ['accepted', 'pending']);
     const all = await cloud.hosts.list(call.caller);
+    const ca = await cloud.hosts.ca(call.caller);
     const chosen = all.filter((host) => matches(host, filters));
     call.json(
       200,
-      chosen.map((host) => nodeOf(host, all)),
+      chosen.map((host) => nodeOf(host, all, ca)),
     );
   },
 };

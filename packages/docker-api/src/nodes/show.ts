@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Host } from '@kraud/cloud';
 import { swarmId } from '../swarm/ids.ts';
 import { addressOf, ipOf } from '../swarm/show.ts';
+import { tlsInfoOf } from '../swarm/tls-info.ts';
 import { shownAvailability } from './availability.ts';
 
 const machine: Record<string, string> = { amd64: 'x86_64', arm64: 'aarch64' };
@@ -22,7 +23,7 @@ export function versionOf({ spec, meta }: Host): number {
 }
 
 /** A node as Docker's API shows it. The oldest manager that is ready counts as the leader. */
-export function nodeOf(host: Host, all: readonly Host[]): Record<string, unknown> {
+export function nodeOf(host: Host, all: readonly Host[], ca: string | undefined): Record<string, unknown> {
   const { meta, spec, status } = host;
   return {
     ID: swarmId(host),
@@ -48,7 +49,7 @@ export function nodeOf(host: Host, all: readonly Host[]): Record<string, unknown
           { Type: 'Volume', Name: 'local' },
         ],
       },
-      TLSInfo: {},
+      TLSInfo: tlsInfoOf(ca),
     },
     Status: {
       State: status.ready ? 'ready' : 'down',

@@ -1,6 +1,7 @@
 import { KraudError } from '@kraud/base';
 import type { Host, HostChange } from '@kraud/cloud';
 import { row } from '../body/rows.ts';
+import { HttpFault } from '../errors.ts';
 import { type Operation, yes } from '../operation.ts';
 import { swarmOf } from '../swarm/member.ts';
 import { outOfSequence } from '../swarm/sequence.ts';
@@ -50,7 +51,10 @@ function changeOf(host: Host, body: NodeBody, all: readonly Host[]): HostChange 
   }
   const demoted = host.spec.manager && body.Role === 'worker';
   if (demoted && all.filter(({ spec }) => spec.manager).length === 1) {
-    throw new KraudError('conflict', 'attempting to demote the last manager of the swarm');
+    throw new HttpFault(
+      400,
+      'rpc error: code = FailedPrecondition desc = attempting to demote the last manager of the swarm',
+    );
   }
   const gone = Object.keys(host.meta.labels).filter((name) => !Object.hasOwn(body.Labels ?? {}, name));
   return {

@@ -1,5 +1,6 @@
 import { KraudError } from '@kraud/base';
 import { type Operation, yes } from '../operation.ts';
+import { outOfSequence } from '../swarm/sequence.ts';
 import type { Source } from './source.ts';
 import { specOf, specRows } from './spec.ts';
 
@@ -22,7 +23,7 @@ export const updateOf = (source: Source): Operation => ({
       (wanted.data === '' || wanted.data === spec.data) &&
       wanted.templated === spec.templated;
     if (!same) throw new KraudError('invalid', 'only updates to Labels are allowed');
-    await files.update(call.caller, meta.uid, wanted.labels, version);
+    await outOfSequence(files.update(call.caller, meta.uid, wanted.labels, version));
     call.empty(200);
   },
 });

@@ -1,4 +1,4 @@
-import { KraudError } from '@kraud/base';
+import { compactId, KraudError } from '@kraud/base';
 import type { Cloud, Swarm } from '@kraud/cloud';
 import type { Call } from '../call.ts';
 import { refOf } from '../containers/draft/network.ts';
@@ -8,22 +8,26 @@ import type { DraftContext } from './draft/draft.ts';
 
 /** What a service's body may name: nodes and networks, as they are now. */
 export async function contextOf(
-  { hosts, networks }: Pick<Cloud, 'hosts' | 'networks'>,
+  { hosts, networks, secrets, configs }: Pick<Cloud, 'hosts' | 'networks' | 'secrets' | 'configs'>,
   call: Call,
   swarm: Swarm,
 ): Promise<DraftContext> {
-  const [nodes, known] = [await hosts.list(call.caller), await networks.list(call.caller)];
+  const { caller } = call;
+  const [nodes, known] = [await hosts.list(caller), await networks.list(caller)];
+  const files = { Secret: await secrets.list(caller), Config: await configs.list(caller) };
   return {
     sockets: call.serving.sockets,
     hostOfNode: (id) => nodes.find((host) => swarmId(host) === id)?.meta.name,
-    networkName: (ref) => {
+    network: (ref) => {
       const wanted = refOf(ref);
       const network =
         known.find(({ meta }) => meta.name === wanted || meta.uid === wanted) ??
         known.find(({ meta }) => meta.uid.startsWith(wanted));
       if (!network) throw new KraudError('not-found', `network ${ref} not found`);
-      return network.meta.name;
+      return { name: network.meta.name, id: network.meta.uid };
     },
+    hasFile: (source, id, name) =>
+      files[source].some(({ meta }) => meta.name === name && compactId(meta.uid) === id),
     endedKept: endedKeptOf(swarm),
   };
 }

@@ -11,7 +11,8 @@ const tree = treeOf(serviceRows);
 const context = {
   sockets: ['/own.sock'],
   hostOfNode: () => undefined,
-  networkName: (ref: string) => ref,
+  network: (ref: string) => ({ name: ref, id: ref }),
+  hasFile: () => true,
   endedKept: 5,
 };
 

@@ -8,7 +8,7 @@ import { type Reply, TestServer } from '../testing/server.ts';
 let server: TestServer;
 beforeEach(async () => {
   server = await TestServer.open();
-  await server.ask('POST', '/swarm/init', {});
+  await server.ask('POST', '/swarm/init', { ListenAddr: '0.0.0.0:2377' });
 });
 afterEach(async () => {
   await server[Symbol.asyncDispose]();
@@ -50,6 +50,73 @@ test('a service says what clients count on, and its defaults when asked', async 
   assert.equal(full.Spec.UpdateConfig.Monitor, 5_000_000_000);
   assert.equal(full.Spec.UpdateConfig.FailureAction, 'pause');
   assert.equal(full.Spec.TaskTemplate.RestartPolicy.Condition, 'any');
+});
+
+test('a service is shown as dockerd shows it, whatever was left out', async () => {
+  const made = await create({
+    TaskTemplate: {
+      ContainerSpec: container,
+      RestartPolicy: { Delay: 5 },
+      Networks: [{ Target: 'default' }],
+    },
+    Networks: [{ Target: 'none', Aliases: ['x'] }],
+    UpdateConfig: { Delay: 7, FailureAction: '' },
+    EndpointSpec: { Ports: [{ TargetPort: 80 }, { TargetPort: 81, Protocol: 'udp', PublishMode: 'host' }] },
+  });
+  assert.equal(made.status, 201, made.text);
+  const { Spec } = await service('free_name');
+  const [first, second] = server.fake.networks;
+  assert.deepEqual(Spec.Labels, {});
+  assert.deepEqual(Spec.TaskTemplate.RestartPolicy, { Condition: 'any', MaxAttempts: 0, Delay: 5 });
+  assert.deepEqual(Spec.TaskTemplate.Networks, [{ Target: first?.meta.uid }]);
+  assert.deepEqual(Spec.Networks, [{ Target: second?.meta.uid, Aliases: ['x'] }]);
+  assert.deepEqual(Spec.UpdateConfig, {
+    Parallelism: 1,
+    FailureAction: 'pause',
+    MaxFailureRatio: 0,
+    Order: 'stop-first',
+    Delay: 7,
+  });
+  assert.equal(Spec.RollbackConfig, undefined);
+  assert.deepEqual(Spec.EndpointSpec, {
+    Mode: 'vip',
+    Ports: [
+      { Protocol: 'tcp', PublishMode: 'ingress', TargetPort: 80 },
+      { Protocol: 'udp', PublishMode: 'host', TargetPort: 81 },
+    ],
+  });
+});
+
+test('what can’t be is refused with dockerd’s status', async () => {
+  await create();
+  const { Version } = await service();
+  const back = await server.ask(
+    'POST',
+    `/services/web/update?version=${Version.Index}&rollback=previous`,
+    web,
+  );
+  assert.equal(back.status, 400);
+  assert.match(back.json.message, /^service \w{25} does not have a previous spec/);
+  const { ID } = (await server.ask('POST', '/secrets/create', { Name: 'key', Data: 'aHVzaA==' })).json;
+  const reading = (item: object): object => ({
+    Name: 'reads',
+    TaskTemplate: { ContainerSpec: { ...container, Secrets: [item] } },
+  });
+  for (const [item, message] of [
+    [{ SecretName: 'key' }, 'malformed secret reference'],
+    [{ SecretID: 'nosuch', SecretName: 'key' }, 'secret not found: key'],
+    [{ SecretID: ID, SecretName: 'other' }, 'secret not found: other'],
+  ] as const) {
+    const reply = await create(reading(item));
+    assert.deepEqual([reply.status, reply.json.message], [400, message]);
+  }
+  assert.equal((await create(reading({ SecretID: ID, SecretName: 'key' }))).status, 201);
+  const limits = { Resources: { Limits: { NanoCPUs: 1000 } } };
+  const tiny = await create({ Name: 'tiny', TaskTemplate: { ContainerSpec: container, ...limits } });
+  assert.deepEqual(
+    [tiny.status, tiny.json.message],
+    [400, 'invalid cpu value 0.000001: Must be at least 0.001'],
+  );
 });
 
 test('changes come in order, and lead back', async () => {

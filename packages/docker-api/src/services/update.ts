@@ -1,7 +1,10 @@
 import { KraudError } from '@kraud/base';
+import { previousOf } from '@kraud/cloud';
 import { settleHostSources } from '../containers/draft/host-sources.ts';
+import { HttpFault } from '../errors.ts';
 import { registryAuth } from '../images/auth.ts';
 import { type Operation, yes } from '../operation.ts';
+import { swarmId } from '../swarm/ids.ts';
 import { swarmOf } from '../swarm/member.ts';
 import { outOfSequence } from '../swarm/sequence.ts';
 import type { ServiceBody } from './body.ts';
@@ -32,8 +35,12 @@ export const updateService: Operation = {
       throw new KraudError('invalid', `unrecognized rollback option ${rollback}`);
     }
     const { body, unknown } = await call.body();
-    const { uid } = (await findService(cloud, call, call.param('id'))).meta;
+    const present = await findService(cloud, call, call.param('id'));
+    const { uid } = present.meta;
     if (rollback === 'previous') {
+      if (!previousOf(present)) {
+        throw new HttpFault(400, `service ${swarmId(present)} does not have a previous spec`);
+      }
       await outOfSequence(cloud.workloads.rollback(caller, uid, version));
       call.json(200, { Warnings: null });
       return;

@@ -1,3 +1,4 @@
+import { KraudError } from '@kraud/base';
 import { row } from '../body/rows.ts';
 import { availabilityOf } from '../nodes/availability.ts';
 import type { Operation } from '../operation.ts';
@@ -5,6 +6,7 @@ import { swarmId } from './ids.ts';
 import { checkSpec, type SwarmSpecBody, swarmSpecRows } from './spec.ts';
 
 interface InitBody {
+  ListenAddr?: string;
   Availability?: string;
   Spec?: SwarmSpecBody;
 }
@@ -31,7 +33,11 @@ export const initSwarm: Operation = {
     ...swarmSpecRows('Spec.'),
   ],
   async run({ swarms, hosts }, call) {
-    const { Spec: spec = {}, Availability: availability } = (await call.body()).body as InitBody;
+    const body = (await call.body()).body as InitBody;
+    const { Spec: spec = {}, Availability: availability } = body;
+    if (!body.ListenAddr) {
+      throw new KraudError('invalid', 'invalid ListenAddr "": invalid empty address');
+    }
     checkSpec(spec);
     const change = { manager: true, ...(availability ? availabilityOf(availability) : {}) };
     await swarms.begin(call.caller, { docker: spec });

@@ -2,6 +2,7 @@ import { codeOf, compactId } from '@kraud/base';
 import type { Caller, Cloud, Host, Swarm } from '@kraud/cloud';
 import { swarmId } from './ids.ts';
 import { swarmSpecOf } from './spec.ts';
+import { tlsInfoOf } from './tls-info.ts';
 
 /** Docker clients want an address of every node; a cloud of one needs none. */
 const localAddress = '127.0.0.1';
@@ -15,14 +16,14 @@ export const ipOf = (host: Host): string =>
     .replace(/^\[(.*)\]$/, '$1');
 
 /** What `docker info` and `GET /swarm` have in common. */
-export function clusterOf(swarm: Swarm, trustRoot: string): Record<string, unknown> {
+export function clusterOf(swarm: Swarm, ca: string | undefined): Record<string, unknown> {
   return {
     ID: compactId(swarm.uid),
     Version: { Index: swarm.version },
     CreatedAt: swarm.createdAt,
     UpdatedAt: swarm.updatedAt,
     Spec: swarmSpecOf(swarm),
-    TLSInfo: { TrustRoot: trustRoot, CertIssuerSubject: '', CertIssuerPublicKey: '' },
+    TLSInfo: tlsInfoOf(ca),
     RootRotationInProgress: false,
     DefaultAddrPool: ['10.0.0.0/8'],
     SubnetSize: 24,
@@ -57,7 +58,7 @@ export async function swarmInfo(
     RemoteManagers: managers.map((host) => ({ NodeID: swarmId(host), Addr: addressOf(host) })),
     Nodes: all.length,
     Managers: managers.length,
-    Cluster: clusterOf(swarm, (await hosts.ca(caller)) ?? ''),
+    Cluster: clusterOf(swarm, await hosts.ca(caller)),
   };
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { compactId } from '@kraud/base';
+import { testCa } from '../testing/ca.ts';
 import { TestServer } from '../testing/server.ts';
 import { listenWish } from './addresses.ts';
 
@@ -24,9 +25,17 @@ test('before init every command says that this is no manager', async () => {
 });
 
 test('init makes the host a manager, once; leave ends it by force only', async () => {
+  const nowhere = await server.ask('POST', '/swarm/init', { ListenAddr: '0.0.0.0:2377' });
+  assert.deepEqual(
+    [nowhere.status, nowhere.json.message],
+    [400, 'invalid ListenAddr "": invalid empty address'],
+  );
+  const state = async () => (await server.ask('HEAD', '/_ping')).headers.swarm;
+  assert.equal(await state(), 'inactive');
   const made = await server.ask('POST', '/swarm/init', { ListenAddr: '0.0.0.0:2377' });
   assert.equal(made.json, alpha);
-  const again = await server.ask('POST', '/swarm/init', {});
+  assert.equal(await state(), 'active/manager');
+  const again = await server.ask('POST', '/swarm/init', { ListenAddr: '0.0.0.0:2377' });
   assert.equal(again.status, 409);
   assert.match(again.json.message, /already part of a swarm/);
   const { Swarm: info } = (await server.ask('GET', '/info')).json;
@@ -40,9 +49,13 @@ test('init makes the host a manager, once; leave ends it by force only', async (
 });
 
 test('settings change in order', async () => {
-  await server.ask('POST', '/swarm/init', {});
+  await server.ask('POST', '/swarm/init', { ListenAddr: '0.0.0.0:2377' });
   const { Version, Spec, TLSInfo } = (await server.ask('GET', '/swarm')).json;
-  assert.equal(TLSInfo.TrustRoot, 'PEM');
+  assert.equal(TLSInfo.TrustRoot, testCa);
+  const subject = Buffer.from(TLSInfo.CertIssuerSubject, 'base64');
+  assert.equal(subject.toString('latin1'), '0\x101\x0e0\x0c\x06\x03U\x04\x03\x0c\x05Kraud', 'a name, in DER');
+  assert.equal(Buffer.from(TLSInfo.CertIssuerPublicKey, 'base64').readUInt8(0), 0x30);
+  assert.deepEqual((await server.ask('GET', '/nodes/self')).json.Description.TLSInfo, TLSInfo);
   const next = { ...Spec, Orchestration: { TaskHistoryRetentionLimit: 2 } };
   assert.equal((await server.ask('POST', `/swarm/update?version=${Version.Index}`, next)).status, 200);
   const late = await server.ask('POST', `/swarm/update?version=${Version.Index}`, next);
@@ -145,20 +158,27 @@ test('a host that is no manager, or one of several, leaves by itself', async () 
 });
 
 test('locking is refused by name', async () => {
-  for (const [method, path] of [
-    ['GET', '/swarm/unlockkey'],
-    ['POST', '/swarm/unlock'],
-  ] as const) {
-    const reply = await server.ask(method, path);
-    assert.equal(reply.status, 501);
-    assert.match(reply.json.message, /unlock.* is not supported/);
-  }
-  const reply = await server.ask('POST', '/swarm/init', { AutoLockManagers: true });
+  const key = await server.ask('GET', '/swarm/unlockkey');
+  assert.equal(key.status, 501);
+  assert.match(key.json.message, /unlock.* is not supported/);
+  const unlock = async (): Promise<[number, string]> => {
+    const { status, json } = await server.ask('POST', '/swarm/unlock', { UnlockKey: 'x' });
+    return [status, json.message];
+  };
+  assert.deepEqual(await unlock(), [503, 'This node is not part of a swarm']);
+  const reply = await server.ask('POST', '/swarm/init', {
+    ListenAddr: '0.0.0.0:2377',
+    AutoLockManagers: true,
+  });
   assert.match(reply.json.message, /AutoLockManagers is not supported/);
+  await server.ask('POST', '/swarm/init', { ListenAddr: '0.0.0.0:2377' });
+  const [status, message] = await unlock();
+  assert.equal(status, 409);
+  assert.match(message, /^swarm is not locked: unlocking is not supported/);
 });
 
 test('nodes are hosts: labels, availability, roles', async () => {
-  await server.ask('POST', '/swarm/init', {});
+  await server.ask('POST', '/swarm/init', { ListenAddr: '0.0.0.0:2377' });
   const nodes = (await server.ask('GET', '/nodes')).json;
   assert.deepEqual(
     nodes.map((node: { Description: { Hostname: string }; ManagerStatus?: { Leader: boolean } }) => [
@@ -184,12 +204,12 @@ test('nodes are hosts: labels, availability, roles', async () => {
 });
 
 test('the last manager stays one', async () => {
-  await server.ask('POST', '/swarm/init', {});
+  await server.ask('POST', '/swarm/init', { ListenAddr: '0.0.0.0:2377' });
   const self = (await server.ask('GET', '/nodes/self')).json;
   const reply = await server.ask('POST', `/nodes/${self.ID}/update?version=${self.Version.Index}`, {
     ...self.Spec,
     Role: 'worker',
   });
-  assert.equal(reply.status, 409);
-  assert.match(reply.json.message, /last manager/);
+  assert.equal(reply.status, 400);
+  assert.match(reply.json.message, /last manager of the swarm/);
 });

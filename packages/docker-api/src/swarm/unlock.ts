@@ -1,4 +1,5 @@
 import { KraudError } from '@kraud/base';
+import { HttpFault } from '../errors.ts';
 import type { Operation } from '../operation.ts';
 
 const note = 'managers are not locked: the store keeps its own keys';
@@ -16,4 +17,12 @@ function refused(method: Operation['method'], path: string): Operation {
 }
 
 export const getUnlockKey = refused('GET', '/swarm/unlockkey');
-export const unlockSwarm = refused('POST', '/swarm/unlock');
+
+/** There is never anything to unlock, and the answer is dockerd's to that. */
+export const unlockSwarm: Operation = {
+  ...refused('POST', '/swarm/unlock'),
+  async run({ swarms }, call) {
+    if (!(await swarms.get(call.caller))) throw new HttpFault(503, 'This node is not part of a swarm');
+    throw new KraudError('conflict', `swarm is not locked: unlocking is not supported, ${note}`);
+  },
+};

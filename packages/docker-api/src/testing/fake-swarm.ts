@@ -14,6 +14,7 @@ import {
   type Workloads,
 } from '@kraud/cloud';
 import { buildPod, createdAt } from './builders.ts';
+import { testCa } from './ca.ts';
 
 export function buildHost(name: string, uid: string, spec: Partial<Host['spec']> = {}): Host {
   return {
@@ -169,7 +170,7 @@ export class FakeSwarm {
         };
       },
       leave: async (_c, { force }) => void this.left.push(force),
-      ca: async () => 'PEM',
+      ca: async () => testCa,
       joinToken: async () => {
         throw new KraudError('conflict', 'this host listens for no others');
       },
@@ -225,6 +226,7 @@ export class FakeSwarm {
       return put({ ...next, given: { ...next.given, previous: wanted } });
     };
     return {
+      freeName: async () => 'free_name',
       create: async (_c, draft) => {
         this.drafts.push(draft);
         return { workload: put(buildWorkload(draft, newId())), warnings: [] };

@@ -3,6 +3,8 @@ import type { CreateBody, HostBody } from '../../containers/draft/body.ts';
 import type { AttachmentBody, ContainerSpecBody, TaskBody } from '../body.ts';
 import { msOf } from './durations.ts';
 
+const nanoCpusMin = 1_000_000;
+
 /**
  * The `create` body of a task's container: what dockerd makes of a task on its node. So a service's options mean what
  * the same options of `docker run` mean, and `docker inspect` of a task shows them.
@@ -38,6 +40,14 @@ export function containerBodyOf(
 function hostBodyOf(spec: ContainerSpecBody, body: TaskBody, networks: readonly AttachmentBody[]): HostBody {
   const { Limits: limits = {}, Reservations: reserved = {} } = body.Resources ?? {};
   const dns = spec.DNSConfig ?? {};
+  for (const nano of [limits.NanoCPUs ?? 0, reserved.NanoCPUs ?? 0]) {
+    if (nano !== 0 && nano < nanoCpusMin) {
+      throw new KraudError(
+        'invalid',
+        `invalid cpu value ${nano / 1e9}: Must be at least ${nanoCpusMin / 1e9}`,
+      );
+    }
+  }
   return {
     ...given('NetworkMode', networks[0]?.Target),
     ...given('NanoCpus', limits.NanoCPUs),

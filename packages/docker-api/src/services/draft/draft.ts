@@ -2,7 +2,7 @@ import { KraudError } from '@kraud/base';
 import type { WorkloadDraft } from '@kraud/cloud';
 import { draftOf } from '../../containers/draft/draft.ts';
 import type { HostSource } from '../../containers/draft/mounts.ts';
-import type { ServiceBody } from '../body.ts';
+import type { AttachmentBody, ServiceBody } from '../body.ts';
 import { containerBodyOf } from './container.ts';
 import { filesOf } from './files.ts';
 import { modeOf } from './mode.ts';
@@ -14,8 +14,9 @@ export interface DraftContext {
   readonly sockets: readonly string[];
   /** Name of the host that Docker's clients know by this node id. */
   readonly hostOfNode: (id: string) => string | undefined;
-  /** Name of a network from its name or id; throws if there is none. */
-  readonly networkName: (ref: string) => string;
+  /** A network by its name or id; throws if there is none. */
+  readonly network: (ref: string) => { name: string; id: string };
+  readonly hasFile: (source: 'Secret' | 'Config', id: string, name: string) => boolean;
   /** Ended tasks that each slot keeps. */
   readonly endedKept: number;
 }
@@ -31,7 +32,7 @@ export function serviceDraftOf(
   if (!spec.Image) throw new KraudError('invalid', 'ContainerSpec: image reference must be provided');
   const name = body.Name ?? '';
   const attachments = task.Networks?.length ? task.Networks : (body.Networks ?? []);
-  const networks = attachments.map((item) => ({ ...item, Target: context.networkName(item.Target ?? '') }));
+  const networks = attachments.map((item) => ({ ...item, Target: context.network(item.Target ?? '').name }));
   const container = containerBodyOf(task, networks, name);
   const { draft: pod, hostSources } = draftOf(container, { name: '', sockets: context.sockets });
   const mode = modeOf(body.Mode);
@@ -43,11 +44,11 @@ export function serviceDraftOf(
     name,
     labels: body.Labels ?? {},
     annotations: {},
-    given: { docker: body },
+    given: { docker: withNetworkIds(body, context) },
     mode,
     pod: {
       ...rest,
-      container: { ...pod.container, mounts: [...(pod.container.mounts ?? []), ...filesOf(spec)] },
+      container: { ...pod.container, mounts: [...(pod.container.mounts ?? []), ...filesOf(spec, context)] },
       ports: portsOf(body.EndpointSpec),
       placement: placementOf(task, context.hostOfNode),
     },
@@ -59,4 +60,18 @@ export function serviceDraftOf(
     endedKept: context.endedKept,
   };
   return { draft, hostSources };
+}
+
+/** Clients name networks by either, and look for ids in what they read back. */
+function withNetworkIds(body: ServiceBody, { network }: DraftContext): ServiceBody {
+  const named = (item: AttachmentBody): AttachmentBody => ({
+    ...item,
+    Target: network(item.Target ?? '').id,
+  });
+  const { Networks: old, TaskTemplate: task } = body;
+  return {
+    ...body,
+    ...(old ? { Networks: old.map(named) } : {}),
+    ...(task?.Networks ? { TaskTemplate: { ...task, Networks: task.Networks.map(named) } } : {}),
+  };
 }

@@ -1,5 +1,5 @@
 import type { SlotRestart, UpdatePolicy, Workload } from '@kraud/cloud';
-import type { ModeBody, ServiceBody, TaskBody, UpdateBody } from '../body.ts';
+import type { EndpointSpecBody, ModeBody, ServiceBody, TaskBody, UpdateBody } from '../body.ts';
 
 const nsPerMs = 1e6;
 
@@ -24,18 +24,23 @@ export function specOf(
     ...body.TaskTemplate,
     ForceUpdate: spec.force,
     Runtime: 'container',
-    ...(withDefaults ? { RestartPolicy: restartShown(spec.restart) } : {}),
+    ...(withDefaults || body.TaskTemplate?.RestartPolicy
+      ? { RestartPolicy: restartShown(spec.restart, body.TaskTemplate?.RestartPolicy, withDefaults) }
+      : {}),
   };
+  const policies = (['UpdateConfig', 'RollbackConfig'] as const).flatMap((name) => {
+    if (!body[name] && (isJob || !withDefaults)) return [];
+    const policy = name === 'UpdateConfig' ? spec.update : spec.rollback;
+    return [[name, policyShown(policy, body[name], withDefaults)]];
+  });
   return {
     ...body,
     Name: meta.name,
     Labels: meta.labels,
     TaskTemplate: task,
     Mode: modeShown(spec.mode),
-    ...(withDefaults && !isJob
-      ? { UpdateConfig: policyShown(spec.update), RollbackConfig: policyShown(spec.rollback) }
-      : {}),
-    EndpointSpec: { ...body.EndpointSpec, Mode: body.EndpointSpec?.Mode || 'vip' },
+    ...Object.fromEntries(policies),
+    EndpointSpec: endpointShown(body.EndpointSpec),
   };
 }
 
@@ -53,24 +58,44 @@ function modeShown(mode: Workload['spec']['mode']): ModeBody {
   }
 }
 
-function policyShown(policy: UpdatePolicy): UpdateBody {
+/** As given, with what dockerd always says; durations that weren't given only when all defaults are asked for. */
+function policyShown(policy: UpdatePolicy, given: UpdateBody | undefined, withDefaults: boolean): UpdateBody {
   return {
     Parallelism: policy.parallelism,
-    Delay: policy.delayMs * nsPerMs,
     FailureAction: policy.onFailure,
-    Monitor: policy.monitorMs * nsPerMs,
     MaxFailureRatio: policy.maxFailureRatio,
     Order: policy.order,
+    ...(withDefaults ? { Delay: policy.delayMs * nsPerMs, Monitor: policy.monitorMs * nsPerMs } : {}),
+    ...notEmpty(given),
   };
 }
 
-function restartShown(restart: SlotRestart): NonNullable<TaskBody['RestartPolicy']> {
+function restartShown(
+  restart: SlotRestart,
+  given: TaskBody['RestartPolicy'],
+  withDefaults: boolean,
+): NonNullable<TaskBody['RestartPolicy']> {
   return {
     Condition: restart.condition,
-    Delay: restart.delayMs * nsPerMs,
     MaxAttempts: restart.attemptsMax,
-    Window: restart.windowMs * nsPerMs,
+    ...(withDefaults ? { Delay: restart.delayMs * nsPerMs, Window: restart.windowMs * nsPerMs } : {}),
+    ...notEmpty(given),
   };
+}
+
+function endpointShown({ Mode: mode, Ports: ports, ...rest }: EndpointSpecBody = {}): EndpointSpecBody {
+  return {
+    ...rest,
+    Mode: mode || 'vip',
+    ...(ports
+      ? { Ports: ports.map((port) => ({ Protocol: 'tcp', PublishMode: 'ingress', ...notEmpty(port) })) }
+      : {}),
+  };
+}
+
+/** Without empty texts, which stand for a default. */
+function notEmpty<T extends object>(given: T | undefined): Partial<T> {
+  return Object.fromEntries(Object.entries(given ?? {}).filter(([, value]) => value !== '')) as Partial<T>;
 }
 
 /** What Docker's words can say of a workload that it didn't make. */
