@@ -1,20 +1,18 @@
-import type { Workload } from '@kraud/macro';
+import { previousKey, type Workload } from '@kraud/macro';
 
 /** What was wanted before the last change: where a rollback leads. */
 export type Wanted = Pick<Workload, 'spec' | 'given'> & Pick<Workload['meta'], 'labels' | 'annotations'>;
 
-const previousName = 'previous';
-
 export function wantedOf({ spec, given, meta }: Workload): Wanted {
-  const { [previousName]: _, ...own } = given;
+  const { [previousKey]: _, ...own } = given;
   return { spec, given: own, labels: meta.labels, annotations: meta.annotations };
 }
 
 /** `given` with what it replaces kept in it. */
 export function withPrevious(given: Record<string, unknown>, present: Workload): Record<string, unknown> {
-  return { ...given, [previousName]: wantedOf(present) };
+  return { ...given, [previousKey]: wantedOf(present) };
 }
 
 export function previousOf(workload: Workload): Wanted | undefined {
-  return workload.given[previousName] as Wanted | undefined;
+  return workload.given[previousKey] as Wanted | undefined;
 }

@@ -63,12 +63,18 @@ describe('the workload controller', () => {
     inWorld(async (world) => {
       const { pods, workloads } = world.tables;
       const update = { ...sampleSpec().update, onFailure: 'rollback' } as const;
-      await workloads.create({ ...workload(sampleSpec({ update })), given: { docker: { version: 'v1' } } });
+      const first = workload(sampleSpec({ update }));
+      await workloads.create({
+        ...first,
+        meta: { ...first.meta, labels: { tier: 'one' } },
+        given: { docker: { version: 'v1' } },
+      });
       await world.until(() => pods.list('default').filter(isUp).length === 2);
       await workloads.mutate(key, (present) => ({
         ...present,
+        meta: { ...present.meta, labels: { tier: 'two' } },
         spec: sampleSpec({ update }, 'v2'),
-        given: { docker: { version: 'v2' } },
+        given: { docker: { version: 'v2' }, previous: { some: 'one' } },
       }));
       await world.until(() =>
         pods.list('default').some((pod) => pod.meta.labels['kr.revision'] === '2' && isUp(pod)),
@@ -84,6 +90,7 @@ describe('the workload controller', () => {
       await world.until(() => workloads.get(key)?.status.update?.state === 'rollback-completed');
       const present = workloads.get(key);
       assert.deepEqual([present?.spec.rollsBack, present?.given], [true, { docker: { version: 'v1' } }]);
+      assert.deepEqual(present?.meta.labels, { tier: 'one' });
       assert.equal(present?.status.generation, present?.meta.generation);
     }));
 

@@ -154,7 +154,13 @@ export class WorkloadController {
         const { rollback, status } = plan;
         return {
           ...present,
-          ...(rollback ? { spec: rollback.spec, given: rollback.given } : {}),
+          ...(rollback
+            ? {
+                meta: { ...present.meta, labels: rollback.labels ?? present.meta.labels },
+                spec: rollback.spec,
+                given: rollback.given,
+              }
+            : {}),
           status,
         };
       });

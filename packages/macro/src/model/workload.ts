@@ -110,6 +110,8 @@ export const WorkloadRevision = Type.Object({
   hash: Type.String(),
   /** All that was wanted, and the facade's own object, as they last were: a rollback restores them. */
   spec: WorkloadSpec,
+  /** The workload's own labels; absent in what was written before they were kept. */
+  labels: Type.Optional(Type.Record(Type.String(), Type.String())),
   given: Type.Record(Type.String(), Type.Unknown()),
   createdAt: Type.String(),
 });
@@ -163,11 +165,19 @@ export const WorkloadStatus = Type.Object({
   failed: Type.Integer({ minimum: 0 }),
   /** Slots (or host names) that are given up, with the reason. */
   givenUp: Type.Record(Type.String(), Type.String()),
+  /**
+   * Of an ordered one: when pods of a slot were started again, in milliseconds since 1970, from when the one that ended makes
+   * way until the next is there. Other modes keep it on the pods.
+   */
+  restarts: Type.Optional(Type.Record(Type.String(), Type.Array(Type.Number()))),
   /** Of cron: when it last made a job. */
   lastScheduledAt: Type.Optional(Type.String()),
   message: Type.String(),
 });
 export type WorkloadStatus = Static<typeof WorkloadStatus>;
+
+/** In `given`: what was wanted before a user's last change. A rollback by the controller leaves none. */
+export const previousKey = 'previous';
 
 /** Of a workload that no controller has looked at. */
 export const newWorkloadStatus = (): WorkloadStatus => ({

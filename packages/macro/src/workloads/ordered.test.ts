@@ -81,6 +81,22 @@ describe('ordered', () => {
     );
   });
 
+  test('it is given up after so many restarts, though no ended pod is kept', () => {
+    for (const windowMs of [0, 3_000]) {
+      const restart = { condition: 'any', delayMs: 1000, attemptsMax: 2, windowMs } as const;
+      const sim = new WorkloadSim({ ...ordered(1), restart });
+      sim.behaves = () => ({ lastsMs: 1000, code: 1 });
+      sim.pass(30);
+      const made = sim.log.filter((line) => line.includes('create')).length;
+      if (windowMs === 0) {
+        assert.equal(made, 3, sim.log.join('; '));
+        assert.deepEqual(sim.status.givenUp, { 0: 'it failed after 2 restarts' });
+      } else {
+        assert.ok(made > 10, 'so many within the window are never counted');
+      }
+    }
+  });
+
   test('on a lost host: only once it is sure that the old one is gone', () => {
     const sim = new WorkloadSim(ordered(1));
     sim.pass(1);

@@ -64,11 +64,21 @@ export function planOrdered(world: World, mode: { replicas: number; parallel: bo
     slot.newest === undefined &&
     Number(slot.name) <= allowed &&
     !world.taken.has(orderedName(workload.meta.name, slot.name));
-  const create = steps.filter(isFree).flatMap(({ step }): PodOrder[] => (step.create ? [step.create] : []));
+  const known = workload.status.restarts ?? {};
+  const create = steps.filter(isFree).flatMap(({ slot, step }): PodOrder[] => {
+    if (!step.create) return [];
+    return [{ ...step.create, restarts: known[slot.name] ?? step.create.restarts }];
+  });
   const spent = steps.filter(({ step }) => step.create !== undefined).flatMap(({ slot }) => slot.ended);
-  const { update: _, ...rest } = status;
+  const { update: _, restarts: __, ...rest } = status;
+  const restarts = restartsOf(steps, known);
   return {
-    status: { ...rest, ...(update.state ? { update: update.state } : {}), givenUp: givenUp(steps) },
+    status: {
+      ...rest,
+      ...(update.state ? { update: update.state } : {}),
+      ...(Object.keys(restarts).length > 0 ? { restarts } : {}),
+      givenUp: givenUp(steps),
+    },
     create,
     stop: podsOf([
       ...steps.flatMap(({ step }) => step.stop),
@@ -82,6 +92,20 @@ export function planOrdered(world: World, mode: { replicas: number; parallel: bo
     finished: false,
     ...again([nameWaitMs(world), ...steps.map(({ step }) => step.againMs)].reduce(sooner, update.againMs)),
   };
+}
+
+/** Of slots whose pod is about to go, or has gone: nothing else remembers it until the next one is there. */
+function restartsOf(
+  steps: readonly Stepped[],
+  known: Readonly<Record<string, number[]>>,
+): Record<string, number[]> {
+  return Object.fromEntries(
+    steps.flatMap(({ slot, step }) => {
+      if (!step.create) return [];
+      const restarts = slot.newest === undefined ? (known[slot.name] ?? []) : [...step.create.restarts];
+      return restarts.length > 0 ? [[slot.name, restarts]] : [];
+    }),
+  );
 }
 
 /** The first slot that isn't ready; all up to there may have a pod. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Workload, WorkloadRevision, WorkloadSpec } from '../model/index.ts';
+import { previousKey, type Workload, type WorkloadRevision, type WorkloadSpec } from '../model/index.ts';
 
 const hashDigits = 16;
 
@@ -24,15 +24,18 @@ export function revisionHash({ template, force }: Pick<WorkloadSpec, 'template' 
  * pods which still are of that kind need not be replaced, and yet the way back is told from the way there.
  */
 export function keepRevisions(
-  { spec, status, given }: Pick<Workload, 'spec' | 'status' | 'given'>,
+  workload: Pick<Workload, 'spec' | 'status' | 'given'> & { meta: Pick<Workload['meta'], 'labels'> },
   nowMs: number,
 ): readonly [...WorkloadRevision[], WorkloadRevision] {
+  const { spec, status } = workload;
+  const { labels } = workload.meta;
+  const { [previousKey]: _, ...given } = workload.given;
   const hash = revisionHash(spec);
   const last = status.revisions.at(-1);
-  if (last?.hash === hash) return [...status.revisions.slice(0, -1), { ...last, spec, given }];
+  if (last?.hash === hash) return [...status.revisions.slice(0, -1), { ...last, spec, labels, given }];
   const older = status.revisions.filter((revision) => revision.hash !== hash);
   const createdAt = new Date(nowMs).toISOString();
-  const wanted = { number: (last?.number ?? 0) + 1, hash, spec, given, createdAt };
+  const wanted = { number: (last?.number ?? 0) + 1, hash, spec, labels, given, createdAt };
   return [...older.slice(Math.max(0, older.length - spec.revisionsKept)), wanted];
 }
 

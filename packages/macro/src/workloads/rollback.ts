@@ -15,7 +15,8 @@ export function rollBack(
   const { workload, nowMs } = world;
   const former = must(world.revisions.at(-2), 'there is a revision to go back to');
   const spec = { ...former.spec, rollsBack: true };
-  const revisions = keepRevisions({ spec, given: former.given, status }, nowMs);
+  const meta = { labels: former.labels ?? workload.meta.labels };
+  const revisions = keepRevisions({ meta, spec, given: former.given, status }, nowMs);
   const revision = must(revisions.at(-1), 'a workload has a revision');
   const update = beginUpdate({ before: workload.status.update, revision, slots, nowMs }, message);
   const generation = workload.meta.generation + 1;

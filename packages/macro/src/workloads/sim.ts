@@ -223,7 +223,8 @@ export class WorkloadSim {
     }
     if (rollback) {
       const { meta } = this.workload;
-      this.workload.meta = { ...meta, generation: meta.generation + 1 };
+      const labels = rollback.labels ?? meta.labels;
+      this.workload.meta = { ...meta, labels, generation: meta.generation + 1 };
     }
     this.workload = {
       ...this.workload,
