@@ -219,6 +219,109 @@ test('one on every node, and jobs', async () => {
   assert.equal(await ok(['ps', '-aq']), '');
 });
 
+test('secrets and configs: content, owner, mode, and templates', async () => {
+  const create = (what: string, name: string, text: string, ...more: string[]): Promise<string> =>
+    ok([what, 'create', ...more, name, '-'], { input: text });
+  await create('secret', 'key', 'hush');
+  await create(
+    'config',
+    'page',
+    'on {{.Node.Hostname}} for {{.Service.Name}}: {{secret "code"}} {{env "V"}}\n',
+    ...['--template-driver', 'golang'],
+  );
+  await ok(
+    ['service', 'create', '-d', '--name', 'reader', ...soon, '--env', 'V=7']
+      .concat([
+        '--secret',
+        'source=key,target=code,uid=12,gid=34,mode=0400',
+        '--config',
+        'source=page,target=/etc/page',
+      ])
+      .concat([image, 'sh', '-c', 'stat -c "%a %u:%g" /run/secrets/code; cat /etc/page; sleep 100000']),
+  );
+  const said = await eventually(
+    'it has read them',
+    async () => {
+      const text = await ok(['service', 'logs', '--raw', 'reader']);
+      return text.split('\n').length === 2 ? text : undefined;
+    },
+    120_000,
+  );
+  const host = await ok(['info', '--format', '{{.Name}}']);
+  assert.equal(said, `400 12:34\non ${host} for reader: hush 7`);
+  await swarm.cloud.fails(['secret', 'rm', 'key'], /in use by the following service: reader/);
+});
+
+test('tasks: inspect, logs that go on, node ps', async () => {
+  const [task] = await swarm.runs('reader', 1);
+  const { id = '', name } = task ?? {};
+  const logs = swarm.cloud.docker(['service', 'logs', '-f', '--raw', 'reader']);
+  const seen = JSON.parse(await ok(['inspect', '--type', 'task', id])) as [
+    { Slot: number; Status: { State: string; ContainerStatus: { ContainerID: string } } },
+  ];
+  assert.deepEqual([seen[0].Slot, seen[0].Status.State], [1, 'running']);
+  assert.equal(
+    await ok(['inspect', '--format', '{{.Id}}', `${name}.${id}`]),
+    seen[0].Status.ContainerStatus.ContainerID,
+  );
+  assert.match(await ok(['service', 'logs', '--raw', '--tail', '1', id]), /^on .* for reader: hush 7$/);
+  assert.match(await ok(['service', 'ps', '--no-trunc', 'reader']), new RegExp(`^${id} +reader\\.1 `, 'm'));
+  assert.match(await ok(['node', 'ps', 'self', '--format', '{{.Name}}']), /^reader\.1$/m);
+  await swarm.cloud.fails(['service', 'create', '-d', '--name', 'reader', image], /already exists/);
+  await ok([
+    'service',
+    'update',
+    '-d',
+    '--label-add',
+    'a=b',
+    '--update-failure-action',
+    'continue',
+    'reader',
+  ]);
+  await ok(['service', 'update', '-d', '--rollback', 'reader']);
+  assert.deepEqual(await swarm.inspect('reader', '.Spec.Labels'), {});
+  await ok(['service', 'rm', 'reader'], { timeoutMs: 120_000 });
+  assert.equal((await logs).code, 0, 'followed until there was nothing left to follow');
+  await ok(['secret', 'rm', 'key']);
+  await ok(['config', 'rm', 'page']);
+});
+
+test('a port of each task’s own host, and a job on each', async () => {
+  const port = await freePort();
+  await ok(
+    [
+      'service',
+      'create',
+      '-d',
+      '--name',
+      'own',
+      ...soon,
+      '--publish',
+      `mode=host,published=${port},target=80`,
+    ].concat([image, 'sh', '-c', 'mkdir /www; echo mine > /www/index.html; exec httpd -f -p 80 -h /www']),
+  );
+  await ok(['service', 'create', '-d', '--name', 'once', '--mode', 'global-job', image, 'echo', 'done']);
+  await swarm.runs('own', 1);
+  await eventually(
+    'it answers at its host',
+    async () => (await (await fetch(`http://127.0.0.1:${port}/`)).text()) === 'mine\n',
+    60_000,
+  );
+  assert.match(
+    await ok(['service', 'ps', 'own', '--format', '{{.Ports}}']),
+    new RegExp(`\\*:${port}->80/tcp`),
+  );
+  await eventually(
+    'the job is done',
+    async () =>
+      (await ok(['service', 'ls', '--filter', 'name=once', '--format', '{{.Mode}} {{.Replicas}}'])) ===
+      'global job 0/1 (1/1 completed)',
+    120_000,
+  );
+  assert.equal(await ok(['service', 'logs', '--raw', 'once']), 'done');
+  await ok(['service', 'rm', 'own', 'once'], { timeoutMs: 120_000 });
+});
+
 test('bad wishes are refused by name, and make nothing', async () => {
   const { cloud } = swarm;
   const create = ['service', 'create', '-d', '--name', 'x'];

@@ -61,8 +61,12 @@ export interface NetworkSource {
 
 /** Secrets and configs, out of the store. */
 export interface FileSources {
-  /** Undefined when there is none of that name. */
-  bytes(source: 'Secret' | 'Config', key: ResourceKey): Promise<Buffer | undefined>;
+  /** As this container of the pod is to read it; undefined when there is none of that name. */
+  bytes(
+    source: 'Secret' | 'Config',
+    name: string,
+    reader: { pod: Pod; container: string },
+  ): Promise<Buffer | undefined>;
 }
 
 export interface HostParts {

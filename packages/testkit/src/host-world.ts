@@ -88,7 +88,7 @@ export class HostWorld implements AsyncDisposable {
       networks: { spec: async (tenant, name) => ({ tenant, name }), grow: async () => false },
       volumes: crashable(this.volumes, point),
       placeVolume: async () => {},
-      fileSources: { bytes: async (source, { name }) => this.fileSources.get(`${source} ${name}`) },
+      fileSources: { bytes: async (source, name) => this.fileSources.get(`${source} ${name}`) },
       liveness: { mayRun: async () => {}, firedSince: () => false },
       clock: crashable({ ...this.#clock }, point),
       random: this.#random,

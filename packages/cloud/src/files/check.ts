@@ -1,4 +1,5 @@
 import { KraudError } from '@kraud/base';
+import { checkFileTemplate } from '../workloads/placeholders.ts';
 import type { FileDraft } from './contract.ts';
 
 const pattern = /^[a-zA-Z0-9](?:[-_.a-zA-Z0-9]{0,62}[a-zA-Z0-9])?$/;
@@ -22,7 +23,5 @@ export function checkFileDraft(
   if (bytes < 1 || bytes >= bytesLimit) {
     throw new KraudError('invalid', `${word} data must be larger than 0 and less than ${bytesLimit} bytes`);
   }
-  if (templated) {
-    throw new KraudError('unsupported', `the ${word} ${name}: templating driver golang is not supported`);
-  }
+  if (templated) checkFileTemplate(Buffer.from(data, 'base64').toString('latin1'));
 }

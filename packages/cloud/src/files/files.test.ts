@@ -76,6 +76,18 @@ test('names and sizes are swarm’s', async () => {
   await assert.rejects(secrets.create(caller, { ...draft('b'), data: 'no base64' }), { code: 'invalid' });
 });
 
+test('a template says what can be filled in, or is refused by name', async () => {
+  const parts = { ...tables, clock: systemClock, random: new SeededRandom(2) };
+  const limits = { secretBytesLimit: 100, configBytesLimit: 100 };
+  const roomy = secretUseCases({ ...parts, limits }, { record: async () => {} });
+  await roomy.create(caller, draft('says', '{{.Service.Name}} {{env "A"}} {{secret "b"}}', true));
+  await roomy.create(caller, draft('plain', '{{range .}}'));
+  await assert.rejects(roomy.create(caller, draft('loops', '{{range .Task}}', true)), {
+    code: 'unsupported',
+    message: 'the template {{range .Task}} is not supported',
+  });
+});
+
 test('labels change, at the revision that was seen', async () => {
   const made = await secrets.create(caller, draft('labelled'));
   const revision = made.meta.revision ?? 0;

@@ -5,6 +5,17 @@ const placeholder = /\{\{-?\s*(.*?)\s*-?\}\}/g;
 const known =
   /^(\.Service\.(ID|Name|Labels\.\w+)|index \.Service\.Labels "[^"]*"|\.Task\.(ID|Name|Slot)|\.Node\.(ID|Hostname|Platform\.(OS|Architecture)))$/;
 
+const functions = /^(env|secret|config)\s+"[^"]*"$/;
+
+/** Refuses a secret or config that has in it what can't be filled in when a container is given it. */
+export function checkFileTemplate(text: string): void {
+  for (const [whole, inner = ''] of text.matchAll(placeholder)) {
+    if (!known.test(inner) && !functions.test(inner)) {
+      throw new KraudError('unsupported', `the template ${whole} is not supported`);
+    }
+  }
+}
+
 export const hasPlaceholder = (text: string): boolean => text.includes('{{');
 
 /** Refuses what can't be filled in, before anything is made of it. */

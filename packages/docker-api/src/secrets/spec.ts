@@ -10,7 +10,9 @@ export const specRows: readonly BodyRow[] = [
   row('yes', 'Data', 'string', 'c2VjcmV0'),
   row('refused', 'Driver.Name', 'string', 'vault', { note: 'the store keeps them' }),
   row('refused', 'Driver.Options', 'labels', { a: 'b' }, { note: 'the store keeps them' }),
-  row('yes', 'Templating.Name', 'string', 'golang', { note: 'golang, where workloads are templated' }),
+  row('yes', 'Templating.Name', 'string', 'golang', {
+    note: 'golang: .Service, .Task, .Node, env, secret and config; filled in when a task starts',
+  }),
   row('refused', 'Templating.Options', 'labels', { a: 'b' }),
 ];
 

@@ -14,13 +14,12 @@ export interface GivenFile {
 
 /** What the pod's containers are given at this start; `not-found` names what is gone. Never written to a disk. */
 export async function givenFiles(pod: Pod, sources: FileSources): Promise<GivenFile[]> {
-  const { tenant, namespace } = pod.meta;
   const files: GivenFile[] = [];
   for (const { name: container, mounts } of pod.spec.containers) {
     for (const mount of mounts) {
       if (mount.type !== 'file') continue;
       const { source, name, target: path, mode, uid, gid } = mount;
-      const bytes = await sources.bytes(source, { tenant, namespace, name });
+      const bytes = await sources.bytes(source, name, { pod, container });
       if (!bytes) throw new KraudError('not-found', `${source.toLowerCase()} ${name} not found`);
       files.push({ container, path, mode, uid, gid, bytes });
     }

@@ -1,5 +1,6 @@
 export { checkWorkloadPlan } from './check.ts';
 export { type CronPlan, nextForCron } from './cron.ts';
+export { type FileReader, fillFile } from './file-template.ts';
 export { isFinished } from './job.ts';
 export { orderedName } from './names.ts';
 export { next as nextForWorkload } from './next.ts';

@@ -13,6 +13,9 @@ export interface Facts {
   readonly host: Host | undefined;
 }
 
+/** Something that a template asks for by a function: `{{env "HOME"}}`. */
+type Call = (name: string, argument: string) => string;
+
 /** Undefined: not known yet, the placeholder stays. */
 type Lookup = (path: readonly string[], key: string | undefined) => string | undefined;
 
@@ -68,6 +71,7 @@ function fillMount(
 const placeholder = /\{\{-?\s*(.*?)\s*-?\}\}/g;
 const fieldPath = /^((?:\.[A-Za-z_][A-Za-z0-9_]*)+)$/;
 const indexOf = /^index\s+((?:\.[A-Za-z]+)+)\s+"([^"]*)"$/;
+const functionCall = /^(env|secret|config)\s+"([^"]*)"$/;
 
 /**
  * | text                                       | is                    |
@@ -75,8 +79,10 @@ const indexOf = /^index\s+((?:\.[A-Za-z]+)+)\s+"([^"]*)"$/;
  * | `{{.Service.Name}}-{{.Task.Slot}}`         | `web-1`               |
  * | `{{index .Service.Labels "com.example.x"}}` | the value of the label |
  */
-export function fillText(text: string, lookup: Lookup): string {
+export function fillText(text: string, lookup: Lookup, call?: Call): string {
   return text.replace(placeholder, (whole: string, inner: string) => {
+    const [, name, argument = ''] = functionCall.exec(inner) ?? [];
+    if (name !== undefined && call) return call(name, argument);
     const [, path] = fieldPath.exec(inner) ?? [];
     const [, indexed, key] = indexOf.exec(inner) ?? [];
     const dotted = path ?? indexed;
@@ -85,7 +91,7 @@ export function fillText(text: string, lookup: Lookup): string {
   });
 }
 
-function factOf(path: readonly string[], key: string | undefined, facts: Facts): string | undefined {
+export function factOf(path: readonly string[], key: string | undefined, facts: Facts): string | undefined {
   const { workload, uid, name, slot, host } = facts;
   const [noun, field, more] = path;
   if (noun === 'Node') {
@@ -105,11 +111,15 @@ function factOf(path: readonly string[], key: string | undefined, facts: Facts):
     'Service.Name': workload.meta.name,
     'Task.ID': compactId(uid),
     'Task.Name': name,
-    'Task.Slot': host ? compactId(host.meta.uid) : slot,
+    'Task.Slot': isGlobal(workload) && host ? compactId(host.meta.uid) : slot,
   };
   const value = known[path.join('.')];
   if (value === undefined) throw unknown(path);
   return value;
+}
+
+function isGlobal({ spec }: Workload): boolean {
+  return spec.mode.type === 'global' || spec.mode.type === 'global-job';
 }
 
 const hostFields: Readonly<Record<string, (host: Host) => string>> = {
