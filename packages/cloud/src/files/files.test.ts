@@ -59,6 +59,17 @@ test('a secret is made once, found by name, id and the beginning of its id, and 
   assert.deepEqual(told, ['secret create']);
 });
 
+test('whose name is another one’s id is found by its own', async () => {
+  const real = await secrets.create(caller, draft('real'));
+  const id = compactId(real.meta.uid);
+  const fake = await secrets.create(caller, draft(id));
+  assert.deepEqual(await secrets.get(caller, id), real);
+  await secrets.remove(caller, id);
+  assert.deepEqual(await secrets.get(caller, id), fake);
+  await assert.rejects(secrets.get(caller, id.slice(0, 5)), { code: 'not-found' });
+  await secrets.remove(caller, compactId(fake.meta.uid).slice(0, 8));
+});
+
 test('names and sizes are swarm’s', async () => {
   await assert.rejects(secrets.create(caller, draft('')), {
     code: 'invalid',

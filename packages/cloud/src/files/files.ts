@@ -64,7 +64,10 @@ class FileUseCases<F extends Secret | Config> implements Files<F> {
 
   async get(caller: Caller, ref: string): Promise<F> {
     const all = this.#of.table.list(caller.tenant);
-    const exact = all.find(({ meta }) => meta.uid === ref) ?? all.find(({ meta }) => meta.name === ref);
+    // A name may look like another one's id: ids come first.
+    const exact =
+      all.find(({ meta }) => meta.uid === ref || compactId(meta.uid) === ref) ??
+      all.find(({ meta }) => meta.name === ref);
     if (exact) return exact;
     const prefixed = all.filter(
       ({ meta }) => ref !== '' && (meta.uid.startsWith(ref) || compactId(meta.uid).startsWith(ref)),

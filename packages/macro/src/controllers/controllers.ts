@@ -7,16 +7,18 @@ import { schedulerDefaults } from '../scheduler/limits.ts';
 import type { Store } from '../store/contract.ts';
 import { AutoRemove } from './auto-remove.ts';
 import { Binder } from './binder.ts';
+import { ChangeEvents } from './change-events.ts';
 import { Compactor } from './compactor.ts';
 import { DisplaceController } from './displace-controller.ts';
 import { collectGarbage } from './garbage.ts';
 import { Drains, HostLeases, LostHosts, MoveBudget, moveDefaults } from './hosts/index.ts';
 import type { Leader } from './leader.ts';
 import { periodically } from './periodic.ts';
-import { PodEvents } from './pod-events.ts';
+import { podEvents } from './pod-events.ts';
 import { RestartController } from './restart.ts';
 import { type RestartLimits, restartDefaults } from './restart-policy.ts';
 import { WorkloadController } from './workload.ts';
+import { workloadEvents } from './workload-events.ts';
 
 export const macroDefaults = {
   /** History is kept for one to two of these. */
@@ -84,8 +86,9 @@ export class Controllers {
     const heldSinceMs = (): number => self?.heldSinceMs() ?? 0;
     const lost = new LostHosts({ tables, leases, budget, heldSinceMs, clock, logger, limits });
     const restart = new RestartController({ tables, clock, logger, limits: this.#limits.restart });
-    const podEvents = new PodEvents({ store, log: events, clock, logger });
-    const compactor = new Compactor(store, () => podEvents.neededAfter);
+    const told = { store, log: events, clock, logger };
+    const recorders = [new ChangeEvents(podEvents, told), new ChangeEvents(workloadEvents, told)];
+    const compactor = new Compactor(store, () => Math.min(...recorders.map((each) => each.neededAfter)));
     const every = (name: string, everyMs: number, work: () => Promise<unknown>): Promise<void> =>
       periodically({ name, everyMs, clock, logger }, signal, async () => void (await work()));
     // The caches may lag behind what the leader before wrote.
@@ -97,7 +100,7 @@ export class Controllers {
       new DisplaceController({ tables, clock, logger }).run(signal),
       restart.run(signal),
       new AutoRemove({ tables, clock, logger }).run(signal),
-      podEvents.run(signal),
+      ...recorders.map((each) => each.run(signal)),
       new WorkloadController({
         tables,
         makeVolumes,

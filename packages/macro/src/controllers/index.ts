@@ -1,12 +1,13 @@
 export { AutoRemove, withOwnerAnnotation } from './auto-remove.ts';
 export { Binder, hostFinalizer } from './binder.ts';
+export { ChangeEvents } from './change-events.ts';
 export { Controller, type ControllerOptions, controllerDefaults, type Reconciled } from './controller.ts';
 export { Controllers, type ControllersParts, macroDefaults, type SharedHost } from './controllers.ts';
 export { type Displacement, displace, displacementOf, isDisplaced } from './displace.ts';
 export { collectGarbage } from './garbage.ts';
 export { type MoveLimits, moveDefaults, type Pace, paceOf } from './hosts/index.ts';
 export { type Leader, LeaseLeader, leaderDefaults } from './leader.ts';
-export { happenings, PodEvents } from './pod-events.ts';
+export { happenings, podEvents } from './pod-events.ts';
 export { RestartController } from './restart.ts';
 export { applyRestart, restartDefaults, restartStep, startsWithDaemon } from './restart-policy.ts';
 export { WorkQueue } from './work-queue.ts';

@@ -2,13 +2,16 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FakeClock, SeededRandom, silentLogger } from '@kraud/base';
 import { EventLog } from '../events/event-log.ts';
-import type { Pod } from '../model/index.ts';
+import type { Pod, UpdateState, Workload } from '../model/index.ts';
 import { exitedPod, samplePod } from '../model/samples.ts';
 import { ResourceClient } from '../resources/client.ts';
 import { CompactedError } from '../store/contract.ts';
 import { openMemoryStore } from '../store/memory/open.ts';
+import { sampleSpec, WorkloadSim } from '../workloads/sim.ts';
+import { ChangeEvents } from './change-events.ts';
 import { Compactor } from './compactor.ts';
-import { happenings, PodEvents } from './pod-events.ts';
+import { happenings, podEvents } from './pod-events.ts';
+import { updateHappenings } from './workload-events.ts';
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -32,6 +35,30 @@ describe('compactor', () => {
     assert.ok((await store.get('/a', { revision: second })).entry);
     needed = 0;
     await compactor.compact();
+  });
+});
+
+describe('events of updates', () => {
+  test('each step is told once, with the one before', () => {
+    const { workload } = new WorkloadSim(sampleSpec());
+    assert.ok(workload);
+    const begun: UpdateState = {
+      ...{ state: 'updating', revision: 2, startedAt: '', message: '', slots: 1 },
+      ...{ ready: {}, failed: [], past: {} },
+    };
+    const at = (state: UpdateState['state']): Workload => ({
+      ...workload,
+      status: { ...workload.status, update: { ...begun, state } },
+    });
+    const told = (before: Workload | undefined, after: Workload | undefined): object[] =>
+      updateHappenings(before, after).map(({ attributes }) => attributes);
+    assert.deepEqual(told(workload, at('updating')), [{ name: 'web', 'updatestate.new': 'updating' }]);
+    assert.deepEqual(told(at('updating'), at('rollback-started')), [
+      { name: 'web', 'updatestate.old': 'updating', 'updatestate.new': 'rollback_started' },
+    ]);
+    assert.deepEqual(told(at('paused'), at('paused')), []);
+    assert.deepEqual(told(at('completed'), workload), []);
+    assert.deepEqual(told(at('completed'), undefined), []);
   });
 });
 
@@ -76,7 +103,7 @@ describe('pod events', () => {
     const pods = new ResourceClient('Pod', parts);
     const recordUntilIdle = async (): Promise<void> => {
       const stop = new AbortController();
-      const running = new PodEvents(parts).run(stop.signal);
+      const running = new ChangeEvents(podEvents, parts).run(stop.signal);
       for (let i = 0; i < 5; i += 1) {
         await settled();
         await clock.advance(1000);

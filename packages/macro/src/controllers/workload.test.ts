@@ -54,6 +54,7 @@ describe('the workload controller', () => {
       await workloads.mutate(key, (present) => ({ ...present, spec: sampleSpec({}, 'v2') }));
       await world.until(() => workloads.get(key)?.status.update?.state === 'completed');
       assert.equal(workloads.get(key)?.status.generation, 2);
+      await world.until(async () => (await world.eventsOf('web')).join() === 'update,update');
       assert.equal(pods.list('default').length, 4);
       await workloads.delete(key);
       await world.until(() => workloads.get(key) === undefined && pods.list('default').length === 0);

@@ -40,7 +40,7 @@ export function specOf(
     TaskTemplate: task,
     Mode: modeShown(spec.mode),
     ...Object.fromEntries(policies),
-    EndpointSpec: endpointShown(body.EndpointSpec),
+    ...(body.EndpointSpec ? { EndpointSpec: endpointShown(body.EndpointSpec) } : {}),
   };
 }
 
@@ -83,7 +83,7 @@ function restartShown(
   };
 }
 
-function endpointShown({ Mode: mode, Ports: ports, ...rest }: EndpointSpecBody = {}): EndpointSpecBody {
+function endpointShown({ Mode: mode, Ports: ports, ...rest }: EndpointSpecBody): EndpointSpecBody {
   return {
     ...rest,
     Mode: mode || 'vip',
