@@ -1,4 +1,6 @@
+import { HttpFault } from '../errors.ts';
 import { type Operation, yes } from '../operation.ts';
+import { swarmId } from '../swarm/ids.ts';
 import { swarmOf } from '../swarm/member.ts';
 import { findNode } from './find.ts';
 import { recordNode } from './record.ts';
@@ -10,7 +12,11 @@ export const removeNode: Operation = {
   async run(cloud, call) {
     await swarmOf(cloud, call);
     const host = await findNode(cloud, call, call.param('id'));
-    await cloud.hosts.remove(call.caller, host.meta.name, { force: call.query.flag('force') });
+    const force = call.query.flag('force');
+    if (host.status.ready && !force) {
+      throw new HttpFault(400, `node ${swarmId(host)} is not down and can't be removed`);
+    }
+    await cloud.hosts.remove(call.caller, host.meta.name, { force });
     await recordNode(cloud, call, 'remove', host);
     call.empty(200);
   },

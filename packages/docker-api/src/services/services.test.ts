@@ -206,6 +206,10 @@ test('tasks are the pods of services, in Swarm’s words', async () => {
     host: 'alpha',
     phase: 'running',
     containers: [{ ...running, startedAt: createdAt }],
+    network: {
+      ...{ ipv4: '172.17.0.5', prefix: 16, gateway: '172.17.0.1', mac: '', ports: [] },
+      addresses: [{ network: 'default', ipv4: '172.17.0.5', prefix: 16, gateway: '172.17.0.1' }],
+    },
   });
   swarm.addTask(workload(), '2', {
     host: 'beta',
@@ -226,6 +230,12 @@ test('tasks are the pods of services, in Swarm’s words', async () => {
   assert.equal((await filtered('/tasks', { service: ['nosuch'] })).status, 404);
   const [first] = (await filtered('/tasks', { node: ['alpha'] })).json;
   assert.equal(first.Status.ContainerStatus.ContainerID, up.meta.uid);
+  const [attached] = first.NetworksAttachments;
+  assert.equal(attached.Network.ID, server.fake.networks[0]?.meta.uid);
+  assert.deepEqual(
+    [attached.Network.Spec.Name, attached.Network.Spec.DriverConfiguration, attached.Addresses],
+    ['bridge', { Name: 'bridge' }, ['172.17.0.5/16']],
+  );
   assert.equal((await server.ask('GET', `/tasks/${first.ID}`)).json.Spec.ContainerSpec.Image, 'app');
 });
 

@@ -7,6 +7,7 @@ import { checkSpec, type SwarmSpecBody, swarmSpecRows } from './spec.ts';
 
 interface InitBody {
   ListenAddr?: string;
+  AdvertiseAddr?: string;
   Availability?: string;
   Spec?: SwarmSpecBody;
 }
@@ -37,6 +38,9 @@ export const initSwarm: Operation = {
     const { Spec: spec = {}, Availability: availability } = body;
     if (!body.ListenAddr) {
       throw new KraudError('invalid', 'invalid ListenAddr "": invalid empty address');
+    }
+    if (/^(0\.0\.0\.0|\[?::\]?)(:\d+)?$/.test(body.AdvertiseAddr ?? '')) {
+      throw new KraudError('invalid', 'advertise address must be a non-zero IP address');
     }
     checkSpec(spec);
     const change = { manager: true, ...(availability ? availabilityOf(availability) : {}) };

@@ -21,6 +21,7 @@ const raft = {
   HeartbeatTick: 1,
 };
 const heartbeatNs = 5_000_000_000;
+const certificateNsMin = 3_600_000_000_000;
 const certificateNs = 7_776_000_000_000_000;
 
 /** What the store and the hosts' identity have of their own; kept so that a client's round trip changes nothing. */
@@ -83,4 +84,8 @@ function endedKept({ Orchestration: orchestration }: SwarmSpecBody): number {
 export function checkSpec(spec: SwarmSpecBody): void {
   if (spec.Name && spec.Name !== 'default')
     throw new KraudError('invalid', 'swarm spec must be named "default"');
+  const expiryNs = spec.CAConfig?.NodeCertExpiry ?? 0;
+  if (expiryNs !== 0 && expiryNs < certificateNsMin) {
+    throw new KraudError('invalid', 'minimum certificate expiry time is: 1h0m0s');
+  }
 }

@@ -25,11 +25,16 @@ test('before init every command says that this is no manager', async () => {
 });
 
 test('init makes the host a manager, once; leave ends it by force only', async () => {
-  const nowhere = await server.ask('POST', '/swarm/init', { ListenAddr: '0.0.0.0:2377' });
+  const nowhere = await server.ask('POST', '/swarm/init', { ListenAddr: '' });
   assert.deepEqual(
     [nowhere.status, nowhere.json.message],
     [400, 'invalid ListenAddr "": invalid empty address'],
   );
+  const anywhere = await server.ask('POST', '/swarm/init', {
+    ListenAddr: '0.0.0.0:2377',
+    AdvertiseAddr: '0.0.0.0:2377',
+  });
+  assert.match(anywhere.json.message, /advertise address must be a non-zero IP address/);
   const state = async () => (await server.ask('HEAD', '/_ping')).headers.swarm;
   assert.equal(await state(), 'inactive');
   const made = await server.ask('POST', '/swarm/init', { ListenAddr: '0.0.0.0:2377' });
@@ -64,6 +69,12 @@ test('settings change in order', async () => {
   assert.equal((await server.ask('GET', '/swarm')).json.Spec.Orchestration.TaskHistoryRetentionLimit, 2);
   const named = await server.ask('POST', `/swarm/update?version=${Version.Index + 1}`, { Name: 'other' });
   assert.equal(named.status, 400);
+  const brief = { ...next, CAConfig: { NodeCertExpiry: 900_000_000_000 } };
+  const hurried = await server.ask('POST', `/swarm/update?version=${Version.Index + 1}`, brief);
+  assert.deepEqual(
+    [hurried.status, hurried.json.message],
+    [400, 'minimum certificate expiry time is: 1h0m0s'],
+  );
 });
 
 test('join says where to, by what and as what; nobody else changes anything after it', async () => {
@@ -197,6 +208,11 @@ test('nodes are hosts: labels, availability, roles', async () => {
   assert.deepEqual((await server.ask('GET', '/nodes/beta')).json.Spec, spec);
   const late = await server.ask('POST', path, beta.Spec);
   assert.match(late.json.message, /update out of sequence/);
+  const here = await server.ask('DELETE', `/nodes/${beta.ID}`);
+  assert.deepEqual(
+    [here.status, here.json.message],
+    [400, `node ${beta.ID} is not down and can't be removed`],
+  );
   const filters = encodeURIComponent(JSON.stringify({ 'node.label': ['zone=a'], role: ['manager'] }));
   assert.equal((await server.ask('GET', `/nodes?filters=${filters}`)).json.length, 1);
   const other = encodeURIComponent(JSON.stringify({ role: ['king'] }));

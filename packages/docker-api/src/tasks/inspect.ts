@@ -8,6 +8,7 @@ export const inspectTask: Operation = {
   path: '/tasks/:id',
   async run(cloud, call) {
     await swarmOf(cloud, call);
-    call.json(200, taskOf(await findTask(cloud, call, call.param('id'))));
+    const task = await findTask(cloud, call, call.param('id'));
+    call.json(200, taskOf(task, await cloud.networks.list(call.caller)));
   },
 };

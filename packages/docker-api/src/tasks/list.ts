@@ -30,7 +30,11 @@ export const listTasks: Operation = {
         (wanted.nodes.size === 0 || wanted.nodes.has(task.pod.spec.host ?? '')) &&
         matches(task, filters),
     );
-    call.json(200, tasks.map(taskOf));
+    const networks = await cloud.networks.list(caller);
+    call.json(
+      200,
+      tasks.map((task) => taskOf(task, networks)),
+    );
   },
 };
 

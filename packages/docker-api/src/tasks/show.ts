@@ -1,11 +1,13 @@
+import type { Network } from '@kraud/cloud';
 import { mainOf } from '../containers/show/given.ts';
+import { networkDriver, networkName, networkScope } from '../networks/show.ts';
 import type { TaskBody } from '../services/body.ts';
 import { specOf } from '../services/show/spec.ts';
 import { swarmId } from '../swarm/ids.ts';
 import { type TaskView, taskLabels } from './view.ts';
 
-/** A task as Docker's API shows it. */
-export function taskOf(task: TaskView): Record<string, unknown> {
+/** A task as Docker's API shows it; `networks` are its tenant's. */
+export function taskOf(task: TaskView, networks: readonly Network[]): Record<string, unknown> {
   const { pod, workload, host, status, slot } = task;
   const iteration = pod.meta.labels[taskLabels.iteration];
   return {
@@ -27,6 +29,7 @@ export function taskOf(task: TaskView): Record<string, unknown> {
       PortStatus: portsOf(task),
     },
     DesiredState: task.desired,
+    ...attachmentsOf(task, networks),
     ...(iteration === undefined ? {} : { JobIteration: { Index: Number(iteration) } }),
   };
 }
@@ -48,6 +51,32 @@ function containerOf({ pod }: TaskView): Record<string, unknown> {
       ExitCode: status?.exitCode ?? 0,
     },
   };
+}
+
+/** Where proxies look for a task's addresses; none until it has them. */
+function attachmentsOf({ pod }: TaskView, networks: readonly Network[]): Record<string, unknown> {
+  const attachments = pod.spec.networks.flatMap(({ name, aliases }) => {
+    const network = networks.find(({ meta }) => meta.name === name);
+    if (!network) return [];
+    const { meta, spec } = network;
+    const up = pod.status.network?.addresses.find((each) => each.network === name);
+    const Spec = {
+      Name: networkName(network),
+      Labels: meta.labels,
+      DriverConfiguration: { Name: networkDriver(network) },
+      ...(spec.internal ? { Internal: true } : {}),
+      Scope: networkScope(network),
+    };
+    const times = { CreatedAt: meta.createdAt, UpdatedAt: meta.createdAt };
+    return [
+      {
+        Network: { ID: meta.uid, Version: { Index: meta.revision ?? 1 }, ...times, Spec },
+        Addresses: up ? [`${up.ipv4}/${up.prefix}`] : [],
+        ...(aliases.length > 0 ? { Aliases: aliases } : {}),
+      },
+    ];
+  });
+  return attachments.length > 0 ? { NetworksAttachments: attachments } : {};
 }
 
 function portsOf({ pod }: TaskView): Record<string, unknown> {
