@@ -241,6 +241,12 @@ test('docker swarm join: whoever dies on the way is one or the other, and in the
     await eventually('all are there', async () => (await nodes(at)).join() === 'h1 Ready,h2 Ready,h3 Ready');
   }
   assert.equal(await h1.ok(['images', '--format', '{{.Repository}}']), 'mine');
+  assert.match(await h1.ok(['swarm', 'ca']), /^-----BEGIN CERTIFICATE-----/);
+  assert.match(await h1.ok(['node', 'promote', 'h3']), /promoted to a manager/);
+  await eventually('it knows', async () => (await swarmState(h3)) === 'active true');
+  assert.match(await h3.ok(['node', 'demote', 'h3']), /demoted in the swarm/);
+  await eventually('it knows', async () => (await swarmState(h3)) === 'active false');
+  await h1.fails(['node', 'rm', 'h3'], /is not down and can't be removed/);
 });
 
 test('docker swarm leave: its tasks move first, and it is a cloud of its own again', async () => {

@@ -239,6 +239,17 @@ test('tasks are the pods of services, in Swarm’s words', async () => {
   assert.equal((await server.ask('GET', `/tasks/${first.ID}`)).json.Spec.ContainerSpec.Image, 'app');
 });
 
+test('what a job has completed is desired no more', async () => {
+  await create({ ...web, Mode: { GlobalJob: {} } });
+  const counts = async (): Promise<object> =>
+    (await server.ask('GET', '/services?status=1')).json[0].ServiceStatus;
+  workload().status.desired = 3;
+  workload().status.succeeded = 1;
+  assert.deepEqual(await counts(), { RunningTasks: 0, DesiredTasks: 2, CompletedTasks: 1 });
+  workload().spec.mode = { type: 'job', completions: 3, parallelism: 1 };
+  assert.deepEqual(await counts(), { RunningTasks: 0, DesiredTasks: 1, CompletedTasks: 1 });
+});
+
 test('only tasks of what is wanted now are up to date', async () => {
   await create();
   server.fake.swarm.addTask(workload(), '1');

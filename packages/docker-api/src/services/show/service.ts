@@ -31,10 +31,19 @@ export function serviceOf(
   };
 }
 
-function countsOf({ status }: Workload): Record<string, number> {
+/** What a job has completed isn't desired any more; clients add the two up. */
+function countsOf({ spec, status }: Workload): Record<string, number> {
+  const { mode } = spec;
+  const left = Math.max(0, status.desired - status.succeeded);
+  const desired =
+    mode.type === 'global-job'
+      ? left
+      : mode.type === 'job'
+        ? Math.min(mode.parallelism, left)
+        : status.desired;
   return {
     RunningTasks: status.running,
-    DesiredTasks: status.desired,
+    DesiredTasks: desired,
     CompletedTasks: status.succeeded,
   };
 }
