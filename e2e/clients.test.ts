@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { WebSocket } from 'ws';
 import { image, TestCloud } from './harness/cloud.ts';
 
 let cloud: TestCloud;
@@ -55,6 +56,25 @@ test('dockerode: exec, archive, volumes, networks, events', async () => {
   await docker.getVolume('vol').remove();
   assert.ok((await docker.listNetworks()).some((network) => network.Name === 'bridge'));
   await container.remove({ force: true });
+});
+
+test('a websocket is attached to a terminal', async () => {
+  const id = await cloud.ok(['run', '-dit', image, 'cat']);
+  const path = `/v1.51/containers/${id}/attach/ws?stream=1&stdin=1&stdout=1`;
+  const socket = new WebSocket(`ws+unix://${cloud.socket}:${path}`);
+  let text = '';
+  const echoed = new Promise<void>((resolve, reject) => {
+    socket.on('error', reject);
+    socket.on('open', () => socket.send('hello\n'));
+    socket.on('message', (data) => {
+      text += String(data);
+      if (text === 'hello\r\nhello\r\n') resolve();
+    });
+  });
+  await echoed;
+  socket.close();
+  assert.equal(await cloud.inspect(id, '{{.State.Running}}'), true);
+  await cloud.ok(['rm', '-f', id]);
 });
 
 test('API versions are negotiated, and refused outside 1.24 to 1.51', async () => {

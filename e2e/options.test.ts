@@ -123,6 +123,17 @@ test('anonymous volumes go with --rm and with rm -v', async () => {
   assert.equal(await cloud.ok(['volume', 'ls', '-q']), '');
 });
 
+test('volumes of another container, read-only where asked', async () => {
+  const source = await cloud.sh('echo one > /v/one', ['-v', '/v']);
+  await cloud.ok(['wait', source]);
+  assert.match(
+    await sh('cat /v/one; (echo two > /v/two) 2>&1; true', '--volumes-from', `${source}:ro`),
+    /^one\n.*Read-only file system$/,
+  );
+  await cloud.ok(['rm', '-v', source]);
+  assert.equal(await cloud.ok(['volume', 'ls', '-q']), '');
+});
+
 test('host paths are shared live, single files too, read-only where asked', async () => {
   const dir = join(cloud.dir, 'shared');
   mkdirSync(dir);
@@ -165,6 +176,20 @@ test('network none has only loopback; the default one has an address and the nam
     ),
     /inet 1.*nameserver 9\.9\.9\.9.*1\.2\.3\.4\s+x/s,
   );
+});
+
+test('a linked container is found by its alias, also at its next address, and tells what it is', async () => {
+  const serve = 'echo hello > /index.html; httpd -f -h / -p 80';
+  const options = ['-d', '--name', 'db', '--expose', '80', '-e', 'A=1'];
+  await cloud.ok(['run', ...options, image, 'sh', '-c', serve]);
+  const ask = 'env; until wget -qO- http://store/; do sleep 0.1; done';
+  const out = await sh(ask, '--link', 'db:store');
+  assert.match(out, /^STORE_PORT=tcp:\/\/[\d.]+:80$/m);
+  assert.match(out, /^STORE_ENV_A=1$/m);
+  assert.match(out, /^hello$/m);
+  await cloud.ok(['restart', '-t', '0', 'db']);
+  assert.match(await sh(ask, '--link', 'db:store'), /^hello$/m);
+  await cloud.ok(['rm', '-f', 'db']);
 });
 
 /** One datagram there and its answer; undefined when none comes. */

@@ -187,7 +187,7 @@ test('100 MB of output that nobody reads costs no memory', async () => {
 });
 
 test('cp in and out, of a running container and of a stopped one', async () => {
-  const { writeFileSync, readFileSync, mkdirSync } = await import('node:fs');
+  const { existsSync, writeFileSync, readFileSync, mkdirSync } = await import('node:fs');
   writeFileSync(`${cloud.dir}/file`, 'content');
   mkdirSync(`${cloud.dir}/tree/sub`, { recursive: true });
   writeFileSync(`${cloud.dir}/tree/sub/leaf`, 'leaf');
@@ -196,6 +196,8 @@ test('cp in and out, of a running container and of a stopped one', async () => {
   await cloud.ok(['cp', `${cloud.dir}/tree`, 'box:/tree']);
   await cloud.ok(['cp', 'box:/tree/sub/leaf', `${cloud.dir}/back`]);
   assert.equal(readFileSync(`${cloud.dir}/back`, 'utf8'), 'leaf');
+  await cloud.ok(['cp', 'box:/', `${cloud.dir}/all`]);
+  assert.ok(existsSync(`${cloud.dir}/all/etc/copied`) && !existsSync(`${cloud.dir}/all/proc/1`));
   await cloud.fails(['cp', 'box:/nosuch', `${cloud.dir}/x`], /Could not find the file|No such/);
   const stopped = await cloud.ok(['create', image, 'cat', '/in']);
   await cloud.ok(['cp', `${cloud.dir}/file`, `${stopped}:/in`]);

@@ -124,7 +124,7 @@ static bool bind_file(struct container *container, const char *name, const char 
   if (fd < 0 || !write_all(fd, text, strlen(text))) return fail_errno(fault, errno, "writing %s", path);
   snprintf(path, sizeof path, "/etc/%s", name);
   AUTO_CLOSE int target = make_file_in_root(container->root, path);
-  if (target < 0 || bind_on(fd, target, false) != 0) return fail_errno(fault, errno, "mounting %s", path);
+  if (target < 0 || bind_on(fd, target, container->read_only_root) != 0) return fail_errno(fault, errno, "mounting %s", path);
   return true;
 }
 

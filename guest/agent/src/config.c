@@ -63,8 +63,22 @@ static void env_set(char ***env, char *entry) {
   (*env)[count + 1] = NULL;
 }
 
+/* A name without a value stands for a variable that isn't wanted, not even by default. */
+static bool is_unwanted(const char *entry) { return !strchr(entry, '='); }
+
 static void env_default(char ***env, const char *name, const char *value) {
+  for (char **entry = *env; entry && *entry; entry++)
+    if (strcmp(*entry, name) == 0) return;
   if (!env_get(*env, name)) env_set(env, must_printf("%s=%s", name, value));
+}
+
+static void env_drop_unwanted(char **env) {
+  char **kept = env;
+  for (; env && *env; env++) {
+    if (is_unwanted(*env)) free(*env);
+    else *kept++ = *env;
+  }
+  if (kept) *kept = NULL;
 }
 
 static bool capabilities_of(const json_t *config, const char *key, uint64_t *set, struct fault *fault) {
@@ -173,21 +187,25 @@ bool config_identity(struct spawn *plan, const json_t *config, int root, const c
   env_default(&plan->env, "HOSTNAME", hostname);
   if (plan->tty) env_default(&plan->env, "TERM", "xterm");
   env_default(&plan->env, "HOME", plan->identity.home);
+  env_drop_unwanted(plan->env);
   return true;
 }
 
 bool config_exec(struct spawn *plan, const json_t *config, const struct container *container, struct fault *fault) {
   if (!process_of(plan, config, fault)) return false;
   char **own = plan->env;
+  size_t i;
+  json_t *item;
   size_t count = count_of(container->plan.env);
   plan->env = must_calloc(count + 1, sizeof *plan->env);
-  for (size_t i = 0; i < count; i++) plan->env[i] = must_strdup(container->plan.env[i]);
+  for (i = 0; i < count; i++) plan->env[i] = must_strdup(container->plan.env[i]);
+  /* What the container doesn't want, its own processes don't have either. */
+  json_array_foreach(json_object_get(container->config, "env"), i, item)
+    if (json_is_string(item) && is_unwanted(json_string_value(item))) env_set(&plan->env, must_strdup(json_string_value(item)));
   for (char **entry = own; *entry; entry++) env_set(&plan->env, *entry);
   free(own);
   /* HOME is the exec's user's, unless the exec or the container's own configuration names one. */
   bool home_given = false;
-  size_t i;
-  json_t *item;
   json_array_foreach(json_object_get(container->config, "env"), i, item)
     home_given |= json_is_string(item) && strncmp(json_string_value(item), "HOME=", 5) == 0;
   json_array_foreach(json_object_get(config, "env"), i, item)

@@ -47,6 +47,17 @@ static bool number_of(const char *text, size_t len, uint32_t *number) {
   return true;
 }
 
+/* Digits only, and more than any id can be. */
+static bool out_of_range(const char *text) {
+  uint32_t number;
+  return *text && strspn(text, "0123456789") == strlen(text) && !number_of(text, strlen(text), &number);
+}
+
+static bool no_entry(struct fault *fault, const char *what, const char *name, const char *file) {
+  if (out_of_range(name)) return fail(fault, "invalid", "uids and gids must be in range 0-%d", INT32_MAX);
+  return fail(fault, "invalid", "unable to find %s %s: no matching entries in %s file", what, name, file);
+}
+
 static void copy_field(const struct line *line, int field, char *into, size_t cap) {
   size_t len = field < line->fields ? line->len[field] : 0;
   if (len >= cap) len = 0;
@@ -117,10 +128,10 @@ bool identity_find(const char *passwd, const char *group, const char *user, cons
   memcpy(account, user, account_len);
   account[account_len] = 0;
   if (!find_account(passwd, account_len ? account : "0", identity))
-    return fail(fault, "invalid", "unable to find user %s: no matching entries in passwd file", account);
+    return no_entry(fault, "user", account, "passwd");
   if (colon && colon[1]) {
     if (!find_group(group, colon + 1, &identity->gid))
-      return fail(fault, "invalid", "unable to find group %s: no matching entries in group file", colon + 1);
+      return no_entry(fault, "group", colon + 1, "group");
   } else if (identity->name[0]) {
     struct line line;
     uint32_t gid;
@@ -133,7 +144,7 @@ bool identity_find(const char *passwd, const char *group, const char *user, cons
     const char *name = json_string_value(item);
     gid_t gid;
     if (!name || !find_group(group, name, &gid))
-      return fail(fault, "invalid", "unable to find group %s: no matching entries in group file", name ? name : "");
+      return no_entry(fault, "group", name ? name : "", "group");
     if (identity->groups_count == GROUPS_MAX) return fail(fault, "invalid", "more than %d groups", GROUPS_MAX);
     add_group(identity, gid);
   }

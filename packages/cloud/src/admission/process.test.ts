@@ -23,10 +23,11 @@ test('no command at all is refused', () => {
   assert.throws(() => resolveArgs(draft(), {}), { code: 'invalid', message: 'no command specified' });
 });
 
-test('variables are overlaid, PATH has a default, a bare name removes', () => {
+test('variables are overlaid, PATH has a default, a bare name stays, to remove', () => {
   assert.deepEqual(resolveEnv(['B=3', 'C'], ['A=1', 'B=2', 'C=4']).sort(), [
     'A=1',
     'B=3',
+    'C',
     'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   ]);
 });

@@ -18,7 +18,10 @@ export function resolveArgs(draft: ContainerDraft, image: ImageConfig): string[]
   return args;
 }
 
-/** The image's variables, overlaid by the draft's; `NAME` without `=` takes the variable away. */
+/**
+ * The image's variables, overlaid by the draft's. `NAME` without `=` stays so: it takes the variable away, a default one of
+ * the guest's too.
+ */
 export function resolveEnv(draft: readonly string[], image: readonly string[]): string[] {
   const nameOf = (line: string): string => line.split('=', 1)[0] ?? '';
   const result = new Map<string, string>();
@@ -28,8 +31,7 @@ export function resolveEnv(draft: readonly string[], image: readonly string[]): 
     if (name === '') throw new KraudError('invalid', `invalid environment variable: ${line}`);
     if (line.includes('\0'))
       throw new KraudError('invalid', `invalid environment variable: ${name} contains NUL`);
-    if (line.includes('=')) result.set(name, line);
-    else result.delete(name);
+    result.set(name, line);
   }
   return [...result.values()];
 }

@@ -95,6 +95,8 @@ test('environment: HOSTNAME, HOME, TERM only with a terminal', async () => {
   assert.equal(plain.stdout, 'A=1\nPATH=/bin\nHOSTNAME=box\nHOME=/root\n');
   const tty = await run(guest, containerOf(['env'], { env: ['HOME=/x'], tty: true }));
   assert.equal(tty.stdout, 'HOME=/x\r\nHOSTNAME=testpod\r\nTERM=xterm\r\n');
+  const without = await run(guest, containerOf(['env'], { env: ['A', 'B=1', 'PATH=/bin', 'HOSTNAME'] }));
+  assert.equal(without.stdout, 'B=1\nPATH=/bin\nHOME=/root\n');
 });
 
 test('capabilities: as given for root, none for others, all when privileged', async () => {
@@ -123,10 +125,10 @@ test('no_new_privs and limits', async () => {
 
 test('masked and read-only paths, read-only root', async () => {
   const script =
-    'cat /proc/kcore | wc -c; ls /sys/firmware | wc -l; echo 1 > /proc/sys/kernel/domainname; touch /x; touch /dev/shm/y && echo shm';
+    'cat /proc/kcore | wc -c; ls /sys/firmware | wc -l; echo 1 > /proc/sys/kernel/domainname; touch /x; touch /etc/hosts; touch /dev/shm/y && echo shm';
   const result = await sh(script, { readOnlyRoot: true });
   assert.equal(result.stdout, '0\n0\nshm\n');
-  assert.equal(result.stderr.match(/Read-only file system/g)?.length, 2);
+  assert.equal(result.stderr.match(/Read-only file system/g)?.length, 3);
 });
 
 test("hosts, resolv.conf and hostname are the pod's, and writable", async () => {

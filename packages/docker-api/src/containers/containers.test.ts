@@ -110,6 +110,25 @@ test('logs: frames, timestamps, details, and both streams by name', async () => 
   assert.equal((await server.ask('GET', `/containers/${mute}/logs?stdout=1`)).status, 501);
 });
 
+test('details of a log are what its options name', async () => {
+  await using server = await TestServer.open();
+  const Config = { labels: 'b,none', 'env-regex': '^A', tag: '{{.Name}}/x' };
+  const id = await server.create(['echo', 'hi'], {
+    Env: ['A1=x y', 'B=2', 'A2'],
+    Labels: { b: '1', c: '3' },
+    HostConfig: { LogConfig: { Type: 'json-file', Config } },
+  });
+  await server.ask('POST', `/containers/${id}/rename?name=box`);
+  await server.ask('POST', `/containers/${id}/start`);
+  const { text } = await server.ask('GET', `/containers/${id}/logs?stdout=1&details=1`);
+  assert.match(text.slice(8), /^A1=x\+y,b=1,tag=\w+%2Fx hi\n$/);
+  for (const wrong of [{ tag: '{{.Nope}}' }, { tag: '{{if .Name}}' }, { 'labels-regex': '(a+)+' }]) {
+    const LogConfig = { Type: 'json-file', Config: wrong };
+    const body = { Image: 'app', HostConfig: { LogConfig } };
+    assert.equal((await server.ask('POST', '/containers/create', body)).status, 501);
+  }
+});
+
 test('logs that are followed end at the last moment asked for, though nothing is said then', async () => {
   await using server = await TestServer.open();
   const id = await server.create(['cat'], { OpenStdin: true });

@@ -6,6 +6,7 @@ import { nsToIso, parseTimeNs } from '../times.ts';
 import { send } from '../wire/flow.ts';
 import { frame } from '../wire/frames.ts';
 import { outputType } from '../wire/output-type.ts';
+import { detailsOf } from './log-details.ts';
 import { mainOf } from './show/given.ts';
 import { isRunning } from './show/state.ts';
 
@@ -20,7 +21,7 @@ export const containerLogs: Operation = {
     until: yes('text'),
     timestamps: yes('flag'),
     tail: yes('text', '`all` or a number'),
-    details: yes('flag', 'there are no log tags, so the details are empty'),
+    details: yes('flag', 'what the options of the log name: labels, variables, a tag'),
   },
   async run({ pods }, call) {
     const { query, signal } = call;
@@ -31,14 +32,17 @@ export const containerLogs: Operation = {
     if (spec.log.driver === 'none') {
       throw new KraudError('unsupported', 'configured logging driver does not support reading');
     }
-    const shown = { timestamps: query.flag('timestamps'), details: query.flag('details') };
+    const shown = {
+      timestamps: query.flag('timestamps'),
+      details: query.flag('details') ? detailsOf(pod) : '',
+    };
     const leftMs =
       wanted.untilNs === undefined ? undefined : Number(wanted.untilNs / 1_000_000n) - clock.now();
     const follows = query.flag('follow') && goesOn(pod) && (leftMs ?? 1) > 0;
     const output = {
       ...wanted,
       follow: follows ? ('run' as const) : ('no' as const),
-      chunks: !shown.timestamps && !shown.details,
+      chunks: !shown.timestamps && shown.details === '',
     };
     using due = new Due(clock, follows ? leftMs : undefined);
     const entries = await pods.output(
@@ -110,10 +114,10 @@ function tailOf(text: string): OutputQuery['from'] {
 
 /** What stands before each line. A line that comes in pieces gets it once. */
 class Prefix {
-  readonly #wanted: { timestamps: boolean; details: boolean };
+  readonly #wanted: { timestamps: boolean; details: string };
   readonly #inLine = { stdout: false, stderr: false };
 
-  constructor(wanted: { timestamps: boolean; details: boolean }) {
+  constructor(wanted: { timestamps: boolean; details: string }) {
     this.#wanted = wanted;
   }
 
@@ -121,10 +125,7 @@ class Prefix {
     const begins = !this.#inLine[stream];
     if (data.length > 0) this.#inLine[stream] = data[data.length - 1] !== 0x0a;
     const { timestamps, details } = this.#wanted;
-    if (!begins || (!timestamps && !details)) return data;
-    return Buffer.concat([
-      Buffer.from(`${timestamps ? `${nsToIso(timeNs)} ` : ''}${details ? ' ' : ''}`),
-      data,
-    ]);
+    if (!begins || (!timestamps && details === '')) return data;
+    return Buffer.concat([Buffer.from(`${timestamps ? `${nsToIso(timeNs)} ` : ''}${details}`), data]);
   }
 }

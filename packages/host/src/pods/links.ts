@@ -70,7 +70,7 @@ export function linkVariables(pod: Pod, linked: readonly Linked[]): string[] {
       );
     }
     for (const line of target.spec.containers[0]?.env ?? []) {
-      if (!/^(HOME|PATH)=/.test(line)) lines.push(`${prefix}_ENV_${line}`);
+      if (line.includes('=') && !/^(HOME|PATH)=/.test(line)) lines.push(`${prefix}_ENV_${line}`);
     }
     return lines;
   });

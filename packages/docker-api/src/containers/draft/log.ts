@@ -1,5 +1,6 @@
 import { KraudError } from '@kraud/base';
 import type { ContainerDraft } from '@kraud/cloud';
+import { checkDetails, detailOptions } from '../log-details.ts';
 import type { HostBody } from './body.ts';
 
 const decimal: Record<string, number> = { '': 1, b: 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 };
@@ -28,10 +29,11 @@ export function logOf(body: HostBody['LogConfig']): ContainerDraft['log'] {
   for (const [name, value] of Object.entries(options)) {
     if (name === 'max-size') log.fileBytesMax = value === '-1' ? 0 : size(value);
     else if (name === 'max-file') log.filesMax = count(value);
-    else if (!isDefault(type, name, value)) {
+    else if (!detailOptions.has(name) && !isDefault(type, name, value)) {
       throw new KraudError('unsupported', `HostConfig.LogConfig.Config.${name}=${value} is not supported`);
     }
   }
+  checkDetails(options);
   return log;
 }
 

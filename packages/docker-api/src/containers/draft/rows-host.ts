@@ -96,7 +96,7 @@ export const hostRows: readonly BodyRow[] = [
     'labels',
     { 'max-size': '1m' },
     {
-      note: 'max-size, max-file, and compress and mode with their defaults; others are refused',
+      note: 'max-size, max-file, labels, env, their expressions, tag; compress and mode with their defaults; others are refused',
     },
   ),
   row('yes', h('StorageOpt'), 'labels', { size: '1g' }, { note: 'size' }),
