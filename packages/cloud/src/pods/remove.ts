@@ -24,7 +24,7 @@ export async function removePod(
     if (version.status.phase === 'dead') throw new KraudError('internal', version.status.message);
     return undefined;
   });
-  if (options.volumes) await removeWithOwner(parts, caller.tenant);
+  if (options.volumes) await removeWithOwner(parts, pod);
 }
 
 function refuseRunning(pod: Pod): void {

@@ -54,6 +54,6 @@ export async function waitPod(
     throw new KraudError('canceled', 'the client went away');
   });
   // To whoever waited for the end of a pod, its own volumes are a part of it.
-  if (condition === 'removed') await removeWithOwner(parts, caller.tenant);
+  if (condition === 'removed') await removeWithOwner(parts, found);
   return exit;
 }
