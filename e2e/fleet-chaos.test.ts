@@ -76,10 +76,7 @@ const faults: Record<string, Fault> = {
   },
   'etcd member is killed': async (n) => {
     await fleet.members.kill(n + 1);
-    return async () => {
-      fleet.members.start(n + 1);
-      await fleet.members.healthy(n + 1);
-    };
+    return () => fleet.members.goOn(n + 1);
   },
   'etcd member is paused': async (n) => {
     fleet.members.pause(n + 1);
@@ -114,7 +111,10 @@ const faults: Record<string, Fault> = {
     } catch (error) {
       assert.match(String(error), /ENOSPC/);
     }
-    return () => rmSync(path, { force: true });
+    return async () => {
+      rmSync(path, { force: true });
+      await fleet.members.goOn(smallDisk + 1);
+    };
   },
 };
 

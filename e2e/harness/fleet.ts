@@ -12,7 +12,7 @@ import { SetClock } from './set-clock.ts';
 import { copyTemplates } from './templates.ts';
 
 export interface FleetOptions {
-  /** The host that has a disk of its own, of 1 GiB. */
+  /** The host that has a disk of its own, of 1 GiB, for its etcd member too. */
   readonly smallDisk?: number;
   /** Each daemon has a clock of its own that can be set. */
   readonly clocks?: boolean;
@@ -43,14 +43,16 @@ export class Fleet {
     const small = join(dir, 'small');
     if (smallDisk !== undefined) await mountSmall(small);
     const machines = await Machines.bare(count);
-    const members = await Members.start(machines, count, join(dir, 'etcd')).catch(async (error: unknown) => {
+    const dataOf = (n: number): string => (n - 1 === smallDisk ? small : dir);
+    const etcdOf = (n: number): string => join(dataOf(n), `etcd-m${n}`);
+    const members = await Members.start(machines, count, etcdOf).catch(async (error: unknown) => {
       await machines.stop();
       throw error;
     });
     const hosts = Array.from({ length: count }, (_, index) => {
       const n = index + 1;
       const cradle = { warmMax: 0, ...config.cradle, uidFirst: 700_000 + n * 100_000 };
-      const host = new TestCloud({ ...config, cradle }, index === smallDisk ? small : dir, machines.on(n));
+      const host = new TestCloud({ ...config, cradle }, dataOf(n), machines.on(n));
       if (clocks) host.clock = new SetClock(join(host.dir, 'clock'));
       host.args = ['--store', members.address, '--listen', `${machines.ip(n)}:7070`, '--name', `h${n}`];
       return host;
@@ -139,11 +141,10 @@ export class Fleet {
   async #mendAll(): Promise<void> {
     for (const [n, host] of this.hosts.entries()) {
       await this.mend(n);
-      this.members.resume(n + 1);
-      if (!this.members.isUp(n + 1)) this.members.start(n + 1);
       for (const pid of await host.vmms()) process.kill(pid, 'SIGCONT');
       if (host.isUp) process.kill(host.pid, 'SIGCONT');
     }
+    await Promise.all(this.hosts.map((_, n) => this.members.goOn(n + 1)));
     for (const host of this.hosts) if (!host.isUp) await host.startDaemon();
   }
 

@@ -9,17 +9,18 @@ import { etcdProgram, type Machines } from './machines.ts';
 export class Members {
   readonly #machines: Machines;
   readonly #count: number;
-  readonly #dir: string;
+  readonly #dirOf: (n: number) => string;
   readonly #processes = new Map<number, ChildProcess>();
 
-  private constructor(machines: Machines, count: number, dir: string) {
+  private constructor(machines: Machines, count: number, dirOf: (n: number) => string) {
     this.#machines = machines;
     this.#count = count;
-    this.#dir = dir;
+    this.#dirOf = dirOf;
   }
 
-  static async start(machines: Machines, count: number, dir: string): Promise<Members> {
-    const members = new Members(machines, count, dir);
+  /** `dirOf`: where the `n`th one, from 1, has its data. */
+  static async start(machines: Machines, count: number, dirOf: (n: number) => string): Promise<Members> {
+    const members = new Members(machines, count, dirOf);
     try {
       for (const n of members.#all) members.start(n);
       for (const n of members.#all) await members.healthy(n);
@@ -36,7 +37,7 @@ export class Members {
 
   /** Begins a member, for the first time or on what it had. */
   start(n: number): void {
-    const dir = join(this.#dir, `m${n}`);
+    const dir = this.#dirOf(n);
     mkdirSync(dir, { recursive: true });
     const log = openSync(join(dir, 'log'), 'a');
     const peer = (member: number): string => `http://${this.#machines.ip(member)}:2380`;
@@ -70,6 +71,13 @@ export class Members {
     this.#processes.get(n)?.kill('SIGCONT');
   }
 
+  /** It ran, or runs again: one that ended is started. */
+  async goOn(n: number): Promise<void> {
+    this.resume(n);
+    if (!this.isUp(n)) this.start(n);
+    await this.healthy(n);
+  }
+
   isUp(n: number): boolean {
     const member = this.#processes.get(n);
     return member !== undefined && member.exitCode === null && member.signalCode === null;
@@ -82,7 +90,7 @@ export class Members {
       `etcd member ${n} answers`,
       async () => {
         const member = this.#processes.get(n);
-        assert.equal(member?.exitCode, null, `etcd member ${n} ended; see ${this.#dir}/m${n}/log`);
+        assert.equal(member?.exitCode, null, `etcd member ${n} ended; see ${this.#dirOf(n)}/log`);
         const answer = await fetch(url, { signal: AbortSignal.timeout(5_000) });
         return answer.ok && (await answer.text()).includes('"true"');
       },
