@@ -62,6 +62,7 @@ static struct state *state;
 static int listener;
 static int spare_fd = -1; /* closed when the spare has died */
 static pid_t spare;
+static int64_t needed_ms; /* when there was a VM or a daemon last */
 
 static void die(const char *what)
 {
@@ -197,11 +198,11 @@ static int open_socket(const char *path)
 }
 
 /* Whether the time has been over for so long; what is in the groups is ended then. */
-static int fire(int64_t late_ms, int64_t *needed_ms)
+static int fire(int64_t late_ms)
 {
 	if (now_ms() - state->until_ms < late_ms) return 0;
 	if (state->fired_ms == 0) state->fired_ms = now_ms();
-	if (kill_all(0) > 0) *needed_ms = now_ms();
+	if (kill_all(0) > 0) needed_ms = now_ms();
 	return 1;
 }
 
@@ -230,11 +231,11 @@ static void detach(void)
 /* In the spare: returns once the other has died. */
 static void stand_by(int other)
 {
-	int64_t needed_ms;
 	struct pollfd gone = {.fd = other, .events = POLLIN};
 	mlockall(MCL_CURRENT | MCL_FUTURE);
-	while (poll(&gone, 1, SPARE_MS) <= 0) fire(SPARE_MS, &needed_ms);
+	while (poll(&gone, 1, SPARE_MS) <= 0) fire(SPARE_MS);
 	if (state->is_over) exit(0);
+	needed_ms = now_ms();
 }
 
 /* Returns in the one on guard, which later may be another process. Where there is no room for a spare there is none yet. */
@@ -268,14 +269,14 @@ int main(int argc, char **argv)
 	if (state == MAP_FAILED) die("mmap");
 	state->until_ms = strtoll(argv[2], NULL, 10);
 	groups_path = argv[3];
-	int64_t needed_ms = now_ms();
+	needed_ms = now_ms();
 	listener = open_socket(argv[1]);
 	if (chdir("/") < 0) die("chdir /");
 	harden();
 	detach();
 	for (;;) {
 		if (spare_fd < 0) post_spare(clients, &count);
-		int is_over = fire(0, &needed_ms);
+		int is_over = fire(0);
 		int64_t left_ms = is_over ? LOOK_AGAIN_MS : state->until_ms - now_ms();
 		if (!is_over || count > 0) needed_ms = now_ms();
 		if (now_ms() - needed_ms > idle_ms_max) retire();
