@@ -227,6 +227,7 @@ export class Daemon {
         images: [...keeper.here],
         ...(peers ? { address: peers.address } : {}),
       }),
+      begins: peers?.arrival,
       intervalMs: config.host.heartbeatMs,
       clock,
       random,
@@ -275,8 +276,13 @@ export class Daemon {
     const self = isShared ? { name, heldSinceMs: () => liveness.heldSinceMs } : undefined;
     this.#control(config, { id, self, store, tables, events, cloud });
     const { labels } = config.place;
-    await cloud.hosts.update({ tenant: defaultTenant, local: true }, name, { ...peers?.arrival, labels });
-    await peers?.arrived();
+    const caller = { tenant: defaultTenant, local: true };
+    const { meta } = await cloud.hosts.update(caller, name, { ...peers?.arrival, labels });
+    if (peers?.arrival) {
+      const attributes = { name };
+      await cloud.events.record(caller, { type: 'node', action: 'create', actor: meta.uid, attributes });
+      await peers.arrived();
+    }
     await this.#serve(config, cloud);
   }
 

@@ -85,7 +85,7 @@ export class Peers {
   }
 
   async arrived(): Promise<void> {
-    if (this.arrival) await this.#identity.arrived();
+    await this.#identity.arrived();
   }
 
   /** After all handlers are in place. */

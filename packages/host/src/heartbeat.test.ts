@@ -33,6 +33,7 @@ test('a host speaks for itself while it holds its lease, and is not put back onc
     tenant: 'default',
     hosts: tables.hosts,
     facts: async () => facts,
+    begins: { cordoned: true },
     intervalMs: 10_000,
     clock,
     random: new SeededRandom(1),
@@ -45,6 +46,7 @@ test('a host speaks for itself while it holds its lease, and is not put back onc
   const status = () => tables.hosts.get(key)?.status;
   await heartbeat.start();
   assert.equal(status()?.ready, true);
+  assert.deepEqual(tables.hosts.get(key)?.spec, { cordoned: true });
 
   await store.txn({ success: [{ op: 'delete', key: hostLeaseKey('alpha') }] });
   const lostAt = new Date(clock.now()).toISOString();

@@ -15,6 +15,8 @@ export interface HeartbeatOptions {
   readonly tenant: string;
   readonly hosts: Pick<Table<'Host'>, 'get' | 'create' | 'mutate'>;
   readonly facts: () => Promise<HostFacts>;
+  /** What the Host is made with, when there is none. */
+  readonly begins?: Partial<Host['spec']> | undefined;
   /** What other parts know of this host. */
   readonly more?: () => Partial<Host['status']>;
   readonly intervalMs: number;
@@ -70,7 +72,7 @@ export class Heartbeat {
   }
 
   async #beat(ready: boolean): Promise<void> {
-    const { name, tenant, hosts, facts, more, clock, random } = this.#options;
+    const { name, tenant, hosts, facts, more, begins, clock, random } = this.#options;
     const key: ResourceKey = { tenant, namespace: defaultNamespace, name };
     const { cpus, memoryBytes, architecture, kernel, operatingSystem, accelerator } = await facts();
     const now = new Date(clock.now()).toISOString();
@@ -91,7 +93,7 @@ export class Heartbeat {
         await hosts.create({
           kind: 'Host',
           meta: { ...meta, generation: 1, createdAt: now },
-          spec: { cordoned: false },
+          spec: { cordoned: false, ...begins },
           status,
           given: {},
         });
