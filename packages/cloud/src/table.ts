@@ -8,6 +8,8 @@ export interface Table<K extends Kind> {
   get(key: ResourceKey): Kinds[K] | undefined;
   byUid(tenant: string, uid: string): Kinds[K] | undefined;
   list(tenant: string): Kinds[K][];
+  /** Resolves once what is read is no older than this revision of the store. */
+  reached(revision: number): Promise<void>;
   /** Of all tenants: for what they share unknowingly, such as layers. Nothing of it may reach a caller. */
   everywhere(): Kinds[K][];
   /** `exists` when the name is taken. */

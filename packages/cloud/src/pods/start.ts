@@ -2,7 +2,7 @@ import { KraudError } from '@kraud/base';
 import type { Pod } from '@kraud/macro';
 import type { Caller } from '../contract.ts';
 import type { CloudParts } from '../parts.ts';
-import { admitToQuota } from '../quotas/admit.ts';
+import { admitToQuota, confirmQuota } from '../quotas/admit.ts';
 import { findPod, keyOf, mainContainer } from './find.ts';
 import { unplaced } from './placed.ts';
 
@@ -14,9 +14,10 @@ export async function startPod(parts: CloudParts, caller: Caller, ref: string): 
   const requestedMs = parts.clock.now();
   const found = findPod(parts, caller, ref);
   let serial = 0;
-  await parts.pods.mutate(keyOf(found), (pod) => {
+  const admit = ({ spec, meta }: Pod): void => admitToQuota(parts, caller, spec, { except: meta.uid });
+  const asked = await parts.pods.mutate(keyOf(found), (pod) => {
     refuseStart(pod);
-    admitToQuota(parts, caller, pod.spec, { except: pod.meta.uid });
+    admit(pod);
     serial = Math.max(pod.spec.run.serial, pod.status.serial) + 1;
     return {
       ...pod,
@@ -24,7 +25,19 @@ export async function startPod(parts: CloudParts, caller: Caller, ref: string): 
       spec: { ...pod.spec, run: { wanted: 'running', serial, stoppedByUser: false } },
     };
   });
+  await confirmQuota(
+    parts,
+    asked,
+    () => admit(asked),
+    () => parts.pods.mutate(keyOf(found), (pod) => withdrawn(pod, serial)),
+  );
   return await waitForRun(parts, found, serial);
+}
+
+/** The pod without this run; as it is when another was asked for since. */
+function withdrawn(pod: Pod, serial: number): Pod | undefined {
+  if (pod.spec.run.serial !== serial || pod.spec.run.wanted !== 'running') return undefined;
+  return { ...pod, spec: { ...pod.spec, run: { wanted: 'stopped', serial, stoppedByUser: true } } };
 }
 
 function refuseStart(pod: Pod): void {

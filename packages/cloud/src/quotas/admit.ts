@@ -1,4 +1,4 @@
-import { defaultNamespace, type PodSpec, type Tenant } from '@kraud/macro';
+import { defaultNamespace, type Pod, type PodSpec, type Tenant, type Workload } from '@kraud/macro';
 import { askedBy, bandOf, podsOf, refuseOverQuota, usedIn } from '../admission/quota.ts';
 import type { Caller } from '../contract.ts';
 import type { CloudParts } from '../parts.ts';
@@ -6,8 +6,8 @@ import type { CloudParts } from '../parts.ts';
 type Parts = Pick<CloudParts, 'pods' | 'workloads' | 'tenants' | 'hosts'>;
 
 /**
- * Refuses a pod, or so many pods of a workload, that would take its tenant beyond a quota. Read from a cache: two that
- * are asked for at the same moment may both be let in.
+ * Refuses a pod, or so many pods of a workload, that would take its tenant beyond a quota. What is written at the same
+ * moment isn't seen: `confirmQuota` looks again after the write.
  */
 export function admitToQuota(
   parts: Parts,
@@ -31,6 +31,27 @@ export function admitWorkloadToQuota(
 ): void {
   const count = podsOf(spec.mode, parts.hosts.everywhere().length);
   admitToQuota(parts, caller, spec.template.spec, { count, except: uid });
+}
+
+/**
+ * Looks again once it is written, and undoes the write if it was too much. Of two that were asked for at the same moment
+ * the one that was written later sees the other, on whichever host: never do both stay.
+ */
+export async function confirmQuota(
+  parts: Parts,
+  { meta }: Pod | Workload,
+  check: () => void,
+  undo: () => Promise<unknown>,
+): Promise<void> {
+  if (!tenantOf(parts, meta.tenant)?.spec.quota) return;
+  const revision = meta.revision ?? 0;
+  await Promise.all([parts.pods.reached(revision), parts.workloads.reached(revision)]);
+  try {
+    check();
+  } catch (error) {
+    await undo();
+    throw error;
+  }
 }
 
 export function tenantOf(parts: Pick<Parts, 'tenants'>, name: string): Tenant | undefined {

@@ -3,7 +3,7 @@ import { defaultNamespace, newWorkloadStatus, type Workload, workloadFinalizer }
 import type { Caller, Images } from '../contract.ts';
 import type { ImageFinder } from '../images/find.ts';
 import type { CloudParts } from '../parts.ts';
-import { admitWorkloadToQuota } from '../quotas/admit.ts';
+import { admitWorkloadToQuota, confirmQuota } from '../quotas/admit.ts';
 import { ensureVolume } from '../volumes/ensure.ts';
 import type { ImageWish, WorkloadDraft } from './contract.ts';
 import { resolveImage } from './image.ts';
@@ -53,9 +53,14 @@ export async function createWorkload(
     status: newWorkloadStatus(),
     given: draft.given,
   };
-  try {
-    return { workload: await parts.workloads.create(workload), warnings };
-  } catch (error) {
+  const made = await parts.workloads.create(workload).catch((error: unknown) => {
     throw codeOf(error) === 'exists' ? taken() : error;
-  }
+  });
+  await confirmQuota(
+    parts,
+    made,
+    () => admitWorkloadToQuota(parts, caller, uid, spec),
+    () => parts.workloads.delete(made.meta),
+  );
+  return { workload: made, warnings };
 }

@@ -2,15 +2,16 @@ import { isDeepStrictEqual } from 'node:util';
 import { KraudError } from '@kraud/base';
 import type { Workload } from '@kraud/macro';
 import type { Caller } from '../contract.ts';
-import { admitWorkloadToQuota } from '../quotas/admit.ts';
+import type { CloudParts } from '../parts.ts';
+import { admitWorkloadToQuota, confirmQuota } from '../quotas/admit.ts';
 import { ensureVolume } from '../volumes/ensure.ts';
 import type { ImageWish, WorkloadDraft } from './contract.ts';
 import type { WorkloadTools } from './create.ts';
 import { findWorkload } from './find.ts';
 import { keptImage, resolveImage } from './image.ts';
-import { previousOf, type Wanted, withPrevious } from './previous.ts';
+import { previousOf, type Wanted, wantedOf, withPrevious } from './previous.ts';
 import { admitWorkload, iterationAfter } from './spec.ts';
-import { nextChange, refuseStale } from './version.ts';
+import { nextChange, refuseStale, versionOf } from './version.ts';
 
 /** Replaces what is wanted of a workload; what was wanted is kept for a rollback. */
 export async function updateWorkload(
@@ -37,9 +38,9 @@ export async function updateWorkload(
   admitWorkloadToQuota(parts, caller, uid, spec);
   for (const volume of volumes) await ensureVolume(parts, caller, volume, undefined);
   const { labels, annotations, given } = draft;
-  const workload = await parts.workloads.mutate(present.meta, (found) => {
+  const workload = await write(parts, caller, present, (found) => {
     refuseStale(found, version);
-    return changed(found, { spec, labels, annotations, given });
+    return { spec, labels, annotations, given };
   });
   return { workload, warnings };
 }
@@ -52,16 +53,43 @@ export async function rollbackWorkload(
   version: number,
 ): Promise<Workload> {
   const present = findWorkload(parts, caller, ref);
-  return await parts.workloads.mutate(present.meta, (found) => {
+  return await write(parts, caller, present, (found) => {
     refuseStale(found, version);
     const previous = previousOf(found);
     if (!previous) throw new KraudError('conflict', `service ${ref} does not have a previous spec`);
     admitWorkloadToQuota(parts, caller, found.meta.uid, previous.spec);
-    return changed(found, {
+    return {
       ...previous,
       spec: { ...previous.spec, rollsBack: true, jobIteration: iterationAfter(found) },
-    });
+    };
   });
+}
+
+/** What was wanted before is wanted again if it turns out to be more than the quota has. */
+async function write(
+  parts: CloudParts,
+  caller: Caller,
+  present: Workload,
+  wanted: (found: Workload) => Wanted,
+): Promise<Workload> {
+  let before = present;
+  const written = await parts.workloads.mutate(present.meta, (found) => {
+    before = found;
+    return changed(found, wanted(found));
+  });
+  const { uid } = present.meta;
+  await confirmQuota(
+    parts,
+    written,
+    () => admitWorkloadToQuota(parts, caller, uid, written.spec),
+    () =>
+      parts.workloads.mutate(present.meta, (found) =>
+        versionOf(found) === versionOf(written)
+          ? { ...changed(found, wantedOf(before)), given: before.given }
+          : undefined,
+      ),
+  );
+  return written;
 }
 
 function changed(found: Workload, { spec, labels, annotations, given }: Wanted): Workload {

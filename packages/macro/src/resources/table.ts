@@ -39,6 +39,11 @@ export class Table<K extends Kind> {
     return this.#cache.list();
   }
 
+  /** Resolves once what is read is no older than this revision of the store. */
+  async reached(revision: number): Promise<void> {
+    await this.#cache.reached(revision);
+  }
+
   /** `exists` when the name is taken. */
   create(resource: Kinds[K]): Promise<Kinds[K]> {
     return this.#shown(this.#client.create(resource));
