@@ -10,7 +10,8 @@
 #include <time.h>
 #include <x86intrin.h>
 
-enum { SPAN_NS = 100 * 1000 * 1000, TRIES = 64, CPUID_POWER = 0x80000007, INVARIANT_TSC = 1 << 8 };
+enum { SPAN_NS = 100 * 1000 * 1000, TRIES = 64, INVARIANT_TSC = 1 << 8 };
+static const unsigned CPUID_POWER = 0x80000007;
 
 struct moment {
 	uint64_t ticks;
