@@ -91,8 +91,9 @@ export function isOver(pod: Pod): boolean {
   const { phase, serial } = pod.status;
   const { run } = pod.spec;
   if (phase !== 'created' && phase !== 'exited' && phase !== 'dead') return false;
-  if (run.wanted === 'stopped') return phase !== 'created' || pod.spec.host === undefined;
-  return run.serial <= serial && serial > 0;
+  // A start that failed leaves it as it was made; it may have been asked to stop since.
+  if (run.serial <= serial && serial > 0) return true;
+  return run.wanted === 'stopped' && (phase !== 'created' || pod.spec.host === undefined);
 }
 
 function stateOf(pod: Pod): Member['state'] {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { anywhere, type WorkloadSpec } from '../model/index.ts';
+import { samplePod } from '../model/samples.ts';
+import { isOver } from './member.ts';
 import { sampleSpec, WorkloadSim } from './sim.ts';
 
 const replicas = (count: number): Partial<WorkloadSpec> => ({
@@ -258,4 +260,21 @@ describe('global', () => {
     sim.pass(1);
     assert.deepEqual(sim.shown, ['alpha#1 running alpha', 'beta#2 running beta', 'gamma#1 running gamma']);
   });
+});
+
+test('a pod whose start failed is over, also when it was asked to stop at the same moment', () => {
+  const pod = samplePod('web.1.x');
+  pod.spec.host = 'alpha';
+  for (const [wanted, serial, done, over] of [
+    ['running', 1, 0, false],
+    ['running', 1, 1, true],
+    ['stopped', 1, 1, true],
+    // Its host has not heard of it yet, and may be starting it.
+    ['stopped', 1, 0, false],
+  ] as const) {
+    pod.spec.run = { wanted, serial, stoppedByUser: false };
+    pod.status.phase = 'created';
+    pod.status.serial = done;
+    assert.equal(isOver(pod), over, `${wanted} ${serial} ${done}`);
+  }
 });
