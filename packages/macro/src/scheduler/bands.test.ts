@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Host } from '../model/index.ts';
+import type { Host, Pod } from '../model/index.ts';
 import { Fleet } from './fleet.ts';
 import { schedulerDefaults } from './limits.ts';
 import { host, on, pod, show, showOn } from './testing.ts';
@@ -48,6 +48,39 @@ describe('bands', () => {
     assert.deepEqual(show([pod('web', 2), pod('late', 2, { band: 'free' })], { hosts: one, pods }), [
       'web: waits for room on host h1: 1 pod is leaving it',
       "late: host h1 can't take it: lacks memory",
+    ]);
+  });
+
+  test('a pod takes the port of a weaker one, and no more than it has to', () => {
+    const ports = (hostPort: number, hostIp = '') => ({
+      ports: [{ hostIp, hostPort, podPort: 80, protocol: 'tcp' as const }],
+    });
+    const web = (name: string, hostPort: number, hostIp?: string): Pod =>
+      pod(name, 1, {}, { spec: ports(hostPort, hostIp) });
+    const pods = [
+      on('h1', 'small', 1, 'free'),
+      on('h1', 'holder', 1, 'batch', ports(80)),
+      on('h1', 'other', 1, 'free', ports(81)),
+    ];
+    assert.deepEqual(show([web('web', 80)], { hosts: one, pods }), [
+      'holder leaves h1 for web',
+      'web: waits for room on host h1: 1 pod is leaving it',
+    ]);
+    assert.deepEqual(show([web('web', 80, '10.0.0.1')], { hosts: [...one, host('h2')], pods }), [
+      'web -> h2',
+    ]);
+    const equal = [on('h1', 'holder', 1, 'production', ports(80))];
+    assert.deepEqual(show([web('web', 80)], { hosts: one, pods: equal }), [
+      "web: host h1 can't take it: port 80/tcp is taken",
+    ]);
+    const stopping = on('h1', 'holder', 1, 'batch', {
+      ...ports(80),
+      run: { wanted: 'stopped', serial: 1, stoppedByUser: false },
+    });
+    const leaving = [{ ...stopping, status: { ...stopping.status, phase: 'stopping' as const } }];
+    assert.deepEqual(show([web('web', 80), web('late', 80)], { hosts: one, pods: leaving }), [
+      'web: waits for room on host h1: 1 pod is leaving it',
+      "late: host h1 can't take it: port 80/tcp is taken",
     ]);
   });
 

@@ -1,6 +1,6 @@
 import type { Pod } from '../model/index.ts';
 import type { Eviction, Plan } from './contract.ts';
-import { type Demand, demandOf, productionBand } from './demand.ts';
+import { clash, type Demand, demandOf, productionBand } from './demand.ts';
 import type { Fleet, Placed } from './fleet.ts';
 import { inOrder } from './plan.ts';
 import { misfits, usedFor } from './rules.ts';
@@ -97,7 +97,9 @@ class Checker {
     if (slot !== undefined) {
       for (const victim of victims) {
         const company = [...this.#fleet.placedOn(slot).values(), victim];
-        if (this.#fits(demand.band, demand.room, slot, company))
+        const taken = company.flatMap((placed) => placed.demand.ports);
+        const portsAreFree = !demand.ports.some((port) => clash(port, taken));
+        if (portsAreFree && this.#fits(demand.band, demand.room, slot, company))
           this.#faults.push(`${victim.uid} is evicted without need`);
       }
     }

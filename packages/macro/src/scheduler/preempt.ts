@@ -1,5 +1,5 @@
 import type { Random } from '@kraud/base';
-import { productionBand, type Room } from './demand.ts';
+import { clash, productionBand, type Room } from './demand.ts';
 import type { Fleet, Placed } from './fleet.ts';
 import { Search } from './search.ts';
 
@@ -79,10 +79,14 @@ function isWelcome(search: Search, fleet: Fleet, slot: number, gone: readonly Pl
 }
 
 function suffices(search: Search, fleet: Fleet, slot: number, gone: readonly Placed[]): boolean {
-  const { band, room } = search.demand;
+  const { band, room, ports } = search.demand;
   const free = fleet.rooms.free(slot, band);
   const more = sum(gone, band);
-  return free.cpu + more.cpu >= room.cpu && free.memory + more.memory >= room.memory;
+  if (free.cpu + more.cpu < room.cpu || free.memory + more.memory < room.memory) return false;
+  if (ports.length === 0) return true;
+  const stay = [...fleet.placedOn(slot).values()].filter((placed) => !gone.includes(placed));
+  const taken = stay.flatMap((placed) => placed.demand.ports);
+  return !ports.some((port) => clash(port, taken));
 }
 
 function sum(gone: readonly Placed[], band: number): Room {

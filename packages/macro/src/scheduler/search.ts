@@ -37,13 +37,17 @@ export class Search {
   /** The first rule that keeps the pod from a host. */
   misfit(slot: number): Misfit | undefined {
     return (
-      this.#hosts.misfit(slot) ?? this.#pinMisfit(slot) ?? this.#roomMisfit(slot) ?? this.companyMisfit(slot)
+      this.#hosts.misfit(slot) ??
+      this.#pinMisfit(slot) ??
+      this.#roomMisfit(slot) ??
+      this.#portMisfit(slot) ??
+      this.#companyMisfit(slot)
     );
   }
 
-  /** The same without what the host has room for. */
+  /** The same without what pods would give up by leaving: room, and ports. */
   placeMisfit(slot: number): Misfit | undefined {
-    return this.#hosts.misfit(slot) ?? this.#pinMisfit(slot) ?? this.companyMisfit(slot);
+    return this.#hosts.misfit(slot) ?? this.#pinMisfit(slot) ?? this.#companyMisfit(slot);
   }
 
   /** The slot of the best host of a sample; undefined when none can take it. */
@@ -100,15 +104,17 @@ export class Search {
     return this.#fleet.rooms.free(slot, band).memory < room.memory ? lacksMemory : lacksCpus;
   }
 
+  #portMisfit(slot: number): Misfit | undefined {
+    const { runs, ports } = this.demand;
+    if (!runs || ports.length === 0) return undefined;
+    const taken = this.#fleet.portsOn(slot);
+    const port = taken.length > 0 ? ports.find((each) => clash(each, taken)) : undefined;
+    return port && { rule: 'port', why: `port ${port.hostPort}/${port.protocol} is taken` };
+  }
+
   /** What the pods on it, and those elsewhere, have against it. */
-  companyMisfit(slot: number): Misfit | undefined {
-    const { runs, ports, placement } = this.demand;
-    if (runs && ports.length > 0) {
-      const taken = this.#fleet.portsOn(slot);
-      const port = taken.length > 0 ? ports.find((each) => clash(each, taken)) : undefined;
-      if (port) return { rule: 'port', why: `port ${port.hostPort}/${port.protocol} is taken` };
-    }
-    const { perHostMax } = placement;
+  #companyMisfit(slot: number): Misfit | undefined {
+    const { perHostMax } = this.demand.placement;
     if (perHostMax !== undefined && (this.#relations.replicas.get(slot) ?? 0) >= perHostMax)
       return { rule: 'per-host', why: `has ${perHostMax} of its replicas` };
     return relationMisfit(this.#relations, slot);
