@@ -15,8 +15,18 @@ kernel_hash() {
 		dpkg-query -W -f '${Package} ${Version}\n' "$package"
 		gcc --version | head -n 1
 		ld --version | head -n 1
-		cat guest/kernel/kraud.config guest/kernel/source/*.c tools/setup/kernel.sh
+		kernel_config "$source"
+		cat guest/kernel/source/*.c tools/setup/kernel.sh
 	} | hash
+}
+
+# kernel_config SOURCE: our configuration for a source package, linux-source-6.1.tar.xz for example.
+kernel_config() {
+	local version
+	version=$(basename "$1" .tar.xz)
+	version=guest/kernel/${version#linux-source-}.config
+	cat guest/kernel/kraud.config
+	[ ! -e "$version" ] || cat "$version"
 }
 
 # Left out while unpacking: what this configuration never reads. Kconfig files and makefiles stay.
@@ -39,8 +49,9 @@ kernel_build() {
 	export KCFLAGS="-ffile-prefix-map=$work/src=." KAFLAGS="-ffile-prefix-map=$work/src=."
 	make_args=(-C "$work/src" O="$work/build" "-j$(nproc)")
 	mkdir "$work/build"
-	make "${make_args[@]}" KCONFIG_ALLCONFIG="$PWD/guest/kernel/kraud.config" allnoconfig
-	kernel_check_config "$work/build/.config"
+	kernel_config "$source" >"$work/wanted"
+	make "${make_args[@]}" KCONFIG_ALLCONFIG="$work/wanted" allnoconfig
+	kernel_check_config "$work/wanted" "$work/build/.config"
 	make "${make_args[@]}" vmlinux
 	mkdir "$out"
 	strip --strip-all -o "$out/vmlinux" "$work/build/vmlinux"
@@ -64,21 +75,21 @@ kernel_prepare_source() {
 	sed -i -E '/^obj-y\s/ s/\<(media|gpu|soc|clk|firmware|video|platform|i2c|i3c)\/(\s|$)/\2/g' "$1/drivers/Makefile"
 }
 
-# Kconfig drops silently what it can't honour; a fragment line that didn't come through is an error here.
+# kernel_check_config WANTED GOT: Kconfig drops silently what it can't honour; a line that didn't come through is an error here.
 kernel_check_config() {
 	local line symbol bad=0
 	while read -r line; do
 		case $line in
 		CONFIG_*)
-			grep -qxF -- "$line" "$1" || { echo "not honoured: $line"; bad=1; }
+			grep -qxF -- "$line" "$2" || { echo "not honoured: $line"; bad=1; }
 			;;
 		'# CONFIG_'*' is not set')
 			symbol=${line#\# }
 			symbol=${symbol%% *}
-			! grep -q "^$symbol=" "$1" || { echo "still on: $symbol"; bad=1; }
+			! grep -q "^$symbol=" "$2" || { echo "still on: $symbol"; bad=1; }
 			;;
 		esac
-	done <guest/kernel/kraud.config
+	done <"$1"
 	return "$bad"
 }
 
