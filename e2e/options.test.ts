@@ -83,6 +83,8 @@ test('ulimits, init, shm, sysctls, groups, oom score, no-new-privileges', async 
     ),
     '7',
   );
+  const anyPort = 'cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/net/ipv4/ping_group_range';
+  assert.equal(await sh(anyPort, '-u', '1000'), '0\n0\t2147483647');
   assert.match(await sh('id -G', '--group-add', '77'), /\b77\b/);
   assert.equal(await sh('cat /proc/self/oom_score_adj', '--oom-score-adj', '500'), '500');
   assert.match(await sh('grep NoNewPrivs /proc/self/status', '--security-opt', 'no-new-privileges'), /1/);

@@ -68,6 +68,13 @@ static void mount_system(void) {
   must_mount("sysfs", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 }
 
+/* As in Docker's containers any user may listen on any port, and ping: the network is the pod's own. */
+static void open_network(void) {
+  if (write_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0") != 0 ||
+      write_file("/proc/sys/net/ipv4/ping_group_range", "0 2147483647") != 0)
+    die("opening the network to all users: %s", errno_text(errno));
+}
+
 static bool option(const char *text, const char *name, char *into, size_t cap) {
   size_t len = strlen(name);
   for (const char *at = text; (at = strstr(at, name)); at += len) {
@@ -116,6 +123,7 @@ int main(int argc, char **argv) {
     become_copy(argv);
   } else {
     mount_system();
+    open_network();
     if (read_file_at(AT_FDCWD, "/proc/cmdline", command_line, sizeof command_line) > 0)
       option(command_line, "kraud.port=", where, sizeof where);
   }

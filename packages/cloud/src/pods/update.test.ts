@@ -46,6 +46,18 @@ for (const [what, change] of [
   });
 }
 
+test('a quota of -1 takes the limit away', () => {
+  const { spec } = changed(
+    pod('exited', { cpus: 2, vcpus: 2 }),
+    { resources: { cpuQuotaUs: -1 } },
+    podLimits,
+  );
+  assert.deepEqual(
+    [spec.cpus, spec.vcpus, spec.containers[0]?.resources],
+    [undefined, 1, { cpuQuotaUs: -1 }],
+  );
+});
+
 test('a change of the restart policy alone keeps the size', () => {
   const before = pod('exited', { memoryMiB: 4096 });
   const { spec } = changed(before, { restart: { name: 'always', retriesMax: 0 } }, podLimits);

@@ -47,7 +47,9 @@ export function changed(pod: Pod, change: PodChange, limits: PodLimits): Pod {
   const container = mainContainer(pod);
   const resources = { ...container.resources, ...change.resources };
   refuseContradictions(resources, limits.memoryBytesMin);
-  const cpus = change.cpus ?? quotaCpus(change.resources ?? {}) ?? pod.spec.cpus;
+  const unbound = change.resources?.cpuQuotaUs === -1;
+  const cpus = change.cpus ?? (unbound ? undefined : (quotaCpus(change.resources ?? {}) ?? pod.spec.cpus));
+  const { cpus: _, ...spec } = pod.spec;
   const { memoryBytes, cpuset } = resources;
   const mayBeInVm = isUp(pod) || pod.status.phase === 'starting';
   if (mayBeInVm) refuseOutgrowing(pod, { memoryBytes, cpus: Math.max(cpus ?? 0, cpusNamed(cpuset)) }, limits);
@@ -66,7 +68,7 @@ export function changed(pod: Pod, change: PodChange, limits: PodLimits): Pod {
   return {
     ...pod,
     spec: {
-      ...pod.spec,
+      ...spec,
       containers: [{ ...container, resources }, ...pod.spec.containers.slice(1)],
       ...(change.restart ? { restart: change.restart } : {}),
       ...(cpus ? { cpus } : {}),

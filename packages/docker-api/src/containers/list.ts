@@ -7,12 +7,14 @@ import { filtersOf, type Operation, yes } from '../operation.ts';
 import { withTaskLabels } from '../tasks/labels.ts';
 import { isoToUnix } from '../times.ts';
 import { listFilterNames, matcherOf } from './list-filters.ts';
-import { mainOf } from './show/given.ts';
+import { givenBody, mainOf } from './show/given.ts';
 import { networkMode } from './show/host-config.ts';
 import { namesByLinks } from './show/links.ts';
 import { mountsOf } from './show/mounts.ts';
 import { exposedOf, networksOf, portList } from './show/networks.ts';
 import { isRunning, statusOf, statusText } from './show/state.ts';
+
+const annotationsFrom = 46;
 
 export const listContainers: Operation = {
   method: 'GET',
@@ -45,6 +47,7 @@ export const listContainers: Operation = {
       const size = sized ? await cloud.pods.size(caller, pod.meta.uid) : undefined;
       rows.push({
         ...summaryOf(pod, images, nowMs),
+        HostConfig: hostConfigOf(pod, call.minor),
         Names: [`/${pod.meta.name}`, ...(linked.get(pod.meta.uid) ?? [])],
         NetworkSettings: { Networks: networksOf(pod, networks) },
         ...(size ? { SizeRw: size.writableBytes, SizeRootFs: size.rootBytes + size.writableBytes } : {}),
@@ -93,9 +96,14 @@ function summaryOf(pod: Pod, images: ReadonlyMap<string, ImageView>, nowMs: numb
     Labels: pod.meta.labels,
     State: statusOf(pod),
     Status: statusText(pod, nowMs),
-    HostConfig: { NetworkMode: networkMode(pod) },
     Mounts: mountsOf(pod, () => ''),
   };
+}
+
+function hostConfigOf(pod: Pod, minor: number): Record<string, unknown> {
+  const annotations = givenBody(pod)?.HostConfig?.Annotations ?? {};
+  const shown = minor >= annotationsFrom && Object.keys(annotations).length > 0;
+  return { NetworkMode: networkMode(pod), ...(shown ? { Annotations: annotations } : {}) };
 }
 
 /** The name as given, or the id once that name means another image. */

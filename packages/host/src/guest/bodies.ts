@@ -184,7 +184,7 @@ export function resourcesBody(resources: Resources): ContainerResources {
   return {
     memoryBytes: resources.memoryBytes ?? 0,
     memorySwapBytes: resources.memorySwapBytes ?? 0,
-    cpuQuotaUs: resources.cpuQuotaUs ?? 0,
+    cpuQuotaUs: Math.max(0, resources.cpuQuotaUs ?? 0),
     cpuPeriodUs: resources.cpuPeriodUs || 100_000,
     cpuShares: resources.cpuShares ?? 0,
     cpuset: resources.cpuset ?? '',

@@ -11,6 +11,6 @@ test('parameters of the IPC namespace go to containers, which have one each', ()
   };
   assert.deepEqual(splitSysctls(given), {
     pod: { 'net.core.somaxconn': '1', 'kernel.pid_max': '4' },
-    container: { 'kernel.msgmax': '2', 'fs/mqueue/msg_max': '3' },
+    container: { 'kernel.msgmax': '2', 'fs.mqueue.msg_max': '3' },
   });
 });

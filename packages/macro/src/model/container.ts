@@ -7,7 +7,8 @@ export const Resources = Type.Object({
   memoryBytes: Type.Optional(Bytes),
   memorySwapBytes: Type.Optional(Type.Integer({ minimum: -1 })),
   memoryReservationBytes: Type.Optional(Bytes),
-  cpuQuotaUs: Type.Optional(Type.Integer({ minimum: 0 })),
+  /** -1: none, said by name. */
+  cpuQuotaUs: Type.Optional(Type.Integer({ minimum: -1 })),
   cpuPeriodUs: Type.Optional(Type.Integer({ minimum: 0 })),
   cpuShares: Type.Optional(Type.Integer({ minimum: 0 })),
   cpuset: Type.Optional(Type.String()),

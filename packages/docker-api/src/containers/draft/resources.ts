@@ -56,7 +56,7 @@ function quotaOf(body: ResourceBody): Resources {
     return { cpuQuotaUs: Math.max(1000, Math.round(body.NanoCpus / 10_000)), cpuPeriodUs: 100_000 };
   }
   return {
-    ...((body.CpuQuota ?? 0) > 0 ? { cpuQuotaUs: body.CpuQuota ?? 0 } : {}),
+    ...(body.CpuQuota ? { cpuQuotaUs: body.CpuQuota } : {}),
     ...(body.CpuPeriod ? { cpuPeriodUs: body.CpuPeriod } : {}),
   };
 }

@@ -31,7 +31,7 @@ export function hostConfigOf(pod: Pod): Record<string, unknown> {
     CpusetCpus: resources.cpuset ?? '',
     OomScoreAdj: resources.oomScoreAdj ?? 0,
     OomKillDisable: resources.oomKillDisable ?? false,
-    PidsLimit: resources.pidsMax || null,
+    PidsLimit: resources.pidsMax ?? null,
   };
 }
 
