@@ -6,7 +6,9 @@ export function splitSysctls(sysctls: Readonly<Record<string, string>>): {
   pod: Record<string, string>;
   container: Record<string, string>;
 } {
-  const entries = Object.entries(sysctls).map(([name, value]) => [name.replaceAll('/', '.'), value] as [string, string]);
+  const entries = Object.entries(sysctls).map(
+    ([name, value]) => [name.replaceAll('/', '.'), value] as [string, string],
+  );
   const isIpc = ([name]: [string, string]): boolean => ofIpc.test(name);
   return {
     pod: Object.fromEntries(entries.filter((entry) => !isIpc(entry))),
