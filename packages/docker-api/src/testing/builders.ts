@@ -15,6 +15,9 @@ const meta = (name: string, uid: string): Pod['meta'] => ({
   createdAt,
 });
 
+/** Of every image here. */
+const imageEnv = ['PATH=/bin'];
+
 export function buildFacts(overrides: Partial<ImageFacts> = {}): ImageFacts {
   return {
     id: imageId,
@@ -25,7 +28,7 @@ export function buildFacts(overrides: Partial<ImageFacts> = {}): ImageFacts {
     variant: '',
     os: 'linux',
     parentId: '',
-    config: { cmd: ['sh'], env: ['PATH=/bin'] },
+    config: { cmd: ['sh'], env: imageEnv },
     diffIds: [`sha256:${'d1'.repeat(32)}`],
     sizeBytes: 1_000_000,
     history: [{ createdAt, createdBy: 'import', comment: '', emptyLayer: false, sizeBytes: 1_000_000 }],
@@ -85,7 +88,7 @@ export function buildPod(draft: PodDraft, uid: string): Pod {
           name: 'main',
           image: { name: want.image, id: imageId },
           args: [...(want.command ?? []), ...(want.args ?? ['sh'])],
-          env: want.env ?? [],
+          env: [...imageEnv, ...(want.env ?? [])],
           cwd: want.cwd ?? '/',
           user: want.user ?? '',
           groups: want.groups ?? [],

@@ -44,14 +44,19 @@ export function configOf(pod: Pod, image: ImageFacts | undefined): Record<string
   };
 }
 
-/** What was asked for over the image's: a variable without a value stands here too, though no process gets it. */
+/**
+ * What was asked for, then the image's, with placeholders filled in. A variable without a value stands here too, though no
+ * process gets it; a `PATH` that nobody named doesn't.
+ */
 function envOf(pod: Pod, image: ImageFacts | undefined): string[] {
+  const { env } = mainOf(pod).spec;
   const given = givenBody(pod);
-  if (!given || !image) return mainOf(pod).spec.env;
+  if (!given || !image) return env;
   const nameOf = (line: string): string => line.split('=', 1)[0] ?? '';
-  const own = given.Env ?? [];
-  const names = new Set(own.map(nameOf));
-  return [...own, ...(image.config.env ?? []).filter((line) => !names.has(nameOf(line)))];
+  const own = new Set((given.Env ?? []).map(nameOf));
+  const named = new Set([...own, ...(image.config.env ?? []).map(nameOf)]);
+  const isOwn = (line: string): boolean => own.has(nameOf(line));
+  return [...env.filter(isOwn), ...env.filter((line) => !isOwn(line) && named.has(nameOf(line)))];
 }
 
 /** The parts that somebody has set: zero means the default, and isn't shown. */
