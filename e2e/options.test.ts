@@ -90,6 +90,16 @@ test('ulimits, init, shm, sysctls, groups, oom score, no-new-privileges', async 
   assert.match(await sh('grep NoNewPrivs /proc/self/status', '--security-opt', 'no-new-privileges'), /1/);
 });
 
+test('devices that the guest’s kernel has', async () => {
+  const look = 'test -c /dev/net/tun && test -c /dev/f && echo both';
+  assert.equal(await sh(look, '--device', '/dev/net/tun', '--device', '/dev/fuse:/dev/f'), 'both');
+  await cloud.fails(
+    ['run', '--rm', '--device', '/dev/sda', image, 'true'],
+    /a VM has no devices of the host/,
+    125,
+  );
+});
+
 test('a terminal', async () => {
   const out = await cloud.ok([
     'run',

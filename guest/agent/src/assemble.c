@@ -83,6 +83,29 @@ static void all_devices(int dev) {
   if (dir) closedir(dir);
 }
 
+/* Character devices of the machine's kernel, each where it is wanted below /dev. */
+static bool more_devices(struct container *container, struct fault *fault) {
+  size_t i;
+  json_t *device;
+  json_array_foreach(json_object_get(container->config, "devices"), i, device) {
+    const char *source = json_string_value(json_object_get(device, "source"));
+    const char *target = json_string_value(json_object_get(device, "target"));
+    struct stat stat;
+    if (!source || !target || strncmp(source, "/dev/", 5) != 0 || strncmp(target, "/dev/", 5) != 0 || strstr(source, "..") ||
+        strstr(target, ".."))
+      return fail(fault, "invalid", "a device needs a source and a target below /dev");
+    if (lstat(source, &stat) != 0) return fail_errno(fault, errno, "the device %s", source);
+    if (!S_ISCHR(stat.st_mode)) return fail(fault, "invalid", "%s is no character device", source);
+    AUTO_FREE char *folder = must_strdup(target);
+    char *name = strrchr(folder, '/');
+    *name++ = 0;
+    AUTO_CLOSE int at = make_dir_in_root(container->root, folder);
+    if (at < 0 || (unlinkat(at, name, 0) != 0 && errno != ENOENT) || mknodat(at, name, S_IFCHR | 0666, stat.st_rdev) != 0)
+      return fail_errno(fault, errno, "making %s", target);
+  }
+  return true;
+}
+
 static bool mount_devices(struct container *container, struct fault *fault) {
   static const struct { const char *name; unsigned minor, major; } nodes[] = {
       {"null", 3, 1}, {"zero", 5, 1}, {"full", 7, 1}, {"random", 8, 1}, {"urandom", 9, 1}, {"tty", 0, 5},
@@ -104,6 +127,7 @@ static bool mount_devices(struct container *container, struct fault *fault) {
   for (size_t i = 0; i < sizeof links / sizeof links[0]; i++)
     if (symlinkat(links[i][0], dev, links[i][1]) != 0) return fail_errno(fault, errno, "making /dev/%s", links[i][1]);
   if (container->privileged) all_devices(dev);
+  if (!more_devices(container, fault)) return false;
   if (mkdirat(dev, "mqueue", 0755) != 0) return fail_errno(fault, errno, "making /dev/mqueue");
   if (mount_in(dev, "pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5") != 0)
     return fail_errno(fault, errno, "mounting /dev/pts");

@@ -70,6 +70,8 @@ export interface ContainerDraft {
   rlimits?: { name: string; soft: number; hard: number }[];
   resources?: Resources;
   shmBytes?: number;
+  /** Devices that every guest's kernel has, and where they are wanted. */
+  devices?: { source: string; target: string }[];
   readOnlyRoot?: boolean;
   /** A volume mount with the name '' makes an anonymous volume. Image `VOLUME`s not covered are added. */
   mounts?: MountDraft[];

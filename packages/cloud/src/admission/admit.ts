@@ -6,6 +6,7 @@ import type { Caller, PodDraft } from '../contract.ts';
 import type { PodLimits } from '../limits.ts';
 import { placementWithBand } from './band.ts';
 import { resolveCapabilities } from './capabilities.ts';
+import { resolveDevices } from './devices.ts';
 import { resolveHealth } from './health.ts';
 import { resolveMounts, type WantedVolume } from './mounts.ts';
 import { resolveArgs, resolveEnv } from './process.ts';
@@ -144,6 +145,7 @@ export function admit(
     rlimits: want.rlimits ?? [],
     resources,
     shmBytes: want.shmBytes ?? limits.shmBytesDefault,
+    ...(want.devices?.length ? { devices: resolveDevices(want.devices) } : {}),
     readOnlyRoot: want.readOnlyRoot ?? false,
     mounts,
     maskedPaths: want.privileged ? [] : (want.maskedPaths ?? maskedPaths),

@@ -123,6 +123,24 @@ test('no_new_privs and limits', async () => {
   assert.equal(result.stdout, 'NoNewPrivs:\t1\n100\n200\n');
 });
 
+test('devices of the kernel, where they are wanted', async () => {
+  const devices = [
+    { source: '/dev/zero', target: '/dev/nulo' },
+    { source: '/dev/null', target: '/dev/deep/er' },
+  ];
+  const { stdout } = await sh('head -c 3 /dev/nulo | wc -c; echo x > /dev/deep/er && echo written', {
+    devices,
+  });
+  assert.equal(stdout, '3\nwritten\n');
+  for (const device of [
+    { source: '/dev/nosuch', target: '/dev/x' },
+    { source: '/dev/zero', target: '/dev/../etc/x' },
+    { source: '/dev/shm', target: '/dev/x' },
+  ]) {
+    await assert.rejects(guest.createContainer('x', containerOf(['true'], { devices: [device] })));
+  }
+});
+
 test('masked and read-only paths, read-only root', async () => {
   const script =
     'cat /proc/kcore | wc -c; ls /sys/firmware | wc -l; echo 1 > /proc/sys/kernel/domainname; touch /x; touch /etc/hosts; touch /dev/shm/y && echo shm';

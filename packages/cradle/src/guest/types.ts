@@ -94,6 +94,8 @@ export interface ContainerConfig {
   readonly rlimits?: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
   readonly resources?: ContainerResources;
   readonly shmBytes?: number;
+  /** Character devices of the machine's kernel. */
+  readonly devices?: readonly { readonly source: string; readonly target: string }[];
   readonly sysctls?: Readonly<Record<string, string>>;
   readonly mounts?: readonly ContainerMount[];
   readonly maskedPaths?: readonly string[];

@@ -10,6 +10,7 @@ export const updateContainer: Operation = {
   path: '/containers/:id/update',
   body: [
     ...resourceRows(''),
+    row('refused', 'Devices', 'any', [{ PathOnHost: '/dev/fuse' }], { note: 'they are given at the start' }),
     row('yes', 'RestartPolicy.Name', 'string', 'always'),
     row('yes', 'RestartPolicy.MaximumRetryCount', 'int', 3),
   ],

@@ -171,6 +171,7 @@ export function containerBody(
     rlimits: container.rlimits,
     resources: resourcesBody(container.resources),
     shmBytes: container.shmBytes,
+    devices: container.devices ?? [],
     sysctls: {},
     mounts,
     maskedPaths: container.maskedPaths,

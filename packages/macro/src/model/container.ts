@@ -98,6 +98,8 @@ export const Container = Type.Object({
   rlimits: Type.Array(Type.Object({ name: Type.String(), soft: Type.Integer(), hard: Type.Integer() })),
   resources: Resources,
   shmBytes: Bytes,
+  /** Character devices of the guest's kernel, below `/dev`. */
+  devices: Type.Optional(Type.Array(Type.Object({ source: Type.String(), target: Type.String() }))),
   readOnlyRoot: Type.Boolean(),
   mounts: Type.Array(Mount),
   maskedPaths: Type.Array(Type.String()),

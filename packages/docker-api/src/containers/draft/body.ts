@@ -83,6 +83,7 @@ export interface HostBody extends ResourceBody {
   StorageOpt?: Record<string, string>;
   ConsoleSize?: number[];
   Annotations?: Record<string, string>;
+  Devices?: { PathOnHost?: string; PathInContainer?: string; CgroupPermissions?: string }[];
 }
 
 export interface MountBody {

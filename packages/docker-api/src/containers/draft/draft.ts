@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { KraudError } from '@kraud/base';
 import type { PodDraft, RestartPolicy } from '@kraud/cloud';
 import type { CreateBody, HostBody } from './body.ts';
+import { devicesOf } from './devices.ts';
 import { healthOf } from './health.ts';
 import { logOf } from './log.ts';
 import { type HostSource, mountsOf } from './mounts.ts';
@@ -53,6 +54,7 @@ export function draftOf(
       rlimits: rlimitsOf(host.Ulimits ?? []),
       resources: resourcesOf(host),
       ...(host.ShmSize ? { shmBytes: host.ShmSize } : {}),
+      ...(host.Devices?.length ? { devices: devicesOf(host.Devices) } : {}),
       readOnlyRoot: host.ReadonlyRootfs ?? false,
       mounts,
       ...(health ? { health } : {}),

@@ -8,6 +8,11 @@ const ownVm = 'a pod shares no namespace with the host or with other pods';
 /** `HostConfig`: what surrounds the container. */
 export const hostRows: readonly BodyRow[] = [
   ...resourceRows('HostConfig.'),
+  row('partly', h('Devices[].PathOnHost'), 'string', '/dev/fuse', {
+    note: '/dev/fuse, /dev/net/tun and the like, which the guest’s kernel has; none of the host’s',
+  }),
+  row('yes', h('Devices[].PathInContainer'), 'string', '/dev/other', { note: 'below /dev' }),
+  row('partly', h('Devices[].CgroupPermissions'), 'string', 'rwm', { kept: true, note: 'rw and rwm' }),
   row('yes', h('Ulimits[].Name'), 'string', 'nofile'),
   row('yes', h('Ulimits[].Soft'), 'int', 1024),
   row('yes', h('Ulimits[].Hard'), 'int', 2048),

@@ -30,9 +30,6 @@ export const resourceRows = (prefix: string): readonly BodyRow[] => {
     row('partly', at('BlkioDeviceReadIOps'), 'any', [{ Path: '/dev/vda', Rate: 1 }], noBlkio),
     row('partly', at('BlkioDeviceWriteIOps'), 'any', [{ Path: '/dev/vda', Rate: 1 }], noBlkio),
     row('refused', at('CgroupParent'), 'string', '/parent', { note: 'the cgroup is in the guest' }),
-    row('refused', at('Devices'), 'any', [{ PathOnHost: '/dev/fuse' }], {
-      note: 'a VM has no devices of the host',
-    }),
     row('refused', at('DeviceCgroupRules'), 'strings', ['c 1:3 r'], {
       note: 'a VM has no devices of the host',
     }),
