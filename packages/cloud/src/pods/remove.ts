@@ -1,5 +1,5 @@
 import { codeOf, KraudError } from '@kraud/base';
-import { defaultNamespace, type Pod } from '@kraud/macro';
+import { defaultNamespace, type Pod, restartStep } from '@kraud/macro';
 import type { Caller } from '../contract.ts';
 import type { CloudParts } from '../parts.ts';
 import { removeWithOwner, withOwner } from '../volumes/anonymous.ts';
@@ -28,7 +28,8 @@ export async function removePod(
 }
 
 function refuseRunning(pod: Pod): void {
-  const { phase } = pod.status;
+  // One whose end its restart policy hasn't looked at yet is on its way to the next run.
+  const phase = restartStep(pod).step === 'wait' ? 'restarting' : pod.status.phase;
   if (phase === 'paused') {
     throw new KraudError(
       'conflict',

@@ -11,9 +11,9 @@ async function execOf(server: TestServer, cmd: string[], more: object = {}): Pro
   return (await server.ask('POST', `/containers/${pod}/exec`, body)).json.Id;
 }
 
-function start(server: TestServer, id: string, headers: string, behind = ''): RawClient {
+function start(server: TestServer, id: string, headers: string, behind = '', tty = false): RawClient {
   const client = server.raw();
-  const body = '{"Detach":false,"Tty":false}';
+  const body = JSON.stringify({ Detach: false, Tty: tty });
   client.socket.write(
     `POST /v1.43/exec/${id}/start HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n${headers}\r\n${body}${behind}`,
   );
@@ -59,13 +59,20 @@ test('without a tty stderr has its own number', async () => {
 test('with a tty bytes are raw, and the keys detach', async () => {
   await using server = await TestServer.open();
   const id = await execOf(server, ['cat'], { Tty: true, DetachKeys: 'ctrl-x,y' });
-  const client = start(server, id, upgrade);
+  const client = start(server, id, upgrade, '', true);
   client.socket.write('a\x18b');
-  await client.until((text) => payload(text).endsWith('a\x18b'));
+  await client.until((text) => payload(text) === 'a\x18b');
   client.socket.write('\x18y');
   await client.all();
   assert.equal((await server.ask('GET', `/exec/${id}/json`)).json.Running, true);
   assert.ok(server.fake.calls.some(({ name }) => name === 'detach'));
+});
+
+test('a tty that the start does not speak of comes in frames', async () => {
+  await using server = await TestServer.open();
+  const client = start(server, await execOf(server, ['cat'], { Tty: true }), upgrade);
+  client.socket.end('hi');
+  assert.equal(payload(await client.all()), '\x01\0\0\0\0\0\0\x02hi');
 });
 
 test('output that nobody attached to is not sent', async () => {

@@ -47,12 +47,12 @@ export const startExec: Operation = {
       streams = await execs.start(call.caller, id, options);
     } catch (error) {
       if (!(error instanceof ExecFailure)) throw error;
-      return await tellInStream(call, record, error);
+      return await tellInStream(call, options.tty, error);
     }
     const given = record.given as ExecBody;
     let hijack: Awaited<ReturnType<typeof call.hijack>>;
     try {
-      hijack = await call.hijack(outputType(call.minor, record.spec.tty));
+      hijack = await call.hijack(outputType(call.minor, options.tty));
     } catch (error) {
       streams.detach();
       throw error;
@@ -61,7 +61,8 @@ export const startExec: Operation = {
       const how = await runSession({
         client: hijack,
         output: wantedOutput(streams, record, given),
-        multiplexed: !record.spec.tty,
+        // As with dockerd the request says whether there are frames, not the exec.
+        multiplexed: !options.tty,
         stdin: record.spec.stdin ? streams.stdin : undefined,
         atEof: 'end',
         detachKeys: record.spec.tty ? parseDetachKeys(given.DetachKeys ?? '') : undefined,
@@ -77,8 +78,7 @@ export const startExec: Operation = {
 };
 
 /** As dockerd: the client gets its stream, and in it why there is nothing to see; `inspect` has the exit code. */
-async function tellInStream(call: Call, record: ExecRecord, failure: ExecFailure): Promise<void> {
-  const { tty } = record.spec;
+async function tellInStream(call: Call, tty: boolean, failure: ExecFailure): Promise<void> {
   const hijack = await call.hijack(outputType(call.minor, tty));
   const data = Buffer.from(`${failure.message}\r\n`);
   await hijack.send(tty ? data : frame({ stream: 'stdout', data }));

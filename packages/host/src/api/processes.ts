@@ -1,4 +1,4 @@
-import { KraudError, newShortId } from '@kraud/base';
+import { codeOf, KraudError, newShortId } from '@kraud/base';
 import type { Resources } from '@kraud/macro';
 import type { ExecSession, ExecSpec, ProcessInfo, StatsSample } from '../contract.ts';
 import { resourcesBody } from '../guest/bodies.ts';
@@ -20,7 +20,13 @@ export async function kill(owner: PodOwner, container: string, signal: number): 
   const run = mustRun(owner);
   await run.guest.kill(container, signal);
   const spec = owner.pod.spec.containers.find(({ name }) => name === container);
-  if (run.paused && (signal === sigkill || signal === spec?.stopSignal)) await run.guest.resume(container);
+  if (!run.paused || (signal !== sigkill && signal !== spec?.stopSignal)) return;
+  try {
+    await run.guest.resume(container);
+  } catch (error) {
+    // The kernel ends frozen processes too, and then the VM goes.
+    if (!['conflict', 'not-found', 'unavailable'].includes(codeOf(error))) throw error;
+  }
 }
 
 export async function exec(

@@ -51,12 +51,15 @@ export function resourcesOf(body: ResourceBody & { OomScoreAdj?: number }): Reso
   };
 }
 
+/** The kernel's own; that it is written down tells a quota from `--cpus`. */
+export const periodUs = 100_000;
+
 function quotaOf(body: ResourceBody): Resources {
   if (body.NanoCpus) {
-    return { cpuQuotaUs: Math.max(1000, Math.round(body.NanoCpus / 10_000)), cpuPeriodUs: 100_000 };
+    return { cpuQuotaUs: Math.max(1000, Math.round(body.NanoCpus / 10_000)) };
   }
   return {
-    ...(body.CpuQuota ? { cpuQuotaUs: body.CpuQuota } : {}),
+    ...(body.CpuQuota ? { cpuQuotaUs: body.CpuQuota, cpuPeriodUs: periodUs } : {}),
     ...(body.CpuPeriod ? { cpuPeriodUs: body.CpuPeriod } : {}),
   };
 }

@@ -1,6 +1,7 @@
 import type { Pod } from '@kraud/cloud';
 import { isZero } from '../../body/rows.ts';
 import type { HostBody } from '../draft/body.ts';
+import { periodUs } from '../draft/resources.ts';
 import { givenBody, mainOf } from './given.ts';
 import { shownName } from './networks.ts';
 
@@ -45,10 +46,13 @@ function asked(given: HostBody): HostBody {
 
 /** `--cpus` and a quota come to the same in the guest; it is shown as it was asked for. */
 function cpusOf(pod: Pod, given: HostBody): { NanoCpus: number; CpuPeriod: number; CpuQuota: number } {
-  const { cpuPeriodUs = 0, cpuQuotaUs = 0 } = mainOf(pod).spec.resources;
+  const { cpuPeriodUs, cpuQuotaUs = 0 } = mainOf(pod).spec.resources;
   const cpus = pod.spec.cpus ?? 0;
-  const asQuota = given.CpuQuota || given.CpuPeriod || cpuQuotaUs !== Math.round(cpus * 100_000);
-  if (asQuota || cpus === 0) return { NanoCpus: 0, CpuPeriod: cpuPeriodUs, CpuQuota: cpuQuotaUs };
+  const asCpus = given.NanoCpus || cpuPeriodUs === undefined;
+  if (!asCpus || cpuQuotaUs !== Math.round(cpus * periodUs)) {
+    const period = cpuPeriodUs === periodUs && !given.CpuPeriod ? 0 : (cpuPeriodUs ?? 0);
+    return { NanoCpus: 0, CpuPeriod: period, CpuQuota: cpuQuotaUs };
+  }
   return { NanoCpus: Math.round(cpus * 1e9), CpuPeriod: 0, CpuQuota: 0 };
 }
 
