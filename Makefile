@@ -2,6 +2,8 @@
 
 SHELL := /bin/bash
 NODE := node_modules/.bin/node
+# What the machine itself doesn't have of docker, etcd and Compose is found where set-up put it.
+export PATH := $(PATH):$(or $(KRAUD_CACHE),/var/cache/kraud)/bin
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check clean
 

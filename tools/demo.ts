@@ -9,7 +9,8 @@ import { join } from 'node:path';
  */
 
 const root = join(import.meta.dirname, '..');
-const docker = process.env.KRAUD_DOCKER_CLI ?? 'docker';
+const docker = 'docker';
+const cacheBin = join(process.env.KRAUD_CACHE ?? '/var/cache/kraud', 'bin');
 const dir = mkdtempSync(join(tmpdir(), 'kraud-demo-'));
 const socket = join(dir, 'docker.sock');
 const env = { ...process.env, DOCKER_HOST: `unix://${socket}`, DOCKER_CONFIG: join(dir, 'client') };
@@ -102,6 +103,8 @@ async function demo(): Promise<void> {
   console.log(chart(ledger));
   console.log('\nTo keep a daemon running and use it:\n');
   console.log('  bin/kra up');
+  if (run('sh', ['-c', 'command -v docker']).startsWith(cacheBin))
+    console.log(`  export PATH=$PATH:${cacheBin}    # for its docker CLI`);
   console.log('  export DOCKER_HOST=unix:///var/lib/kraud/docker.sock\n');
 }
 
