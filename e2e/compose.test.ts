@@ -23,14 +23,16 @@ services:
     depends_on: { db: { condition: service_healthy } }
     ports: ["127.0.0.1::80"]
     networks: { frontend: { aliases: [www] }, backend: {} }
-    volumes: ["./site:/site:ro"]
+    volumes: ["./site:/site:ro", "served:/served"]
     configs: [{ source: settings, target: /etc/settings }]
     environment: ["COLOR=\${COLOR:-red}"]
   debug:
     image: busybox
     command: ["sleep", "1000"]
     profiles: [debug]
-volumes: { data: {} }
+volumes:
+  data: {}
+  served: { driver_opts: { type: none, o: bind, device: "\${SITE}" } }
 networks: { frontend: {}, backend: { internal: true } }
 secrets: { key: { file: ./key.txt } }
 configs: { settings: { file: ./settings.conf } }
@@ -53,7 +55,10 @@ after(async () => {
 
 async function shop(args: string[], env: Record<string, string> = {}): Promise<string> {
   const all = ['-f', join(dir, 'compose.yaml'), '--progress', 'plain', ...args];
-  const done = await run(compose, all, { env: { ...cloud.env, ...env }, timeoutMs: 300_000 });
+  const done = await run(compose, all, {
+    env: { ...cloud.env, SITE: join(dir, 'site'), ...env },
+    timeoutMs: 300_000,
+  });
   assert.equal(done.code, 0, `compose ${args.join(' ')}: ${done.stderr}${done.stdout}`);
   return done.stdout;
 }
@@ -66,8 +71,8 @@ test('a project comes up in order, is changed where it changed, and goes without
   const [db, web] = [await idOf('db'), await idOf('web')];
   assert.equal(await shop(['exec', '-T', 'db', 'cat', '/run/secrets/key']), 'hush\n');
   assert.equal(
-    await shop(['exec', '-T', 'web', 'cat', '/etc/settings', '/site/index.html']),
-    'color=red\nhello\n',
+    await shop(['exec', '-T', 'web', 'cat', '/etc/settings', '/site/index.html', '/served/index.html']),
+    'color=red\nhello\nhello\n',
   );
   assert.match(await shop(['exec', '-T', 'web', 'nslookup', '-type=a', 'db']), /^Name:\s*db$/m);
   assert.match(await shop(['logs', 'db']), /db is up/);

@@ -8,7 +8,7 @@ import { placementWithBand } from './band.ts';
 import { resolveCapabilities } from './capabilities.ts';
 import { resolveDevices } from './devices.ts';
 import { resolveHealth } from './health.ts';
-import { resolveMounts, type WantedVolume } from './mounts.ts';
+import { type OptionsOf, resolveMounts, type WantedVolume } from './mounts.ts';
 import { resolveArgs, resolveEnv } from './process.ts';
 import { parseSignal } from './signals.ts';
 import { sizeClass } from './size.ts';
@@ -50,9 +50,10 @@ export function admit(
     random: Random;
     networks: readonly PodNetwork[];
     templated?: boolean;
+    optionsOf?: OptionsOf;
   },
 ): Admitted {
-  const { caller, uid, limits, random, networks, templated = false } = context;
+  const { caller, uid, limits, random, networks, templated = false, optionsOf } = context;
   const want = draft.container;
   const warnings: string[] = [];
   const config = image.config;
@@ -100,6 +101,7 @@ export function admit(
   const { mounts, volumes } = resolveMounts(want.mounts ?? [], config.volumes ?? [], caller, {
     random,
     templated,
+    ...(optionsOf ? { optionsOf } : {}),
   });
   if (volumes.length > limits.volumesMax) {
     throw new KraudError(

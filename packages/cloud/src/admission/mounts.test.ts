@@ -51,3 +51,25 @@ for (const [what, drafts] of [
 ] as const) {
   test(`${what} is refused`, () => assert.throws(() => resolve([...drafts]), { code: 'invalid' }));
 }
+
+test('a volume that stands for a host path is mounted as that, for the owner of the local socket', () => {
+  const options = { type: 'none', o: 'bind,ro', device: '/srv' };
+  const optionsOf = (name: string) => (name === 'there' ? options : undefined);
+  const random = new SeededRandom(1);
+  const drafts: MountDraft[] = [
+    volume('there', '/a'),
+    { ...volume('fresh', '/b'), driverOptions: { ...options, o: 'bind' } } as MountDraft,
+    volume('plain', '/c'),
+  ];
+  const { mounts, volumes } = resolveMounts(drafts, [], local, { random, optionsOf });
+  assert.deepEqual(mounts.slice(0, 2), [
+    { type: 'host', source: '/srv', target: '/a', readOnly: true, volume: 'there' },
+    { type: 'host', source: '/srv', target: '/b', readOnly: false, volume: 'fresh' },
+  ]);
+  assert.equal(mounts[2]?.type, 'volume');
+  assert.deepEqual(
+    volumes.map(({ name }) => name),
+    ['there', 'fresh', 'plain'],
+  );
+  assert.throws(() => resolveMounts(drafts, [], remote, { random, optionsOf }), { code: 'forbidden' });
+});

@@ -2,6 +2,7 @@ import { isAbsolute, posix } from 'node:path';
 import { KraudError, newId, type Random } from '@kraud/base';
 import type { Mount } from '@kraud/macro';
 import type { Caller, MountDraft } from '../contract.ts';
+import { type BoundPath, boundPath } from '../volumes/bound.ts';
 
 /** A volume that must exist before the pod may: named in the draft, or made for this pod alone. */
 export interface WantedVolume {
@@ -39,16 +40,31 @@ function cleanTarget(target: string): string {
   return clean;
 }
 
+/** Of a volume that is there already. */
+export type OptionsOf = (volume: string) => Readonly<Record<string, string>> | undefined;
+
+function refuseHostPath(caller: Caller, path: string): void {
+  if (caller.local) return;
+  throw new KraudError(
+    'forbidden',
+    `host path ${path} can't be mounted: only who owns the local socket shares host paths; use a volume`,
+  );
+}
+
 /**
  * The mounts of a container: the draft's, then one anonymous volume for each of the image's `VOLUME`s that none of
- * them covers. Host paths are only for the tenant that owns the local socket. Deeper targets come later, so that
+ * them covers. A volume that stands for a host path is mounted as that. Host paths are only for the tenant that owns the local socket. Deeper targets come later, so that
  * nothing is hidden.
  */
 export function resolveMounts(
   drafts: readonly MountDraft[],
   imageVolumes: readonly string[],
   caller: Caller,
-  { random, templated = false }: { random: Random; templated?: boolean },
+  {
+    random,
+    templated = false,
+    optionsOf = () => undefined,
+  }: { random: Random; templated?: boolean; optionsOf?: OptionsOf },
 ): { mounts: Mount[]; volumes: WantedVolume[] } {
   const mounts: Mount[] = [];
   const volumes: WantedVolume[] = [];
@@ -68,6 +84,11 @@ export function resolveMounts(
         labels: { ...draft.labels, ...(anonymous ? { 'com.docker.volume.anonymous': '' } : {}) },
       });
     }
+    const bound = anonymous ? undefined : boundPath(optionsOf(name) ?? draft.driverOptions ?? {});
+    if (bound) {
+      addPath(draft, { ...bound, target, name });
+      return;
+    }
     mounts.push({
       type: 'volume',
       volume: name,
@@ -79,6 +100,17 @@ export function resolveMounts(
     });
   };
 
+  const addPath = (
+    draft: Extract<MountDraft, { type: 'volume' }>,
+    { path, readOnly, target, name }: BoundPath & { target: string; name: string },
+  ): void => {
+    refuseHostPath(caller, path);
+    if (draft.subpath)
+      throw new KraudError('unsupported', `volume ${name} is bound to ${path}: its subpath is not supported`);
+    const either = readOnly || draft.readOnly;
+    mounts.push({ type: 'host', source: path, target, readOnly: either, volume: name });
+  };
+
   for (const draft of drafts) {
     const target = cleanTarget(draft.target);
     if (taken.has(target)) throw new KraudError('invalid', `Duplicate mount point: ${target}`);
@@ -87,12 +119,7 @@ export function resolveMounts(
       addVolume(draft, target);
       continue;
     }
-    if ((draft.type === 'host' || draft.type === 'socket') && !caller.local) {
-      throw new KraudError(
-        'forbidden',
-        `host path ${draft.source} can't be mounted: only who owns the local socket shares host paths; use a volume`,
-      );
-    }
+    if (draft.type === 'host' || draft.type === 'socket') refuseHostPath(caller, draft.source);
     mounts.push({ ...draft, target });
   }
   for (const path of imageVolumes) {

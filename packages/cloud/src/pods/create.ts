@@ -9,6 +9,7 @@ import type { ImageFinder } from '../images/find.ts';
 import { networksOf } from '../networks/of-pod.ts';
 import type { CloudParts } from '../parts.ts';
 import { admitToQuota } from '../quotas/admit.ts';
+import { optionsOfVolumes } from '../volumes/bound.ts';
 import { ensureVolume } from '../volumes/ensure.ts';
 import { withVolumesFrom } from './volumes-from.ts';
 
@@ -37,6 +38,7 @@ export async function createPod(
     limits: parts.limits,
     random: parts.random,
     networks,
+    optionsOf: optionsOfVolumes(parts, caller),
   });
   refuseMissingFiles(parts, caller, spec);
   admitToQuota(parts, caller, spec);

@@ -3,10 +3,11 @@ import { defaultNamespace, type Volume } from '@kraud/macro';
 import type { WantedVolume } from '../admission/mounts.ts';
 import type { Caller } from '../contract.ts';
 import type { CloudParts } from '../parts.ts';
+import { boundPath, optionsOfBound } from './bound.ts';
 
 const driverNames = ['local', 'lv'];
 
-/** The volume's size from its options; every other option is refused by name. */
+/** The volume's size from its options, checked; what they don't know is refused by name. */
 export function volumeSize(
   parts: Pick<CloudParts, 'limits'>,
   driver: string,
@@ -18,16 +19,27 @@ export function volumeSize(
       `error looking up volume plugin ${driver}: plugin "${driver}" not found`,
     );
   }
+  boundPath(options);
   let sizeBytes = parts.limits.volumeBytesDefault;
   for (const [name, value] of Object.entries(options)) {
     if (name === 'size') sizeBytes = parseBytes(value);
-    else
+    else if (!optionsOfBound.includes(name))
       throw new KraudError(
         'invalid',
         `create volume: option '${name}' is not supported by the ${driver} driver (only 'size' is)`,
       );
   }
   return sizeBytes;
+}
+
+/** Host paths are for the owner of the local socket. */
+export function refuseOthersPath(caller: Caller, options: Record<string, string>): void {
+  const bound = boundPath(options);
+  if (!bound || caller.local) return;
+  throw new KraudError(
+    'forbidden',
+    `a volume can't stand for the host path ${bound.path}: only who owns the local socket shares host paths`,
+  );
 }
 
 /**
@@ -51,6 +63,7 @@ export async function ensureVolume(
     return { volume: present, made: false };
   }
   const sizeBytes = volumeSize(parts, wanted.driver, wanted.options);
+  refuseOthersPath(caller, wanted.options);
   const volume: Volume = {
     kind: 'Volume',
     meta: {

@@ -6,6 +6,7 @@ import type { WantedVolume } from '../admission/mounts.ts';
 import type { Caller } from '../contract.ts';
 import { networksOf } from '../networks/of-pod.ts';
 import type { CloudParts } from '../parts.ts';
+import { optionsOfVolumes } from '../volumes/bound.ts';
 import type { WorkloadDraft } from './contract.ts';
 import { checkPlaceholders, hasPlaceholder } from './placeholders.ts';
 import { settlePorts } from './ports.ts';
@@ -22,7 +23,7 @@ export interface AdmittedWorkload {
 
 /** What is wanted of a workload, checked and decided once. Nothing is made here. */
 export function admitWorkload(
-  parts: Pick<CloudParts, 'limits' | 'random' | 'networks' | 'pods' | 'secrets' | 'configs'>,
+  parts: Pick<CloudParts, 'limits' | 'random' | 'networks' | 'pods' | 'volumes' | 'secrets' | 'configs'>,
   caller: Caller,
   draft: WorkloadDraft,
   image: ImageFacts,
@@ -37,6 +38,7 @@ export function admitWorkload(
     {
       ...{ caller, uid, limits: parts.limits, random: parts.random, templated: draft.templated },
       networks: networksOf(parts, caller, draft.pod.networks),
+      optionsOf: optionsOfVolumes(parts, caller),
     },
   );
   const { run: _, host: __, restart: ___, autoRemove: ____, ...pod } = admitted.spec;

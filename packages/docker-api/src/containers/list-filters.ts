@@ -99,7 +99,8 @@ function descends(pod: Pod, ref: string, images: ReadonlyMap<string, ImageView>)
 
 function usesVolume(pod: Pod, name: string): boolean {
   return mainOf(pod).spec.mounts.some(
-    (mount) => mount.target === name || (mount.type === 'volume' && mount.volume === name),
+    (mount) =>
+      mount.target === name || ((mount.type === 'volume' || mount.type === 'host') && mount.volume === name),
   );
 }
 

@@ -8,7 +8,15 @@ export const createVolume: Operation = {
   body: [
     row('yes', 'Name', 'string', 'data'),
     row('yes', 'Driver', 'string', 'local', { note: 'local' }),
-    row('yes', 'DriverOpts', 'labels', { size: '1g' }, { note: 'of the driver; size' }),
+    row(
+      'yes',
+      'DriverOpts',
+      'labels',
+      { size: '1g' },
+      {
+        note: 'of the driver; size, or for the owner of the local socket type=none, o=bind, device=PATH',
+      },
+    ),
     row('yes', 'Labels', 'labels', { a: 'b' }),
     row('refused', 'ClusterVolumeSpec', 'any', { Group: 'x' }, { note: 'cluster volumes' }),
   ],

@@ -37,6 +37,8 @@ export const Mount = Type.Union([
   }),
   Type.Object({
     type: Type.Literal('host'),
+    /** The volume that stands for the path, if it was asked for by that. */
+    volume: Type.Optional(Type.String()),
     source: Type.String(),
     target: Type.String(),
     readOnly: Type.Boolean(),

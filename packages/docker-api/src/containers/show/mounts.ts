@@ -8,24 +8,25 @@ import { givenBody, mainOf } from './given.ts';
  */
 export function mountsOf(pod: Pod, mountpointOf: (volume: string) => string): Record<string, unknown>[] {
   const given = givenBody(pod);
+  const volumeMount = (name: string, target: string, readOnly: boolean): Record<string, unknown> => ({
+    Type: 'volume',
+    Name: name,
+    Source: mountpointOf(name),
+    Destination: target,
+    Driver: 'local',
+    Mode: modeOf(given, target) ?? (isAskedFor(given, target) ? 'z' : ''),
+    RW: !readOnly,
+    Propagation: '',
+  });
   return mainOf(pod).spec.mounts.flatMap((mount): Record<string, unknown>[] => {
     const { target } = mount;
     switch (mount.type) {
       case 'volume':
-        return [
-          {
-            Type: 'volume',
-            Name: mount.volume,
-            Source: mountpointOf(mount.volume),
-            Destination: target,
-            Driver: 'local',
-            Mode: modeOf(given, target) ?? (isAskedFor(given, target) ? 'z' : ''),
-            RW: !mount.readOnly,
-            Propagation: '',
-          },
-        ];
+        return [volumeMount(mount.volume, target, mount.readOnly)];
       case 'host':
       case 'socket':
+        if (mount.type === 'host' && mount.volume !== undefined)
+          return [{ ...volumeMount(mount.volume, target, mount.readOnly), Source: mount.source }];
         return [
           {
             Type: 'bind',
