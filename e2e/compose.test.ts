@@ -16,6 +16,7 @@ services:
     volumes: ["data:/data"]
     networks: [backend]
     secrets: [key]
+    configs: [inline]
     healthcheck: { test: ["CMD", "cat", "/data/up"], interval: 1s, timeout: 60s, retries: 60 }
   web:
     image: busybox
@@ -25,6 +26,7 @@ services:
     networks: { frontend: { aliases: [www] }, backend: {} }
     volumes: ["./site:/site:ro", "served:/served"]
     configs: [{ source: settings, target: /etc/settings }]
+    links: ["db:store"]
     environment: ["COLOR=\${COLOR:-red}"]
   debug:
     image: busybox
@@ -35,7 +37,7 @@ volumes:
   served: { driver_opts: { type: none, o: bind, device: "\${SITE}" } }
 networks: { frontend: {}, backend: { internal: true } }
 secrets: { key: { file: ./key.txt } }
-configs: { settings: { file: ./settings.conf } }
+configs: { settings: { file: ./settings.conf }, inline: { content: "in the project" } }
 `;
 
 let cloud: TestCloud;
@@ -75,6 +77,9 @@ test('a project comes up in order, is changed where it changed, and goes without
     'color=red\nhello\nhello\n',
   );
   assert.match(await shop(['exec', '-T', 'web', 'nslookup', '-type=a', 'db']), /^Name:\s*db$/m);
+  assert.match(await shop(['exec', '-T', 'web', 'nslookup', '-type=a', 'store']), /^Name:\s*store$/m);
+  // Written into a container that has been made and not started, which has the volume.
+  assert.equal(await shop(['exec', '-T', 'db', 'cat', '/inline']), 'in the project');
   assert.match(await shop(['logs', 'db']), /db is up/);
 
   await shop(['up', '-d']);
@@ -85,6 +90,11 @@ test('a project comes up in order, is changed where it changed, and goes without
   assert.equal(await shop(['exec', '-T', 'web', 'sh', '-c', 'echo $COLOR']), 'blue\n');
   await shop(['restart', 'web'], { COLOR: 'blue' });
   assert.equal(await shop(['exec', '-T', 'web', 'sh', '-c', 'echo $COLOR']), 'blue\n');
+
+  // The new one is given its file while the old one still has the volume.
+  await shop(['up', '-d', '--force-recreate', '--no-deps', 'db']);
+  assert.notEqual(await idOf('db'), db);
+  assert.equal(await shop(['exec', '-T', 'db', 'cat', '/inline', '/data/up']), 'in the project');
 
   await shop(['down', '-v']);
   assert.equal(await cloud.ok(['ps', '-aq']), '');

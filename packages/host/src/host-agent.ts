@@ -33,6 +33,7 @@ import { adoptHolds, findAdoptable } from './pods/adopt.ts';
 import { PodOwner } from './pods/owner.ts';
 import { podsDir } from './pods/pod-files.ts';
 import { type ContainerStdin, stdinWritable } from './pods/stdin.ts';
+import { ToolboxHolds } from './pods/toolbox-holds.ts';
 
 /**
  * Makes true on this host what is bound to it, and reports what is. Each pod has one owner, made when the pod is first
@@ -53,9 +54,9 @@ export class HostAgent implements HostApi {
   #unsubscribe: () => void = () => {};
   #stopped = false;
 
-  constructor(parts: HostParts) {
+  constructor(parts: Omit<HostParts, 'toolboxes'>) {
     this.name = parts.name;
-    this.#parts = parts;
+    this.#parts = { ...parts, toolboxes: new ToolboxHolds() };
     this.images = hostImages(parts.images);
     this.volumes = hostVolumes(parts.volumes);
     this.ports = hostPorts((uid) => this.#address(uid), parts.limits.connectTimeoutMs);

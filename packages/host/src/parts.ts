@@ -7,6 +7,7 @@ import type { VolumeDriver } from '@kraud/volumes';
 import type { Guest } from './guest/guest.ts';
 import type { HostLimits } from './limits.ts';
 import type { MayRun } from './liveness/liveness.ts';
+import type { ToolboxHolds } from './pods/toolbox-holds.ts';
 
 /** The pods that are bound to this host: read from a cache, written to the store. */
 export interface PodTable {
@@ -88,6 +89,7 @@ export interface HostParts {
    */
   readonly placeVolume: (key: { readonly tenant: string; readonly name: string }) => Promise<void>;
   readonly fileSources: FileSources;
+  readonly toolboxes: ToolboxHolds;
   readonly liveness: MayRun;
   readonly clock: Clock;
   readonly random: Random;

@@ -3,7 +3,7 @@ import type { Network, Pod } from '@kraud/macro';
 import type { Caller, PlaceDraft } from '../contract.ts';
 import type { EventRecorder } from '../events.ts';
 import type { CloudParts } from '../parts.ts';
-import { findPod } from '../pods/find.ts';
+import { findPod, isUp } from '../pods/find.ts';
 import { connectPod, disconnectPod } from './connect.ts';
 import type { NetworkDraft, Networks } from './contract.ts';
 import { createNetwork } from './create.ts';
@@ -71,11 +71,21 @@ export class NetworkUseCases implements Networks {
   ): Promise<void> {
     const { uid } = findPod(this.#parts, caller, podRef).meta;
     await this.#lock.run(uid, () => connectPod(this.#parts, caller, ref, uid, options));
+    await this.#recordMove(caller, 'connect', ref, uid);
   }
 
   async disconnect(caller: Caller, ref: string, podRef: string): Promise<void> {
     const { uid } = findPod(this.#parts, caller, podRef).meta;
     await this.#lock.run(uid, () => disconnectPod(this.#parts, caller, ref, uid));
+    await this.#recordMove(caller, 'disconnect', ref, uid);
+  }
+
+  /** Of a pod that runs, as macro tells of its start and end; one that doesn't has nothing yet to tell of. */
+  async #recordMove(caller: Caller, action: string, ref: string, uid: string): Promise<void> {
+    if (!isUp(findPod(this.#parts, caller, uid))) return;
+    const { name } = findNetwork(this.#parts, caller, ref).meta;
+    const attributes = { container: uid, name };
+    await this.#events.record(caller, { type: 'network', action, actor: name, attributes });
   }
 
   async #record(caller: Caller, action: string, { meta }: Network): Promise<void> {

@@ -1,6 +1,8 @@
+import { codeOf } from '@kraud/base';
 import type { VmSpec } from '@kraud/cradle';
 import type { RootfsFormat } from '@kraud/images';
 import type { Pod } from '@kraud/macro';
+import type { VolumeDisk } from '@kraud/volumes';
 import type { PodDisks } from '../guest/bodies.ts';
 import type { HostParts, HostVm } from '../parts.ts';
 import type { PodFiles } from './pod-files.ts';
@@ -21,18 +23,12 @@ export async function claimVm(
   disks: PodDisks,
   options: { readonly network: boolean; readonly signal: AbortSignal },
 ): Promise<Claim> {
-  const { tenant, uid } = pod.meta;
   const [rootfs, volumes] = await Promise.all([
     rootDisks(parts, files, disks.images),
-    Promise.all(
-      disks.volumes.map(async ({ name, readOnly }) => {
-        await parts.placeVolume({ tenant, name });
-        return await parts.volumes.attach({ tenant, name }, { podId: uid, readOnly });
-      }),
-    ),
+    Promise.all(disks.volumes.map((volume) => attachVolume(parts, pod, volume, options.signal))),
   ]);
   const spec: VmSpec = {
-    id: uid,
+    id: pod.meta.uid,
     size: {
       vcpus: pod.spec.vcpus,
       memoryMiB: pod.spec.memoryMiB,
@@ -51,9 +47,31 @@ export async function claimVm(
   return { vm, imageFormat: rootfs[0]?.format ?? 'erofs', askedAtMs };
 }
 
+/** The pod has the volume from now on. Without a signal it doesn't wait for a toolbox that has it. */
+export async function attachVolume(
+  parts: HostParts,
+  { meta }: Pod,
+  { name, readOnly }: PodDisks['volumes'][number],
+  signal?: AbortSignal,
+): Promise<VolumeDisk> {
+  const { tenant, uid } = meta;
+  for (;;) {
+    await parts.placeVolume({ tenant, name });
+    try {
+      return await parts.volumes.attach({ tenant, name }, { podId: uid, readOnly });
+    } catch (error) {
+      const over = codeOf(error) === 'conflict' && signal ? parts.toolboxes.over(tenant, name) : undefined;
+      if (!over) throw error;
+      await over;
+      signal?.throwIfAborted();
+    }
+  }
+}
+
 /** Everything that a pod holds beside its VM. Safe to repeat. */
 export async function releaseHolds(parts: HostParts, uid: string): Promise<void> {
   await Promise.all([parts.network.detach(uid), parts.volumes.detachAll(uid)]);
+  parts.toolboxes.end(uid);
 }
 
 /** Why nothing runs of a pod that the store has as running: what the fence has ended was lost for that reason. */

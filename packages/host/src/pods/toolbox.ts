@@ -1,8 +1,9 @@
 import { mkdirSync } from 'node:fs';
+import { codeOf } from '@kraud/base';
 import type { Pod } from '@kraud/macro';
 import { containerBody, disksOf, podBody } from '../guest/bodies.ts';
 import type { HostParts, HostVm } from '../parts.ts';
-import { claimVm, releaseHolds } from './claim.ts';
+import { attachVolume, claimVm, releaseHolds } from './claim.ts';
 import type { GuestLease } from './owner.ts';
 import type { Observed } from './plan.ts';
 import type { PodFiles } from './pod-files.ts';
@@ -73,12 +74,20 @@ export class Toolbox {
 
 export async function openToolbox(
   parts: HostParts,
-  pod: Pod,
+  owner: Pod,
   files: PodFiles,
   wake: () => void,
 ): Promise<Toolbox> {
+  const { uid } = owner.meta;
+  const pod = await withFreeVolumes(parts, owner).catch(async (error: unknown) => {
+    await releaseHolds(parts, uid);
+    throw error;
+  });
   const disks = disksOf(pod);
-  const { uid } = pod.meta;
+  parts.toolboxes.begin(
+    pod,
+    disks.volumes.map(({ name }) => name),
+  );
   mkdirSync(files.dir, { recursive: true, mode: 0o700 });
   writeRecord(files.record, { use: 'toolbox', serial: 0, volumes: disks.volumes, sockets: [] });
   let vm: HostVm | undefined;
@@ -107,4 +116,30 @@ export async function openToolbox(
     removeRecord(files.record);
     throw error;
   }
+}
+
+/**
+ * The pod with what it can have now: in the place of a volume that another pod has is something empty that nobody can
+ * write to. The other volumes are attached.
+ */
+async function withFreeVolumes(parts: HostParts, pod: Pod): Promise<Pod> {
+  const taken = new Set<string>();
+  for (const volume of disksOf(pod).volumes) {
+    try {
+      await attachVolume(parts, pod, volume);
+    } catch (error) {
+      if (codeOf(error) !== 'conflict') throw error;
+      taken.add(volume.name);
+    }
+  }
+  if (taken.size === 0) return pod;
+  const containers = pod.spec.containers.map((container) => ({
+    ...container,
+    mounts: container.mounts.map((mount) =>
+      mount.type === 'volume' && taken.has(mount.volume)
+        ? { type: 'tmpfs' as const, target: mount.target, options: 'ro,size=64k' }
+        : mount,
+    ),
+  }));
+  return { ...pod, spec: { ...pod.spec, containers } };
 }
