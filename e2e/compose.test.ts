@@ -94,7 +94,7 @@ test('a project comes up in order, is changed where it changed, and goes without
   // The new one is given its file while the old one still has the volume.
   await shop(['up', '-d', '--force-recreate', '--no-deps', 'db']);
   assert.notEqual(await idOf('db'), db);
-  assert.equal(await shop(['exec', '-T', 'db', 'cat', '/inline', '/data/up']), 'in the project');
+  assert.equal(await shop(['exec', '-T', 'db', 'cat', '/inline', '/data/up']), 'in the projectup\n');
 
   await shop(['down', '-v']);
   assert.equal(await cloud.ok(['ps', '-aq']), '');
