@@ -21,13 +21,27 @@ const web = {
   spec: { networks: [{ name: 'default', aliases: [], links: [{ alias: 'my-db', to: uid }] }] },
 } as unknown as Pod;
 
-function world(...pods: Pod[]): Parameters<typeof linkedPods>[0] {
-  const byUid = (wanted: string): Pod | undefined => pods.find(({ meta }) => meta.uid === wanted);
-  return { pods: { byUid } } as unknown as Parameters<typeof linkedPods>[0];
+type World = Parameters<typeof linkedPods>[0];
+
+/** The pods as they are at each look, the last for ever. */
+function world(...looks: (Pod | undefined)[]): World {
+  const byUid = (wanted: string): Pod | undefined => {
+    const pod = looks.length > 1 ? looks.shift() : looks[0];
+    return pod?.meta.uid === wanted ? pod : undefined;
+  };
+  const clock = { monotonic: () => 0, sleep: () => Promise.resolve() };
+  return { pods: { byUid }, clock } as unknown as World;
 }
 
-test('a linked pod tells its ports and variables', () => {
-  assert.deepEqual(linkVariables(web, linkedPods(world(db), web)), [
+const { signal } = new AbortController();
+const inPhase = (phase: Pod['status']['phase']): Pod => {
+  const run = { wanted: 'running', serial: 1, stoppedByUser: false };
+  const spec = { ...db.spec, run, restart: { name: 'no', retriesMax: 0 } };
+  return { ...db, spec, status: { ...db.status, phase, serial: 1, containers: [] } } as unknown as Pod;
+};
+
+test('a linked pod tells its ports and variables', async () => {
+  assert.deepEqual(linkVariables(web, await linkedPods(world(db), web, signal)), [
     'MY_DB_NAME=/web/my-db',
     'MY_DB_PORT=tcp://10.0.0.2:5432',
     'MY_DB_PORT_5432_TCP=tcp://10.0.0.2:5432',
@@ -51,13 +65,18 @@ test('what a container sets itself stays', () => {
   ]);
 });
 
-test('one that is there must run; one that is gone is no link any more', () => {
-  const stopped = { ...db, status: { ...db.status, phase: 'exited' } } as Pod;
-  assert.throws(() => linkedPods(world(stopped), web), {
+test('one that is there must run; one that is gone is no link any more', async () => {
+  await assert.rejects(linkedPods(world(inPhase('exited')), web, signal), {
     code: 'conflict',
     message: 'Cannot link to a non running container: /db AS /web/my-db',
   });
-  assert.deepEqual(linkedPods(world(), web), []);
+  assert.deepEqual(await linkedPods(world(undefined), web, signal), []);
+});
+
+test('one that is on its way is waited for', async () => {
+  const looks = world(inPhase('restarting'), inPhase('starting'), inPhase('running'));
+  const [linked] = await linkedPods(looks, web, signal);
+  assert.deepEqual([linked?.alias, linked?.pod.status.phase], ['my-db', 'running']);
 });
 
 test('on the default network it goes by all its names, on others by the one asked for', () => {

@@ -1,5 +1,5 @@
 import { KraudError } from '@kraud/base';
-import { isUp, type Pod, type PodNetwork } from '@kraud/macro';
+import { isUp, type Pod, type PodNetwork, restartStep } from '@kraud/macro';
 import type { PlaceRequest } from '@kraud/network';
 import type { HostParts } from '../parts.ts';
 
@@ -12,20 +12,43 @@ interface Linked {
   readonly pod: Pod;
 }
 
-/** Those that are on this host. One that is there and doesn't run is a `conflict`, in Docker's words. */
-export function linkedPods(parts: Pick<HostParts, 'pods'>, pod: Pod): Linked[] {
+/** How long a start waits for what it is linked to, when that is on its way: after a restart of the host all start at once. */
+const waitMs = 30_000;
+const lookEveryMs = 100;
+
+/** Those that are on this host. One that is there and neither runs nor is about to is a `conflict`, in Docker's words. */
+export async function linkedPods(
+  parts: Pick<HostParts, 'pods' | 'clock'>,
+  pod: Pod,
+  signal: AbortSignal,
+): Promise<Linked[]> {
   const links = pod.spec.networks.find(({ name }) => name === 'default')?.links ?? [];
-  return links.flatMap(({ alias, to }) => {
-    const target = parts.pods.byUid(to);
-    if (!target) return [];
+  const untilMs = parts.clock.monotonic() + waitMs;
+  const linked: Linked[] = [];
+  for (const { alias, to } of links) {
+    let target = parts.pods.byUid(to);
+    while (target && isComing(target) && parts.clock.monotonic() < untilMs) {
+      await parts.clock.sleep(lookEveryMs, signal);
+      target = parts.pods.byUid(to);
+    }
+    if (!target) continue;
     if (!isUp(target.status.phase)) {
       throw new KraudError(
         'conflict',
         `Cannot link to a non running container: /${target.meta.name} AS /${pod.meta.name}/${alias}`,
       );
     }
-    return [{ alias, pod: target }];
-  });
+    linked.push({ alias, pod: target });
+  }
+  return linked;
+}
+
+/** It doesn't run, and will without anyone's doing. */
+function isComing(pod: Pod): boolean {
+  const { phase, serial } = pod.status;
+  if (isUp(phase)) return false;
+  const asked = pod.spec.run.wanted === 'running' && pod.spec.run.serial > serial;
+  return phase === 'starting' || phase === 'restarting' || asked || restartStep(pod).step === 'wait';
 }
 
 /** What the resolver is told: on the default network a linked pod goes by its own name and host name as well. */

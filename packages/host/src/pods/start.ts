@@ -40,7 +40,7 @@ export async function startRun(parts: HostParts, request: StartRequest): Promise
   const { pod, files, signal } = request;
   const begunAtMs = parts.clock.monotonic();
   refuseFullDisk(parts);
-  const linked = linkedPods(parts, pod);
+  const linked = await linkedPods(parts, pod, signal);
   const disks = disksOf(pod);
   const given = await givenFiles(pod, parts.fileSources);
   const record: RunRecord = { use: 'run', serial: request.serial, volumes: disks.volumes, sockets: [] };
@@ -95,7 +95,7 @@ async function boot(
     given: readonly GivenFile[];
     record: RunRecord;
     begunAtMs: number;
-    linked: ReturnType<typeof linkedPods>;
+    linked: Awaited<ReturnType<typeof linkedPods>>;
   },
 ): Promise<Run> {
   const { clock, limits, random } = parts;
