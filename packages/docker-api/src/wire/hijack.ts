@@ -71,6 +71,8 @@ export class Hijack implements Client {
       // The parser must be done with the packet that it is in before the connection is taken from it.
       await new Promise((resolve) => setImmediate(resolve));
       takeFromParser(socket, req);
+      // Who listens for the connection's end was taken off with the parser; the reply still tells of it.
+      socket.once('close', () => res.emit('close'));
     }
     res.detachSocket(socket);
     socket.write(`HTTP/1.1 200 ${STATUS_CODES[200]}\r\n${fixed.join('')}Content-Type: ${rawStream}\r\n\r\n`);
