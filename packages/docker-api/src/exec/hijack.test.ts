@@ -41,6 +41,15 @@ for (const [form, headers, status, type] of [
     assert.equal((await server.ask('GET', `/exec/${id}/json`)).json.ExitCode, 0);
   });
 
+  test(`${form}: a drain does not wait for a session that is over`, async () => {
+    await using server = await TestServer.open();
+    const client = start(server, await execOf(server, ['cat']), headers);
+    await client.until((text) => text.includes('\r\n\r\n'));
+    client.socket.end();
+    await client.all();
+    await server.pause();
+  });
+
   test(`${form}: what comes in one packet with the request is stdin`, async () => {
     await using server = await TestServer.open();
     const client = start(server, await execOf(server, ['cat']), headers, 'HELLO\n');
