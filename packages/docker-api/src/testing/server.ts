@@ -76,10 +76,6 @@ export class TestServer {
     return this.#api.close();
   }
 
-  pause(): Promise<void> {
-    return this.#api.pause();
-  }
-
   ask(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Reply> {
     const bytes =
       body === undefined
