@@ -5,6 +5,7 @@
 #include "disks.h"
 #include "mounts.h"
 #include "net.h"
+#include "query.h"
 
 #include <fcntl.h>
 #include <linux/random.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -21,12 +23,14 @@
 #include <unistd.h>
 
 #define AGENT_VERSION 1
+#define SCRUB_MIB_MAX 64
 
 static json_t *pod;           /* the body of POST /v1/pod, NULL while there is none */
 static char *hosts, *resolv;
 static pid_t share_pid;
 static int share_namespace = -1;
 static bool deleting, owns_machine = true;
+static size_t scrub_bytes;
 static const struct stream_ops delete_ops;
 
 void pod_owns_machine(bool owns) { owns_machine = owns; }
@@ -257,8 +261,19 @@ int pod_pid_namespace(struct fault *fault) {
   return share_namespace;
 }
 
+/*
+ * Free pages that code ran from are slow to take under emulation: what was translated of it is thrown away at the first
+ * write. Taking as many pages as these and giving them back has that done now. Best effort.
+ */
+static void scrub_pages(size_t bytes) {
+  void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  if (pages != MAP_FAILED) munmap(pages, bytes);
+}
+
 void pod_delete(struct stream *stream, json_t *body) {
   (void)body;
+  unsigned long mib = 0;
+  if (query_number(stream->query, "scrub", SCRUB_MIB_MAX, &mib)) scrub_bytes = mib << 20;
   stream->ops = &delete_ops;
   if (deleting) return;
   deleting = true;
@@ -277,6 +292,8 @@ void pod_settle(void) {
   if (json_is_object(network)) net_teardown(interface ? interface : "eth0");
   net_show();
   bool ok = disks_unmount(&fault);
+  if (scrub_bytes) scrub_pages(scrub_bytes);
+  scrub_bytes = 0;
   json_decref(pod);
   pod = NULL;
   for (struct stream *stream = h2_streams(); stream; stream = stream->next) {

@@ -83,8 +83,9 @@ export class GuestClient {
   }
 
   /** Ends every container and unmounts every disk. */
-  async tearDownPod(): Promise<void> {
-    await this.#json({ method: 'DELETE', path: '/v1/pod' });
+  async tearDownPod(options: { readonly scrubMiB?: number } = {}): Promise<void> {
+    const query = options.scrubMiB === undefined ? '' : `?scrub=${options.scrubMiB}`;
+    await this.#json({ method: 'DELETE', path: `/v1/pod${query}` });
   }
 
   async setClock(body: { wallClockNs: string; entropy: string }): Promise<void> {

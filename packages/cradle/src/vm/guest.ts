@@ -22,6 +22,9 @@ const maskedPaths =
   '/proc/acpi /proc/interrupts /proc/kcore /proc/keys /proc/timer_list /proc/scsi /sys/firmware'.split(' ');
 const readonlyPaths = '/proc/bus /proc/fs /proc/irq /proc/sys /proc/sysrq-trigger'.split(' ');
 
+/** Twice what the rehearsal's program and its memory take: the pages that a pod gets next are among these. */
+const scrubMiB = 4;
+
 /** As pods ask for their writable disk; one mounted ahead of them must match to the letter. */
 export const writableDisk: PodDisk = {
   device: diskSlots.writable,
@@ -90,5 +93,5 @@ export async function rehearse(guest: GuestClient, size: SizeClass): Promise<voi
   logs.close();
   await guest.waitContainer('rehearsal');
   await guest.removeContainer('rehearsal');
-  await guest.tearDownPod();
+  await guest.tearDownPod({ scrubMiB });
 }

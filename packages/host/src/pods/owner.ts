@@ -18,10 +18,10 @@ import { type Action, type Observed, plan } from './plan.ts';
 import { PodFiles } from './pod-files.ts';
 import { rootDisks } from './pod-images.ts';
 import { changePod } from './pod-table.ts';
-import { type Run, sharesFiles } from './run.ts';
+import { holdsPlaces, type Run, sharesFiles } from './run.ts';
 import { notedEnds, noteEnds, readRecord, removeRecord } from './run-record.ts';
 import { startFailure, startRun } from './start.ts';
-import { exitedStatus, failedStatus, removalStatus, settledStatus, upStatus } from './status.ts';
+import { afterExit, failedStatus, removalStatus, settledStatus, upStatus } from './status.ts';
 import { nsOfMs } from './times.ts';
 import { openToolbox, type Toolbox } from './toolbox.ts';
 import { Waiters } from './waiters.ts';
@@ -405,7 +405,7 @@ export class PodOwner {
 
   /**
    * A run is over. Its exit is told as soon as nothing is held any more that another pod could trip over (ports,
-   * volumes); the VM may still be going down then. The VM goes first where its disks are to be kept, and last, behind
+   * volumes); the VM may still be going down then, and of a pod that goes for good its network. The VM goes first where its disks are to be kept, and last, behind
    * the pod's own removal, where nothing is.
    */
   async #finish(run: Run): Promise<void> {
@@ -418,9 +418,9 @@ export class PodOwner {
     const released = this.#release(run, network, keepsNothing);
     released.catch(() => {});
     if (shares) await released;
-    else await network;
+    else if (!keepsNothing || holdsPlaces(this.#pod)) await network;
     if (!run.exitReported) {
-      await this.#write((pod) => exitedStatus(pod, run));
+      await this.#change((pod) => afterExit(pod, run, keepsNothing, this.#parts.clock.now()));
       run.exitReported = true;
     }
     // The record is kept until the exit is told: a daemon that dies before that tells it from there.

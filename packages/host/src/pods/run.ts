@@ -216,6 +216,11 @@ export class Run {
   }
 }
 
+/** Has a port or an address of its own that the next pod may ask for as soon as this one is said to be over. */
+export function holdsPlaces({ spec }: Pod): boolean {
+  return spec.ports.length > 0 || spec.networks.some(({ ipv4 }) => ipv4 !== undefined);
+}
+
 /** Has files that outlive it: what the guest hasn't written yet must reach them before its VM goes. */
 export function sharesFiles({ record, vm }: Run): boolean {
   return record.volumes.length > 0 || vm.spec.hostPaths.length > 0;

@@ -1,5 +1,11 @@
 import type { VmExit } from '@kraud/cradle';
-import type { ContainerStatus, LedgerEntry, Pod, PodStatus } from '@kraud/macro';
+import {
+  type ContainerStatus,
+  type LedgerEntry,
+  type Pod,
+  type PodStatus,
+  removesItself,
+} from '@kraud/macro';
 import type { GuestExit } from '../guest/guest.ts';
 import { isoOf } from './times.ts';
 
@@ -135,6 +141,21 @@ export function exitedStatus(
   const serial = Math.max(endings.serial, pod.status.serial);
   const ledger = endings.finalLedger ? { ledger: [...endings.finalLedger] } : {};
   return { ...rest, ...ledger, phase: keptPhase(pod) ?? 'exited', serial, containers, message };
+}
+
+/**
+ * A pod once its run is over. One that removes itself is marked for deletion in the same write, unless it has files that
+ * outlive it: those are to be looked after first.
+ */
+export function afterExit(
+  pod: Pod,
+  endings: Parameters<typeof exitedStatus>[1],
+  keepsNothing: boolean,
+  nowMs: number,
+): Pod {
+  const over = { ...pod, status: exitedStatus(pod, endings) };
+  if (!keepsNothing || !removesItself(over)) return over;
+  return { ...over, meta: { ...over.meta, deletedAt: new Date(nowMs).toISOString() } };
 }
 
 /** A pod that is being removed stays so, whatever its run does. */

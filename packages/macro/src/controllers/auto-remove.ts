@@ -23,7 +23,7 @@ export class AutoRemove {
       name: 'auto-remove',
       reconcile: async (uid) => {
         const pod = parts.tables.pods.cache.byUid(uid);
-        if (pod && isDone(pod)) await this.#remove(pod);
+        if (pod && removesItself(pod)) await this.#remove(pod);
         return undefined;
       },
       clock: parts.clock,
@@ -34,7 +34,7 @@ export class AutoRemove {
   async run(signal: AbortSignal): Promise<void> {
     const { cache } = this.#parts.tables.pods;
     const look = (pod: Pod | undefined): void => {
-      if (pod && isDone(pod)) this.#controller.enqueue(pod.meta.uid);
+      if (pod && removesItself(pod)) this.#controller.enqueue(pod.meta.uid);
     };
     const unsubscribe = cache.subscribe((changes) => {
       for (const { after } of changes) look(after);
@@ -64,7 +64,7 @@ export class AutoRemove {
 }
 
 /** Its last run is over and no other is asked for. */
-export function isDone(pod: Pod): boolean {
+export function removesItself(pod: Pod): boolean {
   const { phase, serial } = pod.status;
   return (
     pod.spec.autoRemove &&
