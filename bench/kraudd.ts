@@ -35,9 +35,7 @@ export class Kraudd {
     return await command('docker', args, { env: this.env });
   }
 
-  async info(): Promise<{
-    Kraud: { Accelerator: string; WarmSlots: number; WarmSlotsMax: number; Pid: number };
-  }> {
+  async info(): Promise<{ Kraud: { Accelerator: string; WarmSlots: number; WarmSlotsMax: number } }> {
     return await this.get('/info');
   }
 

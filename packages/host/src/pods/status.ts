@@ -18,9 +18,12 @@ export interface ContainerEnd {
   readonly reason: string;
 }
 
-export interface Endings {
+/** What is known of a run once all its containers have ended. */
+export interface RunEndings {
   readonly serial: number;
   readonly ends: ReadonlyMap<string, ContainerEnd>;
+  readonly startedAtNs: ReadonlyMap<string, bigint>;
+  readonly finalLedger?: readonly LedgerEntry[] | undefined;
 }
 
 export function endOf(exit: GuestExit, finishedAtNs: bigint): ContainerEnd {
@@ -113,13 +116,7 @@ export function upStatus(pod: Pod, up: UpFacts): PodStatus {
 }
 
 /** Status once a run is over. The ledger of its start stays, for whoever asks later. */
-export function exitedStatus(
-  pod: Pod,
-  endings: Endings & {
-    readonly startedAtNs: ReadonlyMap<string, bigint>;
-    readonly finalLedger?: readonly LedgerEntry[] | undefined;
-  },
-): PodStatus {
+function exitedStatus(pod: Pod, endings: RunEndings): PodStatus {
   const { network: _network, vm: _vm, ...rest } = pod.status;
   let message = '';
   const containers = pod.spec.containers.map(({ name }) => {
@@ -147,12 +144,7 @@ export function exitedStatus(
  * A pod once its run is over. One that removes itself is marked for deletion in the same write, unless it has files that
  * outlive it: those are to be looked after first.
  */
-export function afterExit(
-  pod: Pod,
-  endings: Parameters<typeof exitedStatus>[1],
-  keepsNothing: boolean,
-  nowMs: number,
-): Pod {
+export function afterExit(pod: Pod, endings: RunEndings, keepsNothing: boolean, nowMs: number): Pod {
   const over = { ...pod, status: exitedStatus(pod, endings) };
   if (!keepsNothing || !removesItself(over)) return over;
   return { ...over, meta: { ...over.meta, deletedAt: new Date(nowMs).toISOString() } };
