@@ -283,6 +283,32 @@ export class GuestClient {
     return this.#connection({ method: 'POST', path, ...(signal && { signal }) });
   }
 
+  /**
+   * A share's far end: FUSE requests come out, the answers to them go in. Pump it to one `serveShare` of the keeper, from
+   * the first byte to the last. A new one ends the one before; `conflict` once the share is held.
+   */
+  async linkShare(at: string, signal?: AbortSignal): Promise<Duplex> {
+    return this.#connection({
+      method: 'POST',
+      path: `/v1/shares/link${query({ at })}`,
+      ...(signal && { signal }),
+    });
+  }
+
+  /** A keeper's end for one link: FUSE requests go in, the answers come out. */
+  async serveShare(at: string, signal?: AbortSignal): Promise<Duplex> {
+    return this.#connection({
+      method: 'POST',
+      path: `/v1/shares/serve${query({ at })}`,
+      ...(signal && { signal }),
+    });
+  }
+
+  /** The share's disk is in its slot: from now on this VM keeps it. Ends the link. Safe to repeat. */
+  async holdShare(at: string): Promise<void> {
+    await this.#json({ method: 'POST', path: '/v1/shares/hold', body: { at } });
+  }
+
   #json<T>(call: Call): Promise<T> {
     return this.#session.json<T>(call);
   }

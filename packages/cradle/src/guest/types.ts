@@ -1,13 +1,13 @@
 /** The bodies of guest/PROTOCOL.md. Times are nanoseconds since 1970 as decimal strings. */
 
 export interface PodDisk {
-  /** Serial of a virtio-blk disk (`d0`), or… */
+  /** Serial of a virtio-blk disk (`d0`; of a share: the slot for its disk, should this VM have to hold it), or… */
   readonly device?: string;
   /** …the tag of a 9p share. */
   readonly tag?: string;
   /** Below the agent's own directory: `images/main`. */
   readonly at: string;
-  readonly type: 'squashfs' | 'erofs' | 'ext4' | '9p' | 'bind';
+  readonly type: 'squashfs' | 'erofs' | 'ext4' | 'share' | '9p' | 'bind';
   readonly readOnly?: boolean;
 }
 
@@ -143,6 +143,14 @@ export interface GuestInfo {
   readonly kernel: string;
   readonly pod?: { readonly hostname: string; readonly machineId: string };
   readonly containers: readonly ContainerStatus[];
+  /** The disks of type `share`. */
+  readonly shares?: readonly ShareStatus[];
+}
+
+export interface ShareStatus {
+  readonly at: string;
+  /** `waiting`: whatever touches it stands still. */
+  readonly state: 'waiting' | 'linked' | 'held';
 }
 
 export interface ExecStatus {
