@@ -130,6 +130,11 @@ test('pods find each other by name where they share a network, and move while th
   assert.equal(await cloud.ok(['port', 'www']), '');
   await knowsNot('app', 'www');
   await cloud.ok(['network', 'connect', '--ip', '10.212.0.60', 'front', 'www']);
+  const moves = await cloud.ok([
+    ...['events', '--since', '10m', '--until', new Date().toISOString(), '--filter', 'network=front'],
+    ...['--filter', 'event=connect', '--filter', 'event=disconnect', '--format', '{{.Action}}'],
+  ]);
+  assert.deepEqual(moves.split('\n').slice(-2), ['disconnect', 'connect']);
   assert.match(await cloud.ok(['port', 'www', '80']), /:18080/);
   assert.equal(await get('app', 'www'), '10.212.0.60');
   await cloud.removeAll();

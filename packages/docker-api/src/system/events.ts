@@ -34,7 +34,8 @@ export const getEvents: Operation = {
     const since = query.text('since');
     const until = query.text('until');
     const range = {
-      ...(since === '' ? {} : { sinceNs: parseTimeNs(since, 'since', nowMs) }),
+      // With an end and no beginning: all that is kept, up to there.
+      ...(since === '' && until === '' ? {} : { sinceNs: parseTimeNs(since || '0', 'since', nowMs) }),
       ...(until === '' ? {} : { untilNs: parseTimeNs(until, 'until', nowMs) }),
     };
     if (range.sinceNs !== undefined && range.untilNs !== undefined && range.sinceNs > range.untilNs) {

@@ -1,5 +1,5 @@
 import { type Clock, type Logger, messageOf } from '@kraud/base';
-import type { EventLog, Happening } from '../events/event-log.ts';
+import type { EventLog, Happening, Told } from '../events/event-log.ts';
 import { decode, type Kind, type Kinds } from '../model/index.ts';
 import { prefixOf } from '../model/keys.ts';
 import { CompactedError, type Entry, type Op, type Store, type WatchEvent } from '../store/contract.ts';
@@ -7,6 +7,8 @@ import { CompactedError, type Entry, type Op, type Store, type WatchEvent } from
 /** The cursor is written at least this often, so that compaction can go on while nothing happens. */
 const cursorLagMax = 1000;
 const opsMax = 100;
+/** Events that wait to be written; what comes meanwhile is left in the store's history. */
+const waitingMax = 1000;
 const retryMs = 500;
 
 /** One kind of resource, and what its changes mean. */
@@ -64,40 +66,61 @@ export class ChangeEvents<K extends Kind> {
   }
 
   async #loadCursor(): Promise<void> {
-    const { entry, revision } = await this.#store.get(this.#of.cursor);
-    const [through = '', lastNs = '0'] = entry?.value.split(' ') ?? [];
-    this.#cursor = { revision: entry ? Number(through) : revision, entry };
+    const { entry } = await this.#store.get(this.#of.cursor);
+    // Without a cursor nothing has been recorded yet: whoever was first may have died before it wrote one.
+    const [through = '', lastNs = '0'] = entry?.value.split(' ') ?? ['0'];
+    this.#cursor = { revision: Number(through), entry };
     // Whoever was here before may have had a clock that was ahead of ours.
     this.#log.goOnAfter(BigInt(lastNs));
-    if (!entry) await this.#commit([], revision);
   }
 
   async #skipTo(revision: number): Promise<void> {
-    this.#logger.error({ revision }, 'events were lost: the history was compacted before they were recorded');
+    if (this.#cursor.entry)
+      this.#logger.error(
+        { revision },
+        'events were lost: the history was compacted before they were recorded',
+      );
     await this.#commit([], revision);
   }
 
+  /** Goes on reading while it writes: what is told has the time at which it came, not the one of its turn. */
   async #follow(signal: AbortSignal): Promise<void> {
-    const options = { fromRevision: this.#cursor.revision + 1, signal, bookmarks: true };
-    for await (const batch of this.#store.watch(prefixOf(this.#of.kind), options)) {
-      let ops: Op[] = [];
-      for (const [revision, events] of byRevision(batch.events)) {
-        ops.push(...this.#ops(events));
-        if (ops.length < opsMax) continue;
-        await this.#commit(ops, revision);
-        ops = [];
+    const stop = new AbortController();
+    const writes = new Writes(() => stop.abort());
+    const options = {
+      fromRevision: this.#cursor.revision + 1,
+      signal: AbortSignal.any([signal, stop.signal]),
+      bookmarks: true,
+    };
+    let through = this.#cursor.revision;
+    const write = (told: readonly Told[], revision: number): void => {
+      through = revision;
+      writes.add(told.length, () => this.#commit(told, revision, writes));
+    };
+    try {
+      for await (const batch of this.#store.watch(prefixOf(this.#of.kind), options)) {
+        let told: Told[] = [];
+        for (const [revision, events] of byRevision(batch.events)) {
+          told.push(...this.#told(events));
+          if (told.length < opsMax) continue;
+          write(told, revision);
+          told = [];
+        }
+        if (told.length > 0 || batch.revision - through >= cursorLagMax) write(told, batch.revision);
+        if (writes.waiting > waitingMax) await writes.done();
       }
-      const lag = batch.revision - this.#cursor.revision;
-      if (ops.length > 0 || lag >= cursorLagMax) await this.#commit(ops, batch.revision);
+    } catch (error) {
+      writes.fail(error);
     }
+    await writes.done();
   }
 
-  #ops(events: readonly WatchEvent[]): Op[] {
+  #told(events: readonly WatchEvent[]): Told[] {
     return this.#pairs(events).flatMap(({ before, after }) => {
       const resource = after ?? before;
       if (!resource) return [];
       const { tenant } = resource.meta;
-      return this.#of.happenings(before, after).map((happening) => this.#log.op(tenant, happening));
+      return this.#of.happenings(before, after).map((happening) => ({ tenant, happening }));
     });
   }
 
@@ -123,17 +146,61 @@ export class ChangeEvents<K extends Kind> {
   }
 
   /** Fails if another recorder moved the cursor: then that one has recorded these. */
-  async #commit(ops: readonly Op[], through: number): Promise<void> {
-    const value = `${through} ${this.#log.lastNs}`;
-    const { entry } = this.#cursor;
+  #commit(told: readonly Told[], through: number, writes = new Writes()): Promise<void> {
     const { cursor } = this.#of;
-    const result = await this.#store.txn({
-      compare: [{ key: cursor, target: 'modRevision', op: '=', to: entry?.modRevision ?? 0 }],
-      success: [...ops, { op: 'put', key: cursor, value }, { op: 'get', key: cursor }],
+    const write = async (puts: readonly Op[]): Promise<void> => {
+      const { entry } = this.#cursor;
+      const value = `${through} ${this.#log.lastNs}`;
+      const result = await this.#store.txn({
+        compare: [{ key: cursor, target: 'modRevision', op: '=', to: entry?.modRevision ?? 0 }],
+        success: [...puts, { op: 'put', key: cursor, value }, { op: 'get', key: cursor }],
+      });
+      if (!result.succeeded) throw new Error('another recorder is at work');
+      const last = result.responses.at(-1);
+      this.#cursor = { revision: through, entry: last?.op === 'get' ? last.entry : undefined };
+    };
+    return this.#log.write(told, (puts) => writes.turn(() => write(puts)));
+  }
+}
+
+/** Writes of which each builds on the one before: after one that failed none is done. */
+class Writes {
+  readonly #ended: () => void;
+  #last: Promise<unknown> = Promise.resolve();
+  #failure: { error: unknown } | undefined;
+  waiting = 0;
+
+  constructor(ended: () => void = () => {}) {
+    this.#ended = ended;
+  }
+
+  add(events: number, write: () => Promise<void>): void {
+    this.waiting += events;
+    const written = write().finally(() => {
+      this.waiting -= events;
     });
-    if (!result.succeeded) throw new Error('another recorder is at work');
-    const last = result.responses.at(-1);
-    this.#cursor = { revision: through, entry: last?.op === 'get' ? last.entry : undefined };
+    this.#last = written.catch(() => {});
+  }
+
+  async turn(work: () => Promise<void>): Promise<void> {
+    if (this.#failure) throw this.#failure.error;
+    try {
+      await work();
+    } catch (error) {
+      this.fail(error);
+      throw error;
+    }
+  }
+
+  fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#ended();
+  }
+
+  /** Resolves once none is under way; rejects with what one has failed with. */
+  async done(): Promise<void> {
+    await this.#last;
+    if (this.#failure) throw this.#failure.error;
   }
 }
 

@@ -2,16 +2,22 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FakeClock, SeededRandom, silentLogger } from '@kraud/base';
 import { EventLog } from '../events/event-log.ts';
-import type { Pod, UpdateState, Workload } from '../model/index.ts';
+import type { Event, Pod, UpdateState, Workload } from '../model/index.ts';
 import { exitedPod, samplePod } from '../model/samples.ts';
 import { ResourceClient } from '../resources/client.ts';
-import { CompactedError } from '../store/contract.ts';
+import { CompactedError, type TxnRequest } from '../store/contract.ts';
 import { openMemoryStore } from '../store/memory/open.ts';
 import { sampleSpec, WorkloadSim } from '../workloads/sim.ts';
 import { ChangeEvents } from './change-events.ts';
 import { Compactor } from './compactor.ts';
 import { happenings, podEvents } from './pod-events.ts';
 import { updateHappenings } from './workload-events.ts';
+
+async function collect(events: AsyncIterable<Event>): Promise<Event[]> {
+  const all: Event[] = [];
+  for await (const event of events) all.push(event);
+  return all;
+}
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -93,6 +99,53 @@ describe('pod events', () => {
       }
     }
     assert.deepEqual(told(created, exited), ['mount', 'start', 'die 137 after 7 s', 'unmount']);
+  });
+
+  test('what a pod did is told as of when it did, though an earlier event is still being written', async () => {
+    const clock = new FakeClock();
+    const store = openMemoryStore({ clock });
+    const held = Promise.withResolvers<void>();
+    const slow = new Proxy(store, {
+      get: (target, name) =>
+        name === 'txn'
+          ? async (request: TxnRequest) => {
+              if (JSON.stringify(request).includes('destroy')) await held.promise;
+              return await target.txn(request);
+            }
+          : Reflect.get(target, name, target).bind(target),
+    });
+    const log = new EventLog({ store: slow, clock, random: new SeededRandom(1) });
+    const parts = { store: slow, log, clock, logger: silentLogger };
+    const pods = new ResourceClient('Pod', { ...parts, store });
+    const stop = new AbortController();
+    const running = new ChangeEvents(podEvents, parts).run(stop.signal);
+    await settled();
+    for (const name of ['a', 'b']) {
+      await pods.create(samplePod(name));
+      await pods.delete({ tenant: 'default', namespace: 'default', name });
+      await settled();
+    }
+    const untilNs = BigInt(clock.now()) * 1_000_000n + 999_999n;
+    await clock.advance(1000);
+    const told = log.append('default', {
+      type: 'container',
+      action: 'x',
+      actor: 'x',
+      attributes: { name: 'c' },
+    });
+    const seen = collect(log.stream('default', { sinceNs: 0n, untilNs }, stop.signal));
+    const all = collect(
+      log.stream('default', { sinceNs: 0n, untilNs: untilNs + 1_000_000_000n }, stop.signal),
+    );
+    await settled();
+    held.resolve();
+    await told;
+    const names = async (events: Promise<Event[]>) => (await events).map(({ spec }) => spec.attributes.name);
+    assert.deepEqual(await names(seen), ['a', 'b']);
+    await clock.advance(1000);
+    assert.deepEqual(await names(all), ['a', 'b', 'c']);
+    stop.abort();
+    await running;
   });
 
   test('when history was lost, it says so and goes on from there', async () => {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FakeClock, SeededRandom } from '@kraud/base';
+import type { Event } from '../model/index.ts';
+import { storeLimits, type TxnRequest } from '../store/contract.ts';
 import { openMemoryStore } from '../store/memory/open.ts';
 import { EventLog, type EventRange } from './event-log.ts';
 import { trimEvents } from './retention.ts';
@@ -27,6 +29,12 @@ function setUp() {
     return seen;
   };
   return { clock, store, log, say, nowNs, read };
+}
+
+async function collect(events: AsyncIterable<Event>): Promise<Event[]> {
+  const all: Event[] = [];
+  for await (const event of events) all.push(event);
+  return all;
 }
 
 describe('event log', () => {
@@ -79,6 +87,71 @@ describe('event log', () => {
     await new Promise((resolve) => setImmediate(resolve));
     await clock.advance(4001);
     assert.deepEqual(await bounded, ['a', 'b', 'c']);
+  });
+
+  test('what has its time is written in its turn, and before any end that it is not past', async () => {
+    const { clock, store, log, say, nowNs, read } = setUp();
+    // A store that is in no hurry with the first, as one may be that is asked by several at once.
+    const held = Promise.withResolvers<void>();
+    const slow = new EventLog({
+      store: new Proxy(store, {
+        get: (target, name) =>
+          name === 'txn'
+            ? async (request: TxnRequest) => {
+                if (JSON.stringify(request).includes('first')) await held.promise;
+                return await target.txn(request);
+              }
+            : Reflect.get(target, name, target).bind(target),
+      }),
+      clock,
+      random: new SeededRandom(2),
+    });
+    const tell = (action: string) =>
+      slow.append('default', { type: 'container', action, actor: 'x', attributes: {} });
+    const stop = new AbortController();
+    const live = slow.stream('default', {}, stop.signal);
+    const seen = live.next();
+    const told = [tell('first'), tell('second')];
+    const untilNs = nowNs() + 999_999n;
+    await clock.advance(1);
+    const ended = collect(slow.stream('default', { sinceNs: 0n, untilNs }, stop.signal));
+    await new Promise((resolve) => setImmediate(resolve));
+    held.resolve();
+    await Promise.all(told);
+    await tell('third');
+    assert.deepEqual(
+      (await ended).map(({ spec }) => spec.action),
+      ['first', 'second'],
+    );
+    const order = [await seen, await live.next(), await live.next()];
+    assert.deepEqual(
+      order.map(({ value }) => value?.spec.action),
+      ['first', 'second', 'third'],
+    );
+    stop.abort();
+    assert.deepEqual(await read({ sinceNs: 0n, untilNs }), ['first', 'second']);
+    log.goOnAfter(slow.lastNs);
+    await say('fourth');
+  });
+
+  test('one that the store does not take is no loss to those that are told beside it', async () => {
+    const { log, say, read, nowNs, clock } = setUp();
+    const label = 'x'.repeat(storeLimits.valueBytesMax);
+    const tooMuch = log.append('default', { type: 'container', action: 'b', actor: label, attributes: {} });
+    const all = [say('a'), assert.rejects(tooMuch, { code: 'invalid' }), say('c')];
+    await Promise.all(all);
+    await clock.advance(1);
+    assert.deepEqual(await read({ sinceNs: 0n, untilNs: nowNs() - 1n }), ['a', 'c']);
+  });
+
+  test('an end that is farther away than a timer goes', async () => {
+    const { clock, say, nowNs, read } = setUp();
+    const day = 24 * 3600 * 1000;
+    const far = read({ untilNs: nowNs() + BigInt(60 * day) * 1_000_000n });
+    for (let i = 0; i < 59; i += 1) await clock.advance(day);
+    await say('late');
+    await clock.advance(2 * day);
+    assert.deepEqual(await far, ['late']);
   });
 
   test('a reader that compaction overtakes loses and repeats nothing', async () => {

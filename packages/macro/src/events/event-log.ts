@@ -3,6 +3,7 @@ import { decode, encode, validate } from '../model/encoding.ts';
 import { defaultNamespace, type Event } from '../model/index.ts';
 import { keyOf, prefixOf } from '../model/keys.ts';
 import { CompactedError, type Op, type Store } from '../store/contract.ts';
+import { WriteQueue } from './write-queue.ts';
 
 /** What happened, before it has a time. */
 export interface Happening {
@@ -10,6 +11,12 @@ export interface Happening {
   readonly action: string;
   readonly actor: string;
   readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** To whom. */
+export interface Told {
+  readonly tenant: string;
+  readonly happening: Happening;
 }
 
 export interface EventRange {
@@ -20,21 +27,31 @@ export interface EventRange {
 }
 
 const pageEvents = 500;
+/** A timer takes no more than 24 days. */
+const sleepMaxMs = 24 * 3600 * 1000;
+
+interface Keyed {
+  readonly key: string;
+  readonly event: Event;
+}
 
 /**
- * Events as resources, in the order in which they were recorded: times never repeat and never go back within a
- * process. They are durable and not kept in memory.
+ * Events as resources, in the order in which they were told: times never repeat and never go back within a process.
+ * What is told gets its time at once and is written in its turn, one write at a time, so that the order of times is
+ * the order of revisions, whatever the store does with two writes at once. They are durable and not kept in memory.
  */
 export class EventLog {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #writes: WriteQueue;
   #lastNs = 0n;
 
   constructor(parts: { store: Store; clock: Clock; random: Random }) {
     this.#store = parts.store;
     this.#clock = parts.clock;
     this.#random = parts.random;
+    this.#writes = new WriteQueue(parts.store);
   }
 
   /** The time of the last event of this process. */
@@ -49,11 +66,16 @@ export class EventLog {
 
   /** Durable when it resolves. */
   async append(tenant: string, happening: Happening): Promise<void> {
-    await this.#store.txn({ success: [this.op(tenant, happening)] });
+    await this.#writes.put(this.#put({ tenant, happening }));
   }
 
-  /** The operation that records it, for a transaction that does more. */
-  op(tenant: string, happening: Happening): Op {
+  /** Gives them their times; `work` writes them when its turn has come, and what is told later waits for its end. */
+  write<T>(told: readonly Told[], work: (puts: Op[]) => Promise<T>): Promise<T> {
+    const puts = told.map((each) => this.#put(each));
+    return this.#writes.run(() => work(puts));
+  }
+
+  #put({ tenant, happening }: Told): Op {
     const timeNs = this.#nextNs();
     const event: Event = {
       kind: 'Event',
@@ -76,21 +98,56 @@ export class EventLog {
     return { op: 'put', key: keyOf('Event', event.meta), value: encode(event) };
   }
 
-  /** A tenant's events, oldest first, then as they happen, until the range or the signal ends it. */
+  /**
+   * A tenant's events, oldest first, then as they happen, until the range or the signal ends it. With an end, none of
+   * this process that has a time before it is missing, written or not.
+   */
   async *stream(tenant: string, range: EventRange, signal: AbortSignal): AsyncGenerator<Event, void, void> {
     const prefix = `${prefixOf('Event', tenant)}${defaultNamespace}/`;
+    const { sinceNs, untilNs } = range;
+    const place = (timeNs: bigint): string => `${prefix}${nameAt(timeNs)}`;
+    const start = place(this.#lastNs + 1n);
+    let after = sinceNs === undefined ? undefined : place(sinceNs);
+    if (untilNs === undefined || !this.#isPast(untilNs)) {
+      for await (const { key, event } of this.#live(prefix, after, untilNs, signal)) {
+        // Another host's clock may be ahead.
+        if (untilNs !== undefined && BigInt(event.spec.timeNano) > untilNs) continue;
+        if (after === undefined || key > after) after = key;
+        yield event;
+      }
+    }
+    if (untilNs === undefined || signal.aborted) return;
+    await this.#writes.idle();
+    const revision = await this.#store.revision();
+    for await (const { event } of this.#recorded(prefix, after ?? start, revision)) {
+      if (signal.aborted || BigInt(event.spec.timeNano) > untilNs) return;
+      yield event;
+    }
+  }
+
+  /** What there is after a key, then what comes, until the time or the signal ends it. */
+  async *#live(
+    prefix: string,
+    place: string | undefined,
+    untilNs: bigint | undefined,
+    signal: AbortSignal,
+  ): AsyncGenerator<Keyed, void, void> {
     const ended = new AbortController();
     const stop = AbortSignal.any([signal, ended.signal]);
-    this.#endAt(range.untilNs, ended, signal);
-    let after = range.sinceNs === undefined ? undefined : `${prefix}${nameAt(range.sinceNs)}`;
+    if (untilNs !== undefined) {
+      this.#sleepPast(untilNs, stop).then(
+        () => ended.abort(),
+        () => {},
+      );
+    }
+    let after = place;
     let from = await this.#store.revision();
     try {
-      while (!signal.aborted) {
+      while (!stop.aborted) {
         try {
-          for await (const { key, event } of this.#both(prefix, after, from, stop)) {
-            if (range.untilNs !== undefined && BigInt(event.spec.timeNano) > range.untilNs) return;
-            after = key;
-            yield event;
+          for await (const keyed of this.#both(prefix, after, from, stop)) {
+            after = keyed.key;
+            yield keyed;
           }
           return;
         } catch (error) {
@@ -111,14 +168,8 @@ export class EventLog {
     after: string | undefined,
     revision: number,
     signal: AbortSignal,
-  ): AsyncGenerator<{ key: string; event: Event }, void, void> {
-    for (let last = after; last !== undefined; ) {
-      const page = await this.#store.list(prefix, { after: last, limit: pageEvents, revision });
-      for (const { key, value, modRevision } of page.entries) {
-        yield { key, event: decode('Event', value, modRevision) };
-      }
-      last = page.more ? page.entries.at(-1)?.key : undefined;
-    }
+  ): AsyncGenerator<Keyed, void, void> {
+    if (after !== undefined) yield* this.#recorded(prefix, after, revision);
     for await (const batch of this.#store.watch(prefix, { fromRevision: revision + 1, signal })) {
       for (const change of batch.events) {
         if (change.type === 'delete') continue;
@@ -127,13 +178,26 @@ export class EventLog {
     }
   }
 
-  #endAt(untilNs: bigint | undefined, ended: AbortController, signal: AbortSignal): void {
-    if (untilNs === undefined) return;
-    const waitMs = Math.max(0, Number(untilNs / 1_000_000n) - this.#clock.now());
-    this.#clock.sleep(waitMs, AbortSignal.any([signal, ended.signal])).then(
-      () => ended.abort(),
-      () => {},
-    );
+  async *#recorded(prefix: string, after: string, revision: number): AsyncGenerator<Keyed, void, void> {
+    for (let last: string | undefined = after; last !== undefined; ) {
+      const page = await this.#store.list(prefix, { after: last, limit: pageEvents, revision });
+      for (const { key, value, modRevision } of page.entries) {
+        yield { key, event: decode('Event', value, modRevision) };
+      }
+      last = page.more ? page.entries.at(-1)?.key : undefined;
+    }
+  }
+
+  /** No event will have this time any more. */
+  #isPast(timeNs: bigint): boolean {
+    return timeNs < this.#nowNs();
+  }
+
+  async #sleepPast(timeNs: bigint, signal: AbortSignal): Promise<void> {
+    while (!this.#isPast(timeNs)) {
+      const leftMs = Number(timeNs / 1_000_000n) + 1 - this.#clock.now();
+      await this.#clock.sleep(Math.min(Math.max(leftMs, 1), sleepMaxMs), signal);
+    }
   }
 
   #nowNs(): bigint {

@@ -1,2 +1,2 @@
-export { EventLog, type EventRange, type Happening } from './event-log.ts';
+export { EventLog, type EventRange, type Happening, type Told } from './event-log.ts';
 export { retentionDefaults, trimEvents } from './retention.ts';
