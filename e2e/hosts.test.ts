@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { parseToken } from '@kraud/host';
 import { busyboxTar } from '../bench/image.ts';
 import { TestCloud } from './harness/cloud.ts';
 import { eventually, type Result, run } from './harness/command.ts';
@@ -132,9 +133,16 @@ test('labels, cordon, drain and back, told to any host', async () => {
 test('a host that was ended is not ready, and comes back without any flag', async () => {
   await h2.stopDaemon();
   await eventually('it is not ready', async () => (await hosts(h1))[1]?.state === 'not ready');
+  const [old, root] = [await told(h1, 'ca'), await told(h1, 'ca', '--rotate')];
+  assert.notEqual(root, old, 'it waits for nobody who is away');
   h2.args = [];
   await h2.startDaemon();
   await eventually('it is ready', async () => (await hosts(h1))[1]?.state === 'ready');
+  const { hosts: followed } = JSON.parse(await told(h2, 'ca', '--json')) as { hosts: { state: string }[] };
+  assert.deepEqual(
+    followed.map(({ state }) => state),
+    ['done', 'done'],
+  );
   assert.equal((await hosts(h2))[1]?.labels['kr.zone'], 'b');
 });
 
@@ -241,7 +249,19 @@ test('docker swarm join: whoever dies on the way is one or the other, and in the
     await eventually('all are there', async () => (await nodes(at)).join() === 'h1 Ready,h2 Ready,h3 Ready');
   }
   assert.equal(await h1.ok(['images', '--format', '{{.Repository}}']), 'mine');
-  assert.match(await h1.ok(['swarm', 'ca']), /^-----BEGIN CERTIFICATE-----/);
+  const before = await h3.ok(['swarm', 'ca']);
+  await h1.ok(['swarm', 'ca', '--rotate', '--quiet', '--cert-expiry', '48h']);
+  const root = await h1.ok(['swarm', 'ca']);
+  assert.match(root, /^-----BEGIN CERTIFICATE-----/);
+  assert.notEqual(root, before);
+  assert.equal(await h3.ok(['swarm', 'ca']), root);
+  const lives = (await h3.ok(['info', '--format', '{{.Swarm.Cluster.Spec.CAConfig.NodeCertExpiry}}'])).trim();
+  assert.equal(lives, '48h0m0s');
+  const { authority } = parseToken(joining[3] ?? '');
+  assert.notEqual(
+    parseToken((await h3.ok(['swarm', 'join-token', '-q', 'worker'])).trim()).authority,
+    authority,
+  );
   assert.match(await h1.ok(['node', 'promote', 'h3']), /promoted to a manager/);
   await eventually('it knows', async () => (await swarmState(h3)) === 'active true');
   assert.match(await h3.ok(['node', 'demote', 'h3']), /demoted in the swarm/);

@@ -37,6 +37,7 @@ export { predefinedNetworks } from './networks/names.ts';
 export type { CloudParts } from './parts.ts';
 export type * from './quotas/contract.ts';
 export type * from './swarm/contract.ts';
+export { certificateTtlMsOf } from './swarm/swarms.ts';
 export type { Table } from './table.ts';
 export type * from './workloads/contract.ts';
 export { previousOf } from './workloads/previous.ts';

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KraudError, type Logger, messageOf, systemClock, systemRandom } from '@kraud/base';
-import { type Cloud, createCloud } from '@kraud/cloud';
+import { type Cloud, certificateTtlMsOf, createCloud } from '@kraud/cloud';
 import { openCradle } from '@kraud/cradle';
 import type { DockerApi } from '@kraud/docker-api';
 import {
@@ -39,7 +39,7 @@ import { findPlace } from './join.ts';
 import { HostLinks } from './link.ts';
 import { startLiveness } from './liveness.ts';
 import { NetworkKeeper } from './networks/keeper.ts';
-import { Peers } from './peers.ts';
+import { Peers, trustsOf } from './peers.ts';
 import { openStore } from './store.ts';
 import { sweepImages } from './sweep-images.ts';
 import { Transfer } from './transfer.ts';
@@ -129,7 +129,15 @@ export class Daemon {
     this.#background('caches', (signal) => tables.run(signal));
     await tables.ready();
     await ensureBasics(tables, { clock, random });
-    const peers = await Peers.open(place, { store, limits: config.peers, clock, random, logger });
+    const peers = await Peers.open(place, {
+      store,
+      limits: config.peers,
+      certificateTtlMs: () => certificateTtlMsOf(tables),
+      trusts: () => trustsOf(tables),
+      clock,
+      random,
+      logger,
+    });
     if (peers) this.#background('host identity', (signal) => peers.run(signal));
     void peers?.removed.then(() =>
       this.#ended.resolve({ reason: `${name} was removed from the cloud`, again: false, keepVms: true }),
@@ -225,7 +233,7 @@ export class Daemon {
         version,
         usage: usage.sample(),
         images: [...keeper.here],
-        ...(peers ? { address: peers.address } : {}),
+        ...(peers ? { address: peers.address, trust: peers.trust } : {}),
       }),
       begins: peers?.arrival,
       intervalMs: config.host.heartbeatMs,
@@ -237,6 +245,7 @@ export class Daemon {
     liveness.onRegained(() => heartbeat.beatSoon());
     this.#stopped('heartbeat', () => heartbeat.stop());
     keeper.onChanged(() => heartbeat.beatSoon());
+    peers?.onRenewed(() => heartbeat.beatSoon());
     this.#background('image copies', (signal) => keeper.run(signal));
 
     const events = new EventLog({ store, clock, random });

@@ -19,7 +19,7 @@ after(async () => {
 const authority = await Authority.open({ store, clock: systemClock, limits: peerLimits });
 
 const token = (digest: string): string => `kra-1-${digest}-${'a'.repeat(16)}-${'b'.repeat(32)}`;
-const ours = token(authority.digest);
+const ours = token(authority.cloud);
 const foreign = token('0'.repeat(64));
 // Nobody listens there.
 const nowhere = '127.0.0.1:1';

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { KraudError, type Logger } from '@kraud/base';
 import {
+  certificatesOf,
   digestOf,
   IdentityFiles,
   joinCloud,
@@ -67,7 +68,10 @@ async function joined(
   const { join: invitation, listen, name = hostname() } = place;
   if (!invitation) return present;
   if (present) {
-    if (digestOf(present.ca) === parseToken(invitation.token).authority) return present;
+    const { authority } = parseToken(invitation.token);
+    if (authority === present.pinned || certificatesOf(present.ca).map(digestOf).includes(authority)) {
+      return present;
+    }
     throw new KraudError(
       'conflict',
       `--join: ${dataDir} is that of the host ${present.name} of another cloud; join with an empty --data-dir`,

@@ -3,7 +3,9 @@ import {
   type Arrival,
   Authority,
   CloudMembership,
+  followRotation,
   formatAddress,
+  type HostTrust,
   JoinTokens,
   LocalIdentity,
   Members,
@@ -14,7 +16,7 @@ import {
   TlsPeerListener,
   TlsPeerSessions,
 } from '@kraud/host';
-import type { Store } from '@kraud/macro';
+import type { Store, Tables } from '@kraud/macro';
 import { joinObstacle, type Place, sharedStoreOf } from './join.ts';
 
 export interface PeersParts {
@@ -23,6 +25,10 @@ export interface PeersParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** How long certificates live, where the cloud's settings say so. */
+  readonly certificateTtlMs: () => number | undefined;
+  /** How far the hosts that are not away have followed the CA. */
+  readonly trusts: () => readonly (HostTrust | undefined)[];
 }
 
 /** This host among others: what it is known by, where it is reached, and how it reaches them. */
@@ -36,20 +42,31 @@ export class Peers {
   readonly #at: PeerAddress;
   readonly #identity: LocalIdentity;
   readonly #members: Members;
+  readonly #authority: Authority;
+  readonly #parts: PeersParts;
 
   private constructor(
     at: PeerAddress,
-    made: { identity: LocalIdentity; members: Members; tokens: JoinTokens; obstacle: string | undefined },
-    { limits, clock, logger }: PeersParts,
+    made: {
+      authority: Authority;
+      identity: LocalIdentity;
+      members: Members;
+      tokens: JoinTokens;
+      obstacle: string | undefined;
+    },
+    parts: PeersParts,
   ) {
-    const { identity, members, tokens, obstacle } = made;
+    const { authority, identity, members, tokens, obstacle } = made;
+    const { limits, clock, logger } = parts;
+    this.#parts = parts;
+    this.#authority = authority;
     this.#at = at;
     this.#identity = identity;
     this.#members = members;
     this.address = formatAddress(at);
     this.listener = new TlsPeerListener({ identity, members, limits, logger });
     this.sessions = new TlsPeerSessions({ identity, limits, clock, logger });
-    this.membership = new CloudMembership({ ca: identity.ca, tokens, members, address: at, obstacle });
+    this.membership = new CloudMembership({ authority, tokens, members, address: at, obstacle });
     this.removed = new Promise((resolve) => {
       members.onRemoved((name) => {
         if (name === identity.name) resolve();
@@ -62,13 +79,19 @@ export class Peers {
     const { name, listen, store: shared, files } = place;
     if (!listen || shared.kind === 'embedded') return undefined;
     const { store, limits, clock, random, logger } = parts;
-    const authority = await Authority.open(parts);
+    const certificateTtlMs = (): number => parts.certificateTtlMs() ?? limits.certificateTtlMs;
+    const authority = await Authority.open({ ...parts, certificateTtlMs });
     const members = new Members(parts);
     const identity = await LocalIdentity.open(name, listen, { ...parts, files, authority, members });
-    const tokens = new JoinTokens({ store, clock, random, limits, authority: authority.digest });
-    const peers = new Peers(listen, { identity, members, tokens, obstacle: joinObstacle(place) }, parts);
+    const tokens = new JoinTokens({ store, clock, random, limits, authority });
+    const peers = new Peers(
+      listen,
+      { authority, identity, members, tokens, obstacle: joinObstacle(place) },
+      parts,
+    );
     serveJoins(peers.listener, {
       authority,
+      identity,
       tokens,
       members,
       store: sharedStoreOf(shared),
@@ -88,18 +111,42 @@ export class Peers {
     await this.#identity.arrived();
   }
 
+  /** How far this host has followed the CA. */
+  get trust(): HostTrust {
+    return this.#identity.trust;
+  }
+
+  /** Calls when the certificate or the roots have changed. */
+  onRenewed(listener: () => void): () => void {
+    return this.#identity.onRenewed(listener);
+  }
+
   /** After all handlers are in place. */
   async listen(): Promise<void> {
     await this.listener.listen(this.#at);
   }
 
-  /** Renews the certificate, and follows who belongs to the cloud, until the signal aborts. */
+  /** Renews the certificate, follows who belongs to the cloud and what its CA is, until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#identity.run(signal), this.#members.run(signal)]);
+    const rotation = { ...this.#parts, authority: this.#authority, hosts: this.#parts.trusts };
+    await Promise.all([
+      this.#authority.run(signal),
+      this.#identity.run(signal),
+      this.#members.run(signal),
+      followRotation(rotation, signal),
+    ]);
   }
 
   async close(): Promise<void> {
     this.sessions.close();
     await this.listener.close();
   }
+}
+
+/** Of the hosts that others reach; the rest have nothing to do with the CA, or catch up with it when they are back. */
+export function trustsOf({ hosts }: Pick<Tables, 'hosts'>): (HostTrust | undefined)[] {
+  return hosts
+    .everywhere()
+    .filter(({ status }) => status.ready && status.lostAt === undefined && status.address !== undefined)
+    .map(({ status }) => status.trust);
 }

@@ -3,7 +3,7 @@ import { createServer, type RequestOptions, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { KraudError, silentLogger } from '@kraud/base';
-import type { Cloud, Host, HostChange } from '@kraud/cloud';
+import type { Cloud, CloudCa, Host, HostChange } from '@kraud/cloud';
 import { createKraApi } from './index.ts';
 
 const caller = { tenant: 'default', local: true };
@@ -36,9 +36,15 @@ const host: Host = {
   given: {},
 };
 
+const oldRoot = { digest: 'old', cert: 'OLD' };
+const newRoot = { digest: 'new', cert: 'NEW' };
+let ca: CloudCa | undefined;
+const rotations: unknown[] = [];
+
 const hosts: Cloud['hosts'] = {
   list: async () => [host],
-  ca: async () => undefined,
+  ca: async () => ca,
+  caRotation: async (_caller, given) => async () => void rotations.push(given),
   get: async (_caller, ref) => {
     if (ref === 'h1') return host;
     if (ref === 'bug') throw new Error('a bug');
@@ -148,6 +154,33 @@ test('faults are told with their code', async () => {
 test('a join token is made', async () => {
   const { body } = await ask('POST', '/kraud/v1/join-tokens', '{"ttlMs":1000}');
   assert.deepEqual(body, { token: 't', address: '10.0.0.1:7000', expiresAt: 'soon' });
+});
+
+test('the CA is shown with how far the hosts have come, and replaced', async () => {
+  assert.deepEqual((await ask('GET', '/kraud/v1/ca')).body, { root: null, next: null, hosts: [] });
+  ca = { root: oldRoot, trusted: [oldRoot] };
+  const own = JSON.stringify({ root: { cert: 'C', key: 'K' } });
+  assert.equal((await ask('POST', '/kraud/v1/ca/rotate', '{}')).status, 200);
+  assert.equal((await ask('POST', '/kraud/v1/ca/rotate', own)).status, 200);
+  assert.deepEqual(rotations, [undefined, { cert: 'C', key: 'K' }]);
+  const half = await ask('POST', '/kraud/v1/ca/rotate', '{"root":{"cert":"C"}}');
+  assert.equal(half.status, 400);
+  ca = { root: oldRoot, next: newRoot, trusted: [oldRoot, newRoot] };
+  const states = async (): Promise<unknown> =>
+    ((await ask('GET', '/kraud/v1/ca')).body as { hosts: { state: string }[] }).hosts.map(
+      ({ state }) => state,
+    );
+  assert.deepEqual(await states(), [], 'one that listens for no others has no certificate');
+  const { status } = host;
+  status.address = '10.0.0.1:7000';
+  assert.deepEqual(await states(), ['behind']);
+  status.trust = { issuer: 'new', roots: ['old', 'new'] };
+  assert.deepEqual(await states(), ['done']);
+  ca = { root: newRoot, trusted: [newRoot] };
+  assert.deepEqual(await states(), ['behind'], 'it trusts one that is no more');
+  status.ready = false;
+  assert.deepEqual(await states(), ['away']);
+  Object.assign(host, { status: { ...status, ready: true } });
 });
 
 test('quotas are listed and set, and a pod is explained', async () => {

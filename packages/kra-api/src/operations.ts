@@ -1,3 +1,4 @@
+import { getCa, rotateCa } from './hosts/ca.ts';
 import { changeHost } from './hosts/change.ts';
 import { getHost } from './hosts/get.ts';
 import { makeJoinToken } from './hosts/join-token.ts';
@@ -15,6 +16,8 @@ export const operations: readonly Operation[] = [
   changeHost,
   removeHost,
   makeJoinToken,
+  getCa,
+  rotateCa,
   listQuotas,
   setQuota,
   whyPod,

@@ -1,4 +1,4 @@
-import type { JoinRole, JoinToken } from '@kraud/host';
+import type { CloudCa, JoinRole, JoinToken } from '@kraud/host';
 import type { Host, Pod, Taint } from '@kraud/macro';
 import type { Caller } from '../contract.ts';
 import type { JoinWish } from './place.ts';
@@ -40,8 +40,14 @@ export interface Hosts {
    * own. Waits until its pods have moved, and is a `conflict` if some can't; with `force` they are left behind.
    */
   leave(caller: Caller, options: { force: boolean }, signal?: AbortSignal): Promise<void>;
-  /** Certificate of the CA that hosts trust, PEM; undefined on a cloud that nobody can join. */
-  ca(caller: Caller): Promise<string | undefined>;
+  /** The CA that hosts trust; undefined as long as this host listens for no others. */
+  ca(caller: Caller): Promise<CloudCa | undefined>;
+  /**
+   * Looks whether the CA's root can be replaced, by one that is given (PEM) or by a new one; what it answers begins that,
+   * and resolves once it is certain. It is over when `ca` has no `next`: every host has a certificate of the new root
+   * then, or is away and will have one when it is back. Join tokens given before it are good for nothing then.
+   */
+  caRotation(caller: Caller, given?: { cert: string; key: string }): Promise<() => Promise<void>>;
   /**
    * What another machine joins with, for `ttlMs`; without it for up to a day, and who asks again may get the same.
    * `rotate` ends the tokens that were given before: all of them, or with a `role` its own. `conflict` as long as this

@@ -124,7 +124,8 @@ test('a change that is based on an old version is a conflict', async () => {
 test('a host that is ready goes only by force, and the one that is asked not at all', async () => {
   const removed: string[] = [];
   const { hosts, all } = world({
-    ca: 'PEM',
+    ca: { root: { digest: 'd', cert: 'PEM' }, trusted: [] },
+    rotation: async (given) => async () => void removed.push(`root: ${given?.cert ?? 'new'}`),
     remove: async (name) => void removed.push(name),
     issueToken: async (ttlMs) => ({ token: `for ${ttlMs}`, address: 'a', expiresAt: 'e' }),
     revokeTokens: async () => void removed.push('tokens'),
@@ -145,6 +146,11 @@ test('a host that is ready goes only by force, and the one that is asked not at 
   assert.deepEqual(removed, ['h3', 'h2']);
   await hosts.joinToken(owner, { rotate: true });
   assert.deepEqual(removed, ['h3', 'h2', 'tokens']);
+  await (await hosts.caRotation(owner))();
+  const begin = await hosts.caRotation(owner, { cert: 'own', key: 'k' });
+  assert.equal(removed.at(-1), 'root: new');
+  await begin();
+  assert.equal(removed.at(-1), 'root: own');
 });
 
 /** The use cases over a host that may go elsewhere. */
@@ -240,5 +246,7 @@ test('only the owner of the cloud changes its hosts; a cloud of one can’t be j
   await assert.rejects(hosts.update(tenant, 'h2', { cordoned: true }), refused);
   await assert.rejects(hosts.remove(tenant, 'h3', { force: true }), refused);
   await assert.rejects(hosts.joinToken(tenant, {}), refused);
+  await assert.rejects(hosts.caRotation(tenant), refused);
+  await assert.rejects(hosts.caRotation(owner), { code: 'conflict', message: /--listen/ });
   await assert.rejects(hosts.joinToken(owner, {}), { code: 'conflict', message: /kra store migrate/ });
 });

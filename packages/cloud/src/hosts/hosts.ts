@@ -1,5 +1,5 @@
 import { KraudError } from '@kraud/base';
-import type { JoinRole, JoinToken } from '@kraud/host';
+import type { CloudCa, JoinRole, JoinToken } from '@kraud/host';
 import { defaultTenant, type Host, type Pod } from '@kraud/macro';
 import type { Caller } from '../contract.ts';
 import type { CloudParts } from '../parts.ts';
@@ -57,8 +57,18 @@ export class HostUseCases implements Hosts {
     await hosts.delete(meta);
   }
 
-  async ca(_caller: Caller): Promise<string | undefined> {
+  async ca(_caller: Caller): Promise<CloudCa | undefined> {
     return this.#parts.membership?.ca;
+  }
+
+  async caRotation(caller: Caller, given?: { cert: string; key: string }): Promise<() => Promise<void>> {
+    mustOwn(caller);
+    const { membership } = this.#parts;
+    if (membership) return await membership.rotation(given);
+    throw new KraudError(
+      'conflict',
+      'there is no CA to replace: this host listens for no others (kraudd --listen IP:PORT)',
+    );
   }
 
   async join(caller: Caller, wish: JoinWish): Promise<() => Promise<void>> {

@@ -46,12 +46,14 @@ after(() => end());
 
 test('begun once, changed in order, ended', async () => {
   assert.equal(await swarms.get(caller), undefined);
-  const begun = await swarms.begin(caller, { docker: 1 });
-  await assert.rejects(swarms.begin(caller, {}), { code: 'conflict' });
-  const changed = await swarms.update(caller, { docker: 2 }, begun.version);
+  const begun = await swarms.begin(caller, { given: { docker: 1 } });
+  await assert.rejects(swarms.begin(caller, { given: {} }), { code: 'conflict' });
+  const changed = await swarms.update(caller, { given: { docker: 2 }, certificateTtlMs: 5 }, begun.version);
   assert.deepEqual([changed.uid, changed.given], [begun.uid, { docker: 2 }]);
-  await assert.rejects(swarms.update(caller, {}, begun.version), { message: 'update out of sequence' });
+  await assert.rejects(swarms.update(caller, { given: {} }, begun.version), {
+    message: 'update out of sequence',
+  });
   await swarms.end(caller);
   assert.equal(await swarms.get(caller), undefined);
-  await assert.rejects(swarms.update(caller, {}, changed.version), { code: 'conflict' });
+  await assert.rejects(swarms.update(caller, { given: {} }, changed.version), { code: 'conflict' });
 });

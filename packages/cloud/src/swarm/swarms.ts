@@ -1,8 +1,8 @@
 import { KraudError, newId } from '@kraud/base';
-import { defaultNamespace, type Tenant } from '@kraud/macro';
+import { defaultNamespace, defaultTenant, type Tenant } from '@kraud/macro';
 import type { Caller } from '../contract.ts';
 import type { CloudParts } from '../parts.ts';
-import type { Swarm, Swarms } from './contract.ts';
+import type { Swarm, Swarms, SwarmWish } from './contract.ts';
 
 const name = 'swarm';
 
@@ -19,19 +19,20 @@ export class SwarmUseCases implements Swarms {
     return Promise.resolve(tenant && swarmOf(tenant));
   }
 
-  begin(caller: Caller, given: Record<string, unknown>): Promise<Swarm> {
+  begin(caller: Caller, wish: SwarmWish): Promise<Swarm> {
     const now = this.#now();
-    const swarm = { uid: newId(this.#parts.random), createdAt: now, updatedAt: now, version: 1, given };
+    const swarm = { uid: newId(this.#parts.random), createdAt: now, updatedAt: now, version: 1, ...wish };
     return this.#write(caller, (present) => {
       if (present) throw new KraudError('conflict', 'this node is already part of a swarm');
       return swarm;
     });
   }
 
-  update(caller: Caller, given: Record<string, unknown>, version: number): Promise<Swarm> {
+  update(caller: Caller, wish: SwarmWish, version: number): Promise<Swarm> {
     return this.#write(caller, (present) => {
       if (present?.version !== version) throw new KraudError('conflict', 'update out of sequence');
-      return { ...present, given, version: version + 1, updatedAt: this.#now() };
+      const { uid, createdAt } = present;
+      return { uid, createdAt, updatedAt: this.#now(), version: version + 1, ...wish };
     });
   }
 
@@ -57,6 +58,12 @@ export class SwarmUseCases implements Swarms {
   }
 }
 
-const keyOf = ({ tenant }: Caller) => ({ tenant, namespace: defaultNamespace, name: tenant });
+/** How long hosts' certificates live as the owner's swarm has it; undefined when nothing was said. */
+export function certificateTtlMsOf({ tenants }: Pick<CloudParts, 'tenants'>): number | undefined {
+  const tenant = tenants.get(keyOf({ tenant: defaultTenant }));
+  return tenant && swarmOf(tenant)?.certificateTtlMs;
+}
+
+const keyOf = ({ tenant }: Pick<Caller, 'tenant'>) => ({ tenant, namespace: defaultNamespace, name: tenant });
 
 const swarmOf = ({ given }: Tenant): Swarm | undefined => given[name] as Swarm | undefined;

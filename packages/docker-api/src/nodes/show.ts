@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import type { Host } from '@kraud/cloud';
+import type { CloudCa, Host } from '@kraud/cloud';
 import { swarmId } from '../swarm/ids.ts';
 import { addressOf, ipOf } from '../swarm/show.ts';
-import { tlsInfoOf } from '../swarm/tls-info.ts';
+import { nodeTlsInfo } from '../swarm/tls-info.ts';
 import { shownAvailability } from './availability.ts';
 
 const machine: Record<string, string> = { amd64: 'x86_64', arm64: 'aarch64' };
@@ -23,7 +23,7 @@ export function versionOf({ spec, meta }: Host): number {
 }
 
 /** A node as Docker's API shows it. The oldest manager that is ready counts as the leader. */
-export function nodeOf(host: Host, all: readonly Host[], ca: string | undefined): Record<string, unknown> {
+export function nodeOf(host: Host, all: readonly Host[], ca: CloudCa | undefined): Record<string, unknown> {
   const { meta, spec, status } = host;
   return {
     ID: swarmId(host),
@@ -49,7 +49,7 @@ export function nodeOf(host: Host, all: readonly Host[], ca: string | undefined)
           { Type: 'Volume', Name: 'local' },
         ],
       },
-      TLSInfo: tlsInfoOf(ca),
+      TLSInfo: nodeTlsInfo(host, ca),
     },
     Status: {
       State: status.ready ? 'ready' : 'down',

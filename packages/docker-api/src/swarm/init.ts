@@ -3,7 +3,7 @@ import { row } from '../body/rows.ts';
 import { availabilityOf } from '../nodes/availability.ts';
 import type { Operation } from '../operation.ts';
 import { swarmId } from './ids.ts';
-import { checkSpec, type SwarmSpecBody, swarmSpecRows } from './spec.ts';
+import { checkSpec, type SwarmSpecBody, swarmSpecRows, wishOf } from './spec.ts';
 
 interface InitBody {
   ListenAddr?: string;
@@ -31,7 +31,7 @@ export const initSwarm: Operation = {
     row('refused', 'ForceNewCluster', 'bool', true, { note: 'the store has means of its own' }),
     row('refused', 'AutoLockManagers', 'bool', true, { note: 'the store keeps its own keys' }),
     row('yes', 'Availability', 'string', 'drain'),
-    ...swarmSpecRows('Spec.'),
+    ...swarmSpecRows('Spec.', { begins: true }),
   ],
   async run({ swarms, hosts }, call) {
     const body = (await call.body()).body as InitBody;
@@ -44,7 +44,7 @@ export const initSwarm: Operation = {
     }
     checkSpec(spec);
     const change = { manager: true, ...(availability ? availabilityOf(availability) : {}) };
-    await swarms.begin(call.caller, { docker: spec });
+    await swarms.begin(call.caller, wishOf(spec));
     const self = await hosts.self(call.caller);
     await hosts.update(call.caller, self.meta.name, change);
     call.json(200, swarmId(self));

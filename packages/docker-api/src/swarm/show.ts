@@ -1,8 +1,8 @@
 import { codeOf, compactId } from '@kraud/base';
-import type { Caller, Cloud, Host, Swarm } from '@kraud/cloud';
+import type { Caller, Cloud, CloudCa, Host, Swarm } from '@kraud/cloud';
 import { swarmId } from './ids.ts';
 import { swarmSpecOf } from './spec.ts';
-import { tlsInfoOf } from './tls-info.ts';
+import { clusterTlsInfo } from './tls-info.ts';
 
 /** Docker clients want an address of every node; a cloud of one needs none. */
 const localAddress = '127.0.0.1';
@@ -16,15 +16,15 @@ export const ipOf = (host: Host): string =>
     .replace(/^\[(.*)\]$/, '$1');
 
 /** What `docker info` and `GET /swarm` have in common. */
-export function clusterOf(swarm: Swarm, ca: string | undefined): Record<string, unknown> {
+export function clusterOf(swarm: Swarm, ca: CloudCa | undefined): Record<string, unknown> {
   return {
     ID: compactId(swarm.uid),
     Version: { Index: swarm.version },
     CreatedAt: swarm.createdAt,
     UpdatedAt: swarm.updatedAt,
     Spec: swarmSpecOf(swarm),
-    TLSInfo: tlsInfoOf(ca),
-    RootRotationInProgress: false,
+    TLSInfo: clusterTlsInfo(ca),
+    RootRotationInProgress: ca?.next !== undefined,
     DefaultAddrPool: ['10.0.0.0/8'],
     SubnetSize: 24,
     DataPathPort: dataPathPort,

@@ -1,5 +1,5 @@
 import { KraudError } from '@kraud/base';
-import type { Swarm } from '@kraud/cloud';
+import type { Swarm, SwarmWish } from '@kraud/cloud';
 import { type BodyRow, row } from '../body/rows.ts';
 
 /** A swarm's settings as clients give them. */
@@ -9,7 +9,12 @@ export interface SwarmSpecBody {
   Orchestration?: { TaskHistoryRetentionLimit?: number };
   Raft?: Record<string, number>;
   Dispatcher?: { HeartbeatPeriod?: number };
-  CAConfig?: { NodeCertExpiry?: number };
+  CAConfig?: {
+    NodeCertExpiry?: number;
+    ForceRotate?: number;
+    SigningCACert?: string;
+    SigningCAKey?: string;
+  };
 }
 
 export const endedKeptDefault = 5;
@@ -21,16 +26,20 @@ const raft = {
   HeartbeatTick: 1,
 };
 const heartbeatNs = 5_000_000_000;
+const nsPerMs = 1e6;
 const certificateNsMin = 3_600_000_000_000;
 const certificateNs = 7_776_000_000_000_000;
 
 /** What the store and the hosts' identity have of their own; kept so that a client's round trip changes nothing. */
 const theirs = {
   kept: true,
-  note: 'shown; the store and the hosts’ certificates have settings of their own',
+  note: 'shown; the store has settings of its own',
 } as const;
 
-export const swarmSpecRows = (prefix: string): BodyRow[] => {
+const atFirst = 'replace the CA afterwards: `docker swarm ca --rotate`';
+
+/** `begins` as long as there is no swarm whose CA could be replaced. */
+export const swarmSpecRows = (prefix: string, options: { begins: boolean }): BodyRow[] => {
   const s = (name: string): string => `${prefix}${name}`;
   return [
     row('partly', s('Name'), 'string', 'default', { note: '`default`, as with dockerd' }),
@@ -38,15 +47,21 @@ export const swarmSpecRows = (prefix: string): BodyRow[] => {
     row('yes', s('Orchestration.TaskHistoryRetentionLimit'), 'int', 3),
     ...Object.keys(raft).map((name) => row('partly', s(`Raft.${name}`), 'int', 7, theirs)),
     row('partly', s('Dispatcher.HeartbeatPeriod'), 'int', 7, theirs),
-    row('partly', s('CAConfig.NodeCertExpiry'), 'int', 7, theirs),
+    row('yes', s('CAConfig.NodeCertExpiry'), 'int', 7),
     row('refused', s('CAConfig.ExternalCAs'), 'any', [{ URL: 'x' }], {
       note: 'the cloud has a CA of its own',
     }),
-    row('refused', s('CAConfig.SigningCACert'), 'string', 'x', { note: 'the cloud has a CA of its own' }),
-    row('refused', s('CAConfig.SigningCAKey'), 'string', 'x', { note: 'the cloud has a CA of its own' }),
-    row('refused', s('CAConfig.ForceRotate'), 'int', 1, {
-      note: 'hosts renew their certificates by themselves',
-    }),
+    ...(options.begins
+      ? [
+          row('refused', s('CAConfig.SigningCACert'), 'string', 'x', { note: atFirst }),
+          row('refused', s('CAConfig.SigningCAKey'), 'string', 'x', { note: atFirst }),
+          row('refused', s('CAConfig.ForceRotate'), 'int', 1, { note: atFirst }),
+        ]
+      : [
+          row('yes', s('CAConfig.SigningCACert'), 'string', 'x'),
+          row('yes', s('CAConfig.SigningCAKey'), 'string', 'x'),
+          row('yes', s('CAConfig.ForceRotate'), 'int', 1),
+        ]),
     row('refused', s('TaskDefaults.LogDriver'), 'any', { Name: 'local' }, { note: 'name it at the service' }),
     row('refused', s('EncryptionConfig.AutoLockManagers'), 'bool', true, {
       note: 'managers are not locked: the store keeps its own keys',
@@ -66,11 +81,50 @@ export function swarmSpecOf({ given }: Swarm): Record<string, unknown> & { Label
       ...Object.fromEntries(Object.entries(spec.Raft ?? {}).filter(([, value]) => value !== 0)),
     },
     Dispatcher: { HeartbeatPeriod: spec.Dispatcher?.HeartbeatPeriod || heartbeatNs },
-    CAConfig: { NodeCertExpiry: spec.CAConfig?.NodeCertExpiry || certificateNs },
+    CAConfig: {
+      NodeCertExpiry: certificateLifeNs(spec),
+      ...(spec.CAConfig?.ForceRotate ? { ForceRotate: spec.CAConfig.ForceRotate } : {}),
+    },
     TaskDefaults: {},
     EncryptionConfig: { AutoLockManagers: false },
   };
 }
+
+/** What the cloud keeps of the settings: never a CA's key, and its certificate only where the CA itself is. */
+export function wishOf(spec: SwarmSpecBody): SwarmWish {
+  const { SigningCACert: _, SigningCAKey: __, ...config } = spec.CAConfig ?? {};
+  const kept = { ...spec, ...(spec.CAConfig ? { CAConfig: config } : {}) };
+  return { given: { docker: kept }, certificateTtlMs: certificateLifeNs(spec) / nsPerMs };
+}
+
+/**
+ * The root that these settings have put in the place of the present one: `new` for one that is made, undefined when it is
+ * to stay.
+ */
+export function wishedRoot(
+  { CAConfig: config = {} }: SwarmSpecBody,
+  present: Swarm,
+): { cert: string; key: string } | 'new' | undefined {
+  const { SigningCACert: cert = '', SigningCAKey: key = '', ForceRotate: force = 0 } = config;
+  if (cert === '' && key !== '') {
+    throw new KraudError(
+      'invalid',
+      'if a signing CA key is provided, the signing CA cert must also be provided',
+    );
+  }
+  if (cert !== '' && key === '') {
+    throw new KraudError(
+      'unsupported',
+      'a signing CA cert without its key is not supported: there are no external CAs',
+    );
+  }
+  if (cert !== '') return { cert, key };
+  const before = (present.given.docker ?? {}) as SwarmSpecBody;
+  return force === (before.CAConfig?.ForceRotate ?? 0) ? undefined : 'new';
+}
+
+const certificateLifeNs = ({ CAConfig: config }: SwarmSpecBody): number =>
+  config?.NodeCertExpiry || certificateNs;
 
 export function endedKeptOf({ given }: Swarm): number {
   return endedKept((given.docker ?? {}) as SwarmSpecBody);

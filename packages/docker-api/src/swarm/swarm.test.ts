@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { compactId } from '@kraud/base';
-import { testCa } from '../testing/ca.ts';
+import { nextCa, testCa } from '../testing/ca.ts';
 import { TestServer } from '../testing/server.ts';
 import { listenWish } from './addresses.ts';
 
@@ -75,6 +75,72 @@ test('settings change in order', async () => {
     [hurried.status, hurried.json.message],
     [400, 'minimum certificate expiry time is: 1h0m0s'],
   );
+});
+
+test('the CA is replaced: by a new root, or by one that is given; its key is not kept', async () => {
+  await server.ask('POST', '/swarm/init', { ListenAddr: '0.0.0.0:2377' });
+  const { swarm } = server.fake;
+  const update = async (change: object): Promise<[number, string | undefined]> => {
+    const { Version, Spec } = (await server.ask('GET', '/swarm')).json;
+    const CAConfig = { ...Spec.CAConfig, ...change };
+    const reply = await server.ask('POST', `/swarm/update?version=${Version.Index}`, { ...Spec, CAConfig });
+    return [reply.status, reply.json?.message];
+  };
+  const dayNs = 86_400_000_000_000;
+  assert.deepEqual(await update({ NodeCertExpiry: dayNs }), [200, undefined]);
+  assert.equal(swarm.swarm?.certificateTtlMs, 86_400_000);
+  assert.deepEqual(swarm.rotations, [], 'other settings leave it as it is');
+  assert.deepEqual(await update({ ForceRotate: 1 }), [200, undefined]);
+  assert.deepEqual(await update({}), [200, undefined]);
+  assert.deepEqual(swarm.rotations, ['new']);
+  const own = { SigningCACert: testCa, SigningCAKey: 'key' };
+  assert.deepEqual(await update(own), [200, undefined]);
+  assert.deepEqual(swarm.rotations, ['new', { cert: testCa, key: 'key' }]);
+  const { CAConfig } = (await server.ask('GET', '/swarm')).json.Spec;
+  assert.deepEqual(CAConfig, { NodeCertExpiry: dayNs, ForceRotate: 1 });
+  assert.doesNotMatch(JSON.stringify(swarm.swarm), /SigningCA/);
+  const refusals: [object, number, RegExp][] = [
+    [{ SigningCAKey: 'key' }, 400, /if a signing CA key is provided, the signing CA cert must also be/],
+    [{ SigningCACert: testCa }, 501, /without its key is not supported: there are no external CAs/],
+    [{ SigningCACert: testCa, SigningCAKey: 'wrong' }, 400, /does not belong to the CA certificate/],
+    [{ ExternalCAs: [{ Protocol: 'cfssl', URL: 'https://x' }] }, 501, /ExternalCAs is not supported/],
+  ];
+  const { version } = swarm.swarm ?? {};
+  for (const [change, status, message] of refusals) {
+    const [got, told] = await update(change);
+    assert.equal(got, status, told);
+    assert.match(told ?? '', message);
+  }
+  assert.equal(swarm.swarm?.version, version, 'nothing was changed');
+});
+
+test('while the CA is replaced, clients see how far each node is', async () => {
+  await server.ask('POST', '/swarm/init', { ListenAddr: '0.0.0.0:2377' });
+  const { swarm } = server.fake;
+  const [alpha, beta] = swarm.hosts;
+  assert.ok(alpha && beta);
+  const next = { digest: 'b'.repeat(64), cert: nextCa };
+  const old = swarm.ca.root;
+  Object.assign(alpha.status, { address: '10.0.0.1:7', trust: { issuer: next.digest, roots: [old.digest] } });
+  Object.assign(beta.status, { address: '10.0.0.2:7', trust: { issuer: old.digest, roots: [old.digest] } });
+  swarm.ca = { root: old, next, trusted: [old, next] };
+  const seen = async () => {
+    const { TLSInfo: wanted, RootRotationInProgress: goesOn } = (await server.ask('GET', '/swarm')).json;
+    const nodes = (await server.ask('GET', '/nodes')).json as { Description: { TLSInfo: typeof wanted } }[];
+    const same = (name: string): boolean[] =>
+      nodes.map(({ Description: { TLSInfo } }) => TLSInfo[name] === wanted[name]);
+    return {
+      goesOn,
+      certs: same('CertIssuerPublicKey'),
+      names: same('CertIssuerSubject'),
+      roots: same('TrustRoot'),
+    };
+  };
+  const half = { certs: [true, false], names: [true, false] };
+  assert.deepEqual(await seen(), { goesOn: true, ...half, roots: [true, true] });
+  swarm.ca = { root: next, trusted: [next] };
+  Object.assign(alpha.status.trust ?? {}, { roots: [next.digest] });
+  assert.deepEqual(await seen(), { goesOn: false, ...half, roots: [true, false] });
 });
 
 test('join says where to, by what and as what; nobody else changes anything after it', async () => {

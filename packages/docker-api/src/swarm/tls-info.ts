@@ -1,11 +1,26 @@
 import { X509Certificate } from 'node:crypto';
+import type { CloudCa, Host } from '@kraud/cloud';
 
-/** A CA's certificate (PEM), and its name and key as Docker's clients want them: DER, base64. Empty where there is none. */
-export function tlsInfoOf(pem: string | undefined): Record<string, string> {
-  if (pem === undefined) return { TrustRoot: '', CertIssuerSubject: '', CertIssuerPublicKey: '' };
-  const { raw, publicKey } = new X509Certificate(pem);
+/** What nodes are to come to: clients tell by comparing these with a node's how many have. */
+export function clusterTlsInfo(ca: CloudCa | undefined): Record<string, string> {
+  return tlsInfoOf(ca?.root.cert, (ca?.next ?? ca?.root)?.cert);
+}
+
+/** What the node has come to. One that listens for no others has no certificate, and nothing to do about it. */
+export function nodeTlsInfo({ status }: Host, ca: CloudCa | undefined): Record<string, string> {
+  if (!ca || status.address === undefined) return clusterTlsInfo(ca);
+  const known = (digest: string | undefined): string | undefined =>
+    ca.trusted.find((root) => root.digest === digest)?.cert;
+  return tlsInfoOf(known(status.trust?.roots[0]), known(status.trust?.issuer));
+}
+
+/** Certificates as PEM, and the issuer's name and key as Docker's clients want them: DER, base64. Empty where there is none. */
+function tlsInfoOf(root: string | undefined, issuer: string | undefined): Record<string, string> {
+  const TrustRoot = root ?? '';
+  if (issuer === undefined) return { TrustRoot, CertIssuerSubject: '', CertIssuerPublicKey: '' };
+  const { raw, publicKey } = new X509Certificate(issuer);
   return {
-    TrustRoot: pem,
+    TrustRoot,
     CertIssuerSubject: subjectOf(raw).toString('base64'),
     CertIssuerPublicKey: publicKey.export({ type: 'spki', format: 'der' }).toString('base64'),
   };

@@ -3,7 +3,7 @@ import { type Operation, refused, yes } from '../operation.ts';
 import { swarmOf } from './member.ts';
 import { outOfSequence } from './sequence.ts';
 import { joinToken } from './show.ts';
-import { checkSpec, type SwarmSpecBody, swarmSpecRows } from './spec.ts';
+import { checkSpec, type SwarmSpecBody, swarmSpecRows, wishedRoot, wishOf } from './spec.ts';
 
 export const updateSwarm: Operation = {
   method: 'POST',
@@ -14,15 +14,19 @@ export const updateSwarm: Operation = {
     rotateManagerToken: yes('flag'),
     rotateManagerUnlockKey: refused('flag', 'managers are not locked: the store keeps its own keys'),
   },
-  body: swarmSpecRows(''),
+  body: swarmSpecRows('', { begins: false }),
   async run(cloud, call) {
-    await swarmOf(cloud, call);
+    const present = await swarmOf(cloud, call);
     const { query } = call;
     const version = query.number('version');
     if (version === undefined) throw new KraudError('invalid', 'invalid swarm version');
     const spec = (await call.body()).body as SwarmSpecBody;
     checkSpec(spec);
-    await outOfSequence(cloud.swarms.update(call.caller, { docker: spec }, version));
+    const root = wishedRoot(spec, present);
+    const given = root === 'new' ? undefined : root;
+    const rotate = root && (await cloud.hosts.caRotation(call.caller, given));
+    await outOfSequence(cloud.swarms.update(call.caller, wishOf(spec), version));
+    await rotate?.();
     for (const [role, flag] of [
       ['worker', 'rotateWorkerToken'],
       ['manager', 'rotateManagerToken'],

@@ -1,5 +1,6 @@
 import { KraudError, newId } from '@kraud/base';
 import {
+  type CloudCa,
   type Host,
   type Hosts,
   type JoinWish,
@@ -14,7 +15,7 @@ import {
   type Workloads,
 } from '@kraud/cloud';
 import { buildPod, createdAt } from './builders.ts';
-import { testCa } from './ca.ts';
+import { testRoot } from './ca.ts';
 
 export function buildHost(name: string, uid: string, spec: Partial<Host['spec']> = {}): Host {
   return {
@@ -114,6 +115,8 @@ export class FakeSwarm {
   swarm: Swarm | undefined;
   readonly wishes: JoinWish[] = [];
   joined = false;
+  ca: CloudCa = { root: testRoot, trusted: [testRoot] };
+  readonly rotations: ({ cert: string; key: string } | 'new')[] = [];
   /** By force or not, each time that the host left. */
   readonly left: boolean[] = [];
 
@@ -170,7 +173,12 @@ export class FakeSwarm {
         };
       },
       leave: async (_c, { force }) => void this.left.push(force),
-      ca: async () => testCa,
+      ca: async () => this.ca,
+      caRotation: async (_c, given) => {
+        if (given?.key === 'wrong')
+          throw new KraudError('invalid', 'the CA key does not belong to the CA certificate');
+        return async () => void this.rotations.push(given ?? 'new');
+      },
       joinToken: async () => {
         throw new KraudError('conflict', 'this host listens for no others');
       },
@@ -189,14 +197,14 @@ export class FakeSwarm {
   get swarmCases(): Swarms {
     return {
       get: async () => this.swarm,
-      begin: async (_c, given) => {
+      begin: async (_c, wish) => {
         if (this.swarm) throw new KraudError('conflict', 'this node is already part of a swarm');
-        this.swarm = { uid: newId(), createdAt, updatedAt: createdAt, version: 1, given };
+        this.swarm = { uid: newId(), createdAt, updatedAt: createdAt, version: 1, ...wish };
         return this.swarm;
       },
-      update: async (_c, given, version) => {
+      update: async (_c, wish, version) => {
         if (this.swarm?.version !== version) throw new KraudError('conflict', 'update out of sequence');
-        this.swarm = { ...this.swarm, given, version: version + 1 };
+        this.swarm = { ...this.swarm, ...wish, version: version + 1 };
         return this.swarm;
       },
       end: async () => {

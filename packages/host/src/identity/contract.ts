@@ -1,18 +1,35 @@
 import type { ClientHttp2Session, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Host } from '@kraud/macro';
 
-/** Certificate, key and CA of a host, PEM. The key was made on this host and never leaves it. */
+/** Certificate and key of a host, and the roots that it trusts, PEM. The key was made on this host and never leaves it. */
 export interface Credentials {
   readonly cert: string;
   readonly key: string;
+  /** One root, or several after one another while one takes another's place. */
   readonly ca: string;
 }
 
 /** Who this host is to the others of its cloud. */
 export interface HostIdentity extends Credentials {
   readonly name: string;
-  /** Calls after every renewal, with the new certificate in place. Answers what ends the calls. */
+  /** Calls when certificate or roots have changed, with the new ones in place. Answers what ends the calls. */
   onRenewed(listener: () => void): () => void;
+}
+
+/** A root's certificate, PEM, and its SHA-256. */
+export interface KnownRoot {
+  readonly digest: string;
+  readonly cert: string;
+}
+
+/** The cloud's CA, as who looks on sees it. */
+export interface CloudCa {
+  /** What hosts trust; while it is being replaced, the one that is to go. */
+  readonly root: KnownRoot;
+  /** What is to take its place; absent at rest. */
+  readonly next?: KnownRoot;
+  /** All that are trusted now. */
+  readonly trusted: readonly KnownRoot[];
 }
 
 /** What a host is to be in Swarm's eyes. */
@@ -30,8 +47,12 @@ export interface JoinToken {
 
 /** Who belongs to the cloud. A host that was removed is refused by all others, and its next start fails. */
 export interface Membership {
-  /** Certificate of the cloud's CA, PEM. */
-  readonly ca: string;
+  readonly ca: CloudCa;
+  /**
+   * Looks whether the CA's root can be replaced, by one that is given (certificate and key, PEM) or by a new one. What it
+   * answers begins that, and resolves once it is certain to happen.
+   */
+  rotation(given?: { cert: string; key: string }): Promise<() => Promise<void>>;
   /** `ttlMs` absent: a token for a day, or the one given last while that is good for half a day more. */
   issueToken(ttlMs?: number, role?: JoinRole): Promise<JoinToken>;
   /** All, or those of one role. */

@@ -18,7 +18,12 @@ export interface SavedIdentity {
   /** `ip:port` where it listened last. */
   readonly listen: string;
   readonly cert: string;
+  /** The roots that it trusts, one after the other. */
   readonly ca: string;
+  /** What tells its cloud from every other; absent in what was written before roots could be replaced. */
+  readonly cloud?: string;
+  /** The root that the token pinned which it joined with. */
+  readonly pinned?: string;
   /** From the cloud that it joined; absent when the store is told by flags. */
   readonly store?: SharedStore;
   /** How it is to begin in the cloud; gone once that was written into its Host. */

@@ -7,6 +7,7 @@ import { readText } from './ask.ts';
 import { Attempts } from './attempts.ts';
 import type { Authority } from './authority.ts';
 import type { SharedStore } from './files.ts';
+import type { LocalIdentity } from './identity.ts';
 import type { JoinTokens } from './join-tokens.ts';
 import { authorityPath, type JoinReply, joinPath, parseJoinRequest } from './join-wire.ts';
 import { keyOfRequest } from './key.ts';
@@ -15,7 +16,9 @@ import type { TlsPeerListener } from './listener.ts';
 import type { Members } from './members.ts';
 
 export interface JoinServerParts {
-  readonly authority: Authority;
+  readonly authority: Pick<Authority, 'trusted' | 'cloud' | 'issue'>;
+  /** What this host shows: a joiner can verify it by the root that signed that, whichever signs by now. */
+  readonly identity: Pick<LocalIdentity, 'issuer'>;
   readonly tokens: JoinTokens;
   readonly members: Pick<Members, 'add'>;
   /** Given to whoever has shown a good token, and to nobody else. */
@@ -37,7 +40,7 @@ export function serveJoins(listener: Pick<TlsPeerListener, 'handleOpen'>, parts:
   const attempts = new Attempts(parts.clock, parts.limits.wrongTokensPerMinuteMax);
   listener.handleOpen(authorityPath, (stream) => {
     stream.respond({ ':status': 200, 'content-type': 'application/x-pem-file' });
-    stream.end(parts.authority.cert);
+    stream.end(parts.identity.issuer);
   });
   let underWay = 0;
   listener.handleOpen(joinPath, (stream, _headers, from) => {
@@ -82,7 +85,7 @@ async function admit(
   await members.add(name, hash('sha256', Buffer.from(key), 'hex'));
   const cert = await authority.issue(wanted.request, { name, ip });
   logger.info({ host: name, address: formatAddress({ ip, port }), from }, 'a host joins');
-  return { cert, ca: authority.cert, store, role };
+  return { cert, ca: authority.trusted, cloud: authority.cloud, store, role };
 }
 
 function answer(stream: ServerHttp2Stream, status: number, body: object): void {

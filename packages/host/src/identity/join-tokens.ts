@@ -1,7 +1,9 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { type Clock, KraudError, type Random } from '@kraud/base';
 import type { Store } from '@kraud/macro';
+import type { Authority } from './authority.ts';
 import type { JoinRole } from './contract.ts';
+import { digestOf } from './key.ts';
 import type { PeerLimits } from './limits.ts';
 import { formatToken, parseToken } from './token.ts';
 
@@ -12,6 +14,8 @@ interface StoredToken {
   readonly hash: string;
   readonly expiresMs: number;
   readonly role: JoinRole;
+  /** Digest of the root that it pins. */
+  readonly root: string;
 }
 
 export interface IssuedToken {
@@ -26,8 +30,8 @@ export interface JoinTokensParts {
   /** For secrets: never a seeded one. */
   readonly random: Random;
   readonly limits: PeerLimits;
-  /** Digest of the CA, which the tokens pin. */
-  readonly authority: string;
+  /** Tokens pin the root that signs; one that is on its way out is good for as long as it is trusted. */
+  readonly authority: Pick<Authority, 'cert' | 'trusts'>;
 }
 
 /** What lets machines join. The store holds no secret, only its hash; a token is good for many until it ends. */
@@ -39,15 +43,15 @@ export class JoinTokens {
     this.#parts = parts;
   }
 
-  /** Without `ttlMs` the token that this process gave last, while more than half of its life is left. */
+  /** Without `ttlMs` the token that this process gave last, while more than half of its life is left and its root signs. */
   async issue(ttlMs?: number, role: JoinRole = 'worker'): Promise<IssuedToken> {
     const { clock, limits } = this.#parts;
     if (ttlMs !== undefined) return await this.#make(ttlMs, role);
     const lifeMs = limits.joinTokenTtlMsDefault;
     const last = this.#last.get(role);
-    if (last && Date.parse(last.expiresAt) - clock.now() > lifeMs / 2 && (await this.#valid(last.token))) {
-      return last;
-    }
+    const isPinned = last && parseToken(last.token).authority === digestOf(this.#parts.authority.cert);
+    const isYoung = last && Date.parse(last.expiresAt) - clock.now() > lifeMs / 2;
+    if (isPinned && isYoung && (await this.#valid(last.token))) return last;
     const made = await this.#make(lifeMs, role);
     this.#last.set(role, made);
     return made;
@@ -68,9 +72,10 @@ export class JoinTokens {
     const id = random.bytes(8).toString('hex');
     const secret = random.bytes(16).toString('hex');
     const expiresMs = clock.now() + lifeMs;
-    const stored: StoredToken = { hash: hash('sha256', secret, 'hex'), expiresMs, role };
+    const root = digestOf(authority.cert);
+    const stored: StoredToken = { hash: hash('sha256', secret, 'hex'), expiresMs, role, root };
     await store.txn({ success: [{ op: 'put', key: `${prefix}${id}`, value: JSON.stringify(stored) }] });
-    const token = formatToken({ authority, id, secret });
+    const token = formatToken({ authority: root, id, secret });
     return { token, expiresAt: new Date(expiresMs).toISOString() };
   }
 
@@ -94,7 +99,7 @@ export class JoinTokens {
     const given = hash('sha256', secret, 'buffer');
     const wanted = stored ? Buffer.from(stored.hash, 'hex') : Buffer.alloc(given.length);
     const equal = timingSafeEqual(given, wanted);
-    if (!stored || !equal || authority !== this.#parts.authority) return undefined;
+    if (!stored || !equal || !this.#parts.authority.trusts(authority)) return undefined;
     return stored.expiresMs > this.#parts.clock.now() ? stored : undefined;
   }
 
@@ -107,13 +112,14 @@ export class JoinTokens {
     }
   }
 
-  /** Forgets tokens that have expired; answers how many are left. */
+  /** Forgets tokens that are good for nothing any more; answers how many are left. */
   async #sweep(): Promise<number> {
-    const { store, clock } = this.#parts;
+    const { store, clock, authority } = this.#parts;
     const { entries } = await store.list(prefix);
     let live = 0;
     for (const { key, value } of entries) {
-      if (parseStored(value).expiresMs > clock.now()) live += 1;
+      const { expiresMs, root } = parseStored(value);
+      if (expiresMs > clock.now() && (root === '' || authority.trusts(root))) live += 1;
       else await store.txn({ success: [{ op: 'delete', key }] });
     }
     return live;
@@ -125,7 +131,9 @@ function parseStored(value: string): StoredToken {
   if (typeof stored === 'object' && stored !== null && 'hash' in stored && 'expiresMs' in stored) {
     const [digest, expiresMs] = [String(stored.hash), Number(stored.expiresMs)];
     const role = 'role' in stored && stored.role === 'manager' ? 'manager' : 'worker';
-    if (/^[0-9a-f]{64}$/.test(digest)) return { hash: digest, expiresMs, role };
+    // Of before roots could be replaced.
+    const root = 'root' in stored ? String(stored.root) : '';
+    if (/^[0-9a-f]{64}$/.test(digest)) return { hash: digest, expiresMs, role, root };
   }
   throw new KraudError('corrupt', 'what is stored is not a join token');
 }

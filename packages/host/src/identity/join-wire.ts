@@ -18,7 +18,10 @@ export interface JoinRequest {
 /** What it gets once its token was found good. */
 export interface JoinReply {
   readonly cert: string;
+  /** All roots that hosts trust. */
   readonly ca: string;
+  /** Absent from a host of before roots could be replaced. */
+  readonly cloud?: string;
   readonly store: SharedStore;
   readonly role: JoinRole;
 }
@@ -40,6 +43,7 @@ export function parseJoinReply(text: string): JoinReply {
   return {
     cert: stringAt(body, 'cert'),
     ca: stringAt(body, 'ca'),
+    ...(body.cloud === undefined ? {} : { cloud: stringAt(body, 'cloud') }),
     role: body.role === 'manager' ? 'manager' : 'worker',
     store: {
       address: stringAt(store, 'address'),

@@ -4,7 +4,7 @@ import { formatAddress, type PeerAddress } from './address.ts';
 import { ask } from './ask.ts';
 import type { IdentityFiles, SavedIdentity } from './files.ts';
 import { authorityPath, faultOf, joinPath, parseJoinReply } from './join-wire.ts';
-import { digestOf, makeRequest, nameOf } from './key.ts';
+import { certificatesOf, digestOf, makeRequest, nameOf } from './key.ts';
 import type { PeerLimits } from './limits.ts';
 import { parseToken } from './token.ts';
 
@@ -50,14 +50,17 @@ export async function redeem(
   const reply = parseJoinReply(text);
   const cert = new X509Certificate(reply.cert);
   const ours = cert.checkPrivateKey(createPrivateKey(key)) && nameOf(cert) === self.name;
-  if (!ours || !cert.verify(new X509Certificate(ca).publicKey)) {
+  const roots = certificatesOf(reply.ca).map((pem) => new X509Certificate(pem));
+  if (!ours || !roots.some(({ publicKey }) => cert.verify(publicKey))) {
     throw new KraudError('corrupt', `the host at ${address} gave a certificate that is not ours`);
   }
   return {
     name: self.name,
     listen,
     cert: reply.cert,
-    ca,
+    ca: reply.ca,
+    cloud: reply.cloud ?? digestOf(ca),
+    pinned: digestOf(ca),
     store: reply.store,
     arrival: { manager: reply.role === 'manager', cordoned: false, drained: false },
   };

@@ -36,6 +36,11 @@ export function digestOf(cert: string): string {
   return hash('sha256', new X509Certificate(cert).raw, 'hex');
 }
 
+/** Each of the certificates that stand after one another, PEM. */
+export function certificatesOf(bundle: string): string[] {
+  return bundle.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+}
+
 /** The common name, which is the host's name. */
 export function nameOf(cert: X509Certificate): string | undefined {
   return /^CN=(.+)$/m.exec(cert.subject)?.[1];

@@ -8,6 +8,8 @@ export interface PeerLimits {
   readonly clockSkewMs: number;
   /** How soon a renewal that failed is tried again. */
   readonly renewRetryMs: number;
+  /** While a root takes another’s place: how often it is looked whether all hosts have followed. */
+  readonly rotationLookMs: number;
   /** How often the wall clock is looked at: it may be set. */
   readonly clockLookMs: number;
   readonly joinTokenTtlMsDefault: number;
@@ -39,6 +41,7 @@ export const peerLimits: PeerLimits = {
   authorityTtlMs: 3650 * dayMs,
   clockSkewMs: 10 * minuteMs,
   renewRetryMs: minuteMs,
+  rotationLookMs: 500,
   clockLookMs: 10_000,
   joinTokenTtlMsDefault: dayMs,
   joinTokenTtlMsMax: 365 * dayMs,

@@ -141,7 +141,7 @@ export class TlsPeerListener implements PeerListener {
 }
 
 function secureContext({ cert, key, ca }: HostIdentity): { cert: string; key: string; ca: string } {
-  return { cert: `${cert}\n${ca}`, key, ca };
+  return { cert, key, ca };
 }
 
 function refuse(stream: ServerHttp2Stream, status: number, code: string, message: string): void {

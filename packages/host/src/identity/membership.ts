@@ -1,12 +1,13 @@
 import { KraudError } from '@kraud/base';
 import { formatAddress, type PeerAddress } from './address.ts';
-import type { JoinRole, JoinToken, Membership } from './contract.ts';
+import type { Authority } from './authority.ts';
+import type { CloudCa, JoinRole, JoinToken, Membership } from './contract.ts';
 import type { JoinTokens } from './join-tokens.ts';
 import type { Members } from './members.ts';
 
 /** Tokens to join by, and who is out, for the use cases. */
 export class CloudMembership implements Membership {
-  readonly ca: string;
+  readonly #authority: Pick<Authority, 'state' | 'rotation'>;
   readonly #tokens: JoinTokens;
   readonly #members: Members;
   readonly #address: string;
@@ -14,17 +15,25 @@ export class CloudMembership implements Membership {
 
   /** `obstacle` says why nobody could join with a token, and what to do about it. */
   constructor(parts: {
-    ca: string;
+    authority: Pick<Authority, 'state' | 'rotation'>;
     tokens: JoinTokens;
     members: Members;
     address: PeerAddress;
     obstacle?: string | undefined;
   }) {
-    this.ca = parts.ca;
+    this.#authority = parts.authority;
     this.#obstacle = parts.obstacle;
     this.#tokens = parts.tokens;
     this.#members = parts.members;
     this.#address = formatAddress(parts.address);
+  }
+
+  get ca(): CloudCa {
+    return this.#authority.state;
+  }
+
+  async rotation(given?: { cert: string; key: string }): Promise<() => Promise<void>> {
+    return await this.#authority.rotation(given);
   }
 
   async issueToken(ttlMs?: number, role?: JoinRole): Promise<JoinToken> {

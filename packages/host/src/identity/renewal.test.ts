@@ -75,7 +75,10 @@ test('what can’t be renewed is tried again', async () => {
     files,
     authority: {
       cert: authority.cert,
-      digest: authority.digest,
+      trusted: authority.trusted,
+      cloud: authority.cloud,
+      certificateTtlMs: authority.certificateTtlMs,
+      onChanged: () => () => {},
       issue: async (...args) => {
         tries += 1;
         if (broken) throw new Error('the store is away');
@@ -162,6 +165,24 @@ test('a certificate that was made while the clock was wrong is replaced once it 
     await running;
     assert.ok(isValid((await LocalIdentity.open('h5', host.address, parts)).cert), 'it is kept');
   }
+});
+
+test('a certificate that lives longer than certificates do from now on is replaced', async () => {
+  const host = await hosts.start('h6');
+  const { files, members, authority } = host;
+  const parts = { files, authority, members, clock, limits: hosts.limits, logger: silentLogger };
+  const identity = await LocalIdentity.open('h6', host.address, parts);
+  const before = identity.cert;
+  const abort = new AbortController();
+  const running = identity.run(abort.signal);
+  hosts.lifeMs = 3_600_000;
+  await clock.advance(dayMs);
+  await until(() => identity.cert !== before);
+  const { validToDate } = new X509Certificate(identity.cert);
+  assert.ok(validToDate.getTime() <= clock.now() + hosts.lifeMs);
+  hosts.lifeMs = hosts.limits.certificateTtlMs;
+  abort.abort();
+  await running;
 });
 
 test('the key is made once, and only its owner may read it', async () => {

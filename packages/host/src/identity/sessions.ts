@@ -12,10 +12,17 @@ export interface SessionsParts {
   readonly logger: Logger;
 }
 
+interface Open {
+  readonly address: string;
+  /** The roots by which the other end was believed. */
+  readonly ca: string;
+  readonly session: ClientHttp2Session;
+}
+
 /** One session for each host, tried by pings while it is open, so that a host that died is found out soon. */
 export class TlsPeerSessions implements PeerSessions {
   readonly #parts: SessionsParts;
-  readonly #open = new Map<string, { readonly address: string; readonly session: ClientHttp2Session }>();
+  readonly #open = new Map<string, Open>();
   #closed = false;
 
   constructor(parts: SessionsParts) {
@@ -30,12 +37,12 @@ export class TlsPeerSessions implements PeerSessions {
       throw new KraudError('unavailable', `the host ${name} can’t be reached: it listens nowhere (--listen)`);
     }
     const present = this.#open.get(name);
-    if (present?.address === address && !present.session.closed && !present.session.destroyed) {
-      return present.session;
-    }
+    const { ca } = this.#parts.identity;
+    const isSame = present?.address === address && present.ca === ca;
+    if (isSame && !present.session.closed && !present.session.destroyed) return present.session;
     present?.session.close();
     const session = this.#connect(name, address);
-    this.#open.set(name, { address, session });
+    this.#open.set(name, { address, ca, session });
     return session;
   }
 

@@ -33,6 +33,8 @@ export const Host = Type.Object({
     /** Where other hosts reach it, `ip:port`; absent on a cloud of one. */
     address: Type.Optional(Type.String()),
     version: Type.Optional(Type.String()),
+    /** How far it has followed the cloud's CA: digests of the root that signed its certificate, and of those it trusts. */
+    trust: Type.Optional(Type.Object({ issuer: Type.String(), roots: Type.Array(Type.String()) })),
     /** When its lease was found to have ended; its pods move from then on. */
     lostAt: Type.Optional(Type.String()),
     /** Images that it has, by id. */

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { type CaOptions, showCa } from './ca.ts';
 import { changeHosts, drainTold, parseLabels } from './change.ts';
 import { inspectHost } from './inspect.ts';
 import { makeJoinToken } from './join-token.ts';
@@ -68,4 +69,16 @@ export function hostCommands(program: Command, globals: () => Output): void {
     .option('--ttl <duration>', 'how long it is valid, as 24h or 90m (default a day)')
     .option('--rotate', 'end every token given before', false)
     .action((options: { ttl?: string; rotate: boolean }) => makeJoinToken({ ...globals(), ...options }));
+  host
+    .command('ca')
+    .description('show the root that hosts trust each other by, or replace it')
+    .option(
+      '--rotate',
+      'put a new root in its place; join tokens given before are good for nothing then',
+      false,
+    )
+    .option('--ca-cert <file>', 'a root of your own instead of a new one, PEM')
+    .option('--ca-key <file>', 'its key, PEM')
+    .option('-d, --detach', 'do not wait until all hosts have followed', false)
+    .action((options: CaOptions) => showCa({ ...globals(), ...options }));
 }

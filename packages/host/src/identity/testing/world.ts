@@ -39,6 +39,8 @@ export class TestHosts {
   readonly clock: Clock;
   readonly store: Store;
   readonly limits: PeerLimits;
+  /** As the cloud's settings say. */
+  lifeMs: number;
   readonly #dirs: string[] = [];
   readonly #endings: (() => Promise<void> | void)[] = [];
 
@@ -46,6 +48,7 @@ export class TestHosts {
     this.clock = options.clock ?? systemClock;
     this.store = options.store ?? openMemoryStore({ clock: this.clock, random: systemRandom });
     this.limits = { ...peerLimits, ...options.limits };
+    this.lifeMs = this.limits.certificateTtlMs;
   }
 
   files(): IdentityFiles {
@@ -59,7 +62,12 @@ export class TestHosts {
     const { store, clock, limits } = this;
     const logger = silentLogger;
     const address = { ip: '127.0.0.1', port: await freePort() };
-    const authority = await Authority.open({ store, clock, limits });
+    const authority = await Authority.open({
+      store,
+      clock,
+      limits,
+      certificateTtlMs: () => this.lifeMs,
+    });
     const members = new Members({ store, clock, logger });
     const identity = await LocalIdentity.open(name, address, {
       files,
@@ -69,15 +77,9 @@ export class TestHosts {
       limits,
       logger,
     });
-    const tokens = new JoinTokens({
-      store,
-      clock,
-      random: systemRandom,
-      limits,
-      authority: authority.digest,
-    });
+    const tokens = new JoinTokens({ store, clock, random: systemRandom, limits, authority });
     const listener = new TlsPeerListener({ identity, members, limits, logger });
-    serveJoins(listener, { authority, tokens, members, store: sharedStore, clock, limits, logger });
+    serveJoins(listener, { authority, identity, tokens, members, store: sharedStore, clock, limits, logger });
     try {
       await listener.listen(address);
     } catch (error) {
@@ -93,7 +95,7 @@ export class TestHosts {
       abort.abort();
       await following;
     });
-    const membership = new CloudMembership({ ca: identity.ca, tokens, members, address });
+    const membership = new CloudMembership({ authority, tokens, members, address });
     return {
       identity,
       listener,
