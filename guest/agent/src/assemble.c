@@ -207,7 +207,7 @@ static bool mount_one(struct container *container, const json_t *mount, struct f
 }
 
 /* Outer mounts first, whatever their order in the request. */
-static bool mount_all(struct container *container, struct fault *fault) {
+bool assemble_mounts(struct container *container, struct fault *fault) {
   json_t *mounts = json_object_get(container->config, "mounts"), *mount;
   size_t i, left = json_array_size(mounts);
   for (size_t depth = 0; left; depth++)
@@ -241,7 +241,7 @@ bool assemble(struct container *container, struct fault *fault) {
             stdio_open(&container->stdio, json_is_true(json_object_get(container->config, "tty")),
                        json_is_true(json_object_get(container->config, "stdin")), container->pts,
                        number(container->config, "rows", 24), number(container->config, "cols", 80), fault) &&
-            mount_console(container, fault) && mount_all(container, fault);
+            mount_console(container, fault);
   if (!ok) assemble_undo(container);
   return ok;
 }

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -111,6 +112,18 @@ char *must_printf(const char *format, ...) {
 void close_fd(int *fd) {
   if (*fd >= 0) close(*fd);
   *fd = -1;
+}
+
+void close_all_but(const int *keep, size_t count) {
+  /* From one kept descriptor to the next one above it. */
+  for (unsigned from = 3;;) {
+    unsigned next = UINT_MAX;
+    for (size_t i = 0; i < count; i++)
+      if (keep[i] >= 3 && (unsigned)keep[i] >= from && (unsigned)keep[i] < next) next = (unsigned)keep[i];
+    if (next > from) syscall(SYS_close_range, from, next == UINT_MAX ? UINT_MAX : next - 1, 0);
+    if (next == UINT_MAX) return;
+    from = next + 1;
+  }
 }
 
 uint8_t *buf_room(struct buf *buf, size_t len) {

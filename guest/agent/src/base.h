@@ -54,6 +54,8 @@ static inline void free_scope(void *at) {
 #define AUTO_CLOSE __attribute__((cleanup(close_fd_scope)))
 #define AUTO_FREE __attribute__((cleanup(free_scope)))
 
+/* Every descriptor from 3 on; those of `keep` that are below 3 don't count. */
+void close_all_but(const int *keep, size_t count);
 /* Closes once: the descriptor becomes -1. */
 void close_fd(int *fd);
 

@@ -184,11 +184,15 @@ bool config_container(struct container *container, const json_t *config, struct 
 bool config_identity(struct spawn *plan, const json_t *config, int root, const char *hostname, struct fault *fault) {
   const char *user = json_string_value(json_object_get(config, "user"));
   if (!identity_in_root(root, user ? user : "", json_object_get(config, "groups"), &plan->identity, fault)) return false;
+  config_environment(plan, hostname);
+  return true;
+}
+
+void config_environment(struct spawn *plan, const char *hostname) {
   env_default(&plan->env, "HOSTNAME", hostname);
   if (plan->tty) env_default(&plan->env, "TERM", "xterm");
   env_default(&plan->env, "HOME", plan->identity.home);
   env_drop_unwanted(plan->env);
-  return true;
 }
 
 bool config_exec(struct spawn *plan, const json_t *config, const struct container *container, struct fault *fault) {

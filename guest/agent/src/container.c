@@ -7,18 +7,22 @@
 #include "mounts.h"
 #include "pod.h"
 #include "router.h"
+#include "shares.h"
 #include "sockets.h"
+#include "task.h"
 #include "worker.h"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static struct container *first;
 static const struct stream_ops wait_ops;
+static void on_report(struct watch *watch, uint32_t events);
 
 struct container *containers(void) { return first; }
 
@@ -102,6 +106,52 @@ static void free_container(struct container *container) {
   free(container);
 }
 
+/* What may have to wait for a share. */
+static bool set_up(void *argument, struct buf *result, struct fault *fault) {
+  struct container *container = argument;
+  struct spawn *plan = &container->plan;
+  if (!assemble_mounts(container, fault) ||
+      !config_identity(plan, container->config, container->root, plan->hostname, fault))
+    return false;
+  buf_add(result, &plan->identity, sizeof plan->identity);
+  return true;
+}
+
+static void was_set_up(void *argument, bool ok, const struct buf *result, const struct fault *fault) {
+  struct container *container = argument;
+  const struct container *set = container;
+  struct stream *stream = container->put_stream;
+  if (stream) stream->ops = NULL;
+  container->put_stream = NULL;
+  container->busy = false;
+  if (ok && result->len == sizeof container->plan.identity) {
+    memcpy(&container->plan.identity, buf_at(result), result->len);
+    config_environment(&container->plan, container->plan.hostname);
+  }
+  /* Without the one who asked, nobody would know of it. */
+  if (!container->doomed && (!ok || !stream)) free_container(container);
+  if (stream && ok) stream_reply(stream, 201, json_object());
+  else if (stream) stream_reply_fault(stream, fault);
+  router_unpark(set);
+}
+
+static void put_closed(struct stream *stream) {
+  struct container *container = stream->owner;
+  container->put_stream = NULL;
+  tasks_kill(container);
+}
+
+static bool set_up_apart(struct stream *stream, struct container *container, struct fault *fault) {
+  static const struct stream_ops ops = {.closed = put_closed};
+  struct task_plan plan = {.owner = container, .keep = {container->root}, .run = set_up, .done = was_set_up, .argument = container};
+  if (!task_start(&plan, fault)) return false;
+  container->busy = true;
+  container->put_stream = stream;
+  stream->ops = &ops;
+  stream->owner = container;
+  return true;
+}
+
 void container_put(struct stream *stream, json_t *body) {
   struct fault fault;
   const char *name = stream->names[0];
@@ -114,15 +164,18 @@ void container_put(struct stream *stream, json_t *body) {
     container->root_path = must_printf("%s/root", container->dir);
     container->config = json_incref(body);
     container->root = container->group = container->pts = container->pidfd = -1;
+    container->report_watch.fd = -1;
     container->out_watch.fd = container->err_watch.fd = container->in_watch.fd = -1;
     stdio_none(&container->stdio);
     container->next = first;
     first = container;
     if (config_container(container, body, &fault) && (container->group = cgroup_make(name, &fault)) >= 0 &&
-        cgroup_limit(container->group, json_object_get(body, "resources"), &fault) && assemble(container, &fault) &&
-        config_identity(&container->plan, body, container->root, container->plan.hostname, &fault)) {
-      stream_reply(stream, 201, json_object());
-      return;
+        cgroup_limit(container->group, json_object_get(body, "resources"), &fault) && assemble(container, &fault)) {
+      if (shares_any() ? set_up_apart(stream, container, &fault) : assemble_mounts(container, &fault) &&
+          config_identity(&container->plan, body, container->root, container->plan.hostname, &fault)) {
+        if (!container->put_stream) stream_reply(stream, 201, json_object());
+        return;
+      }
     }
     free_container(container);
   }
@@ -133,6 +186,49 @@ void container_get(struct stream *stream, struct container *container, json_t *b
   (void)body;
   stream_reply(stream, 200, container_state(container));
 }
+
+static void started(struct container *container, struct stream *stream) {
+  if (!container->ended) container->state = STATE_RUNNING;
+  stdio_started(&container->stdio);
+  container_io_start(container);
+  if (stream)
+    stream_reply(stream, 200, json_pack("{s:i, s:o}", "pid", (int)container->pid, "startedAtNs", ns_json(container->started_ns)));
+}
+
+/* A process that was begun apart runs now what it is for, or never will. */
+static void settle_start(struct container *container) {
+  struct fault fault;
+  struct stream *stream = container->start_stream;
+  int report = container->report_watch.fd;
+  watch_stop(&container->report_watch);
+  enum spawned outcome = spawn_outcome(&report, &fault);
+  if (outcome == SPAWN_WAITS) {
+    watch_start(&container->report_watch, report, EPOLLIN, on_report);
+    return;
+  }
+  container->plan.report = -1;
+  container->starting = container->busy = false;
+  container->start_stream = NULL;
+  if (stream) stream->ops = NULL;
+  if (outcome == SPAWN_OK) {
+    started(container, stream);
+  } else {
+    container->state = STATE_CREATED;
+    container->ended = false;
+    container->pid = 0;
+    container->started_ns = container->finished_ns = 0;
+    close_fd(&container->pidfd);
+    if (stream) stream_reply_fault(stream, &fault);
+  }
+  router_unpark(container);
+}
+
+static void on_report(struct watch *watch, uint32_t events) {
+  (void)events;
+  settle_start(OWNER(watch, struct container, report_watch));
+}
+
+static void start_closed(struct stream *stream) { ((struct container *)stream->owner)->start_stream = NULL; }
 
 void container_start(struct stream *stream, struct container *container, json_t *body) {
   struct fault fault;
@@ -148,6 +244,7 @@ void container_start(struct stream *stream, struct container *container, json_t 
   plan->err = container->stdio.child_err;
   plan->group = container->group;
   plan->root = container->root_path;
+  plan->apart = shares_any();
   if (container->share_processes && (plan->pid_namespace = pod_pid_namespace(&fault)) < 0) {
     stream_reply_fault(stream, &fault);
     return;
@@ -159,10 +256,16 @@ void container_start(struct stream *stream, struct container *container, json_t 
   }
   container->pid = pid;
   container->started_ns = wall_ns();
-  container->state = STATE_RUNNING;
-  stdio_started(&container->stdio);
-  container_io_start(container);
-  stream_reply(stream, 200, json_pack("{s:i, s:o}", "pid", (int)pid, "startedAtNs", ns_json(container->started_ns)));
+  if (!plan->apart) {
+    started(container, stream);
+    return;
+  }
+  static const struct stream_ops ops = {.closed = start_closed};
+  container->busy = container->starting = true;
+  container->start_stream = stream;
+  stream->ops = &ops;
+  stream->owner = container;
+  watch_start(&container->report_watch, plan->report, EPOLLIN, on_report);
 }
 
 void container_wait(struct stream *stream, struct container *container, json_t *body) {
@@ -239,6 +342,7 @@ void container_update(struct stream *stream, struct container *container, json_t
 
 void container_kill(struct container *container) {
   container->doomed = true;
+  tasks_kill(container);
   if (container->pid > 0 && container->state != STATE_EXITED) {
     cgroup_kill(container->group);
     kill(container->pid, SIGKILL);
@@ -298,9 +402,10 @@ static void settle_removal(struct container *container) {
 void containers_settle(void) {
   for (struct container *container = first, *next; container; container = next) {
     next = container->next;
+    if (container->ended && container->starting) settle_start(container);
     if (container->ended) settle_exit(container);
     execs_settle(container);
-    if (container->doomed && (container->state == STATE_CREATED || container->state == STATE_EXITED)) settle_removal(container);
+    if (container->doomed && !container->starting && !task_pending(container) && (container->state == STATE_CREATED || container->state == STATE_EXITED)) settle_removal(container);
   }
 }
 

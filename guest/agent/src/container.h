@@ -47,6 +47,9 @@ struct container {
   struct stream *logs_stream, *stdin_stream;
   bool stdin_keep;
   struct stream *delete_stream; /* waits for the end */
+  struct stream *put_stream, *start_stream; /* wait for the end of what may wait for a share */
+  bool starting; /* its process is there, and has not yet reported */
+  struct watch report_watch;
   bool doomed, ended; /* ended: an exit that containers_settle has not yet seen */
   struct exec *execs;
 };

@@ -2,6 +2,7 @@
 
 #include "assemble.h"
 #include "mounts.h"
+#include "shares.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -41,8 +42,7 @@ static void learn_devices(void) {
   if (dir) closedir(dir);
 }
 
-/* "/dev/vda" for the serial "d0". A path stands for itself (tests without virtio). */
-static bool find_device(const char *serial, char *into, size_t cap) {
+bool disks_device(const char *serial, char *into, size_t cap) {
   if (serial[0] == '/') return snprintf(into, cap, "%s", serial) < (int)cap;
   if (known_count == 0) learn_devices();
   for (size_t i = 0; i < known_count; i++)
@@ -72,8 +72,9 @@ bool disks_flush(const json_t *disks, struct fault *fault) {
     const char *serial = json_string_value(json_object_get(disk, "device"));
     char path[300];
     size_t early;
-    if (!serial || is_early(disk, &early)) continue;
-    if (!find_device(serial, path, sizeof path)) return fail(fault, "not-found", "no disk %s", serial);
+    const char *type = json_string_value(json_object_get(disk, "type"));
+    if (!serial || (type && strcmp(type, "share") == 0) || is_early(disk, &early)) continue;
+    if (!disks_device(serial, path, sizeof path)) return fail(fault, "not-found", "no disk %s", serial);
     AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || (ioctl(fd, BLKFLSBUF, 0) != 0 && errno != ENOTTY)) return fail_errno(fault, errno, "flushing %s", path);
   }
@@ -95,6 +96,7 @@ static bool mount_disk(const json_t *disk, struct fault *fault) {
   }
   if (mounted_count == DISKS_MAX) return fail(fault, "exhausted", "more than %d disks", DISKS_MAX);
   if (make_dirs(target) != 0) return fail_errno(fault, errno, "making %s", target);
+  if (strcmp(type, "share") == 0) return serial ? shares_mount(at, target, serial, read_only, fault) : fail(fault, "invalid", "a share needs a device");
   const char *source = tag, *options = NULL;
   unsigned long flags = read_only ? MS_RDONLY : 0;
   if (strcmp(type, "9p") == 0) {
@@ -103,7 +105,7 @@ static bool mount_disk(const json_t *disk, struct fault *fault) {
     source = serial; /* a directory of the agent's own: tests without disks */
     flags |= MS_BIND;
   } else {
-    if (!serial || !find_device(serial, device, sizeof device)) return fail(fault, "not-found", "no disk %s", serial ? serial : "");
+    if (!serial || !disks_device(serial, device, sizeof device)) return fail(fault, "not-found", "no disk %s", serial ? serial : "");
     source = device;
     if (strcmp(type, "ext4") == 0) flags |= MS_NOATIME;
   }
@@ -123,9 +125,20 @@ bool disks_mount(const json_t *disks, struct fault *fault) {
   return true;
 }
 
+const char *disks_served(const char *at) {
+  for (size_t i = 0; i < mounted_count; i++)
+    if (strcmp(mounted[i].at + sizeof RUN_DIR, at) == 0 && strcmp(mounted[i].type, "ext4") == 0 && !mounted[i].read_only)
+      return mounted[i].at;
+  return NULL;
+}
+
 bool disks_mount_early(const json_t *disks, struct fault *fault) {
   size_t i;
   json_t *disk;
+  json_array_foreach((json_t *)disks, i, disk) {
+    const char *type = json_string_value(json_object_get(disk, "type"));
+    if (type && strcmp(type, "share") == 0) return fail(fault, "invalid", "a share needs a pod");
+  }
   if (!disks_unmount(fault) || !disks_flush(disks, fault)) return false;
   json_array_foreach((json_t *)disks, i, disk) {
     if (!mount_disk(disk, fault)) {

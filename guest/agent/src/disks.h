@@ -11,6 +11,10 @@ bool disks_flush(const json_t *disks, struct fault *fault);
 /* Mounts these, and only these, before there is a pod: one that asks for the same finds them mounted, unflushed. */
 bool disks_mount_early(const json_t *disks, struct fault *fault);
 bool disks_mount(const json_t *disks, struct fault *fault);
+/* "/dev/vda" for the serial "d0". A path stands for itself (tests without virtio). */
+bool disks_device(const char *serial, char *into, size_t cap);
+/* Where the disk at that place is mounted, if other VMs may share it; or NULL. */
+const char *disks_served(const char *at);
 /* Syncs and unmounts all; false if something stays busy. `fault` may be NULL. */
 bool disks_unmount(struct fault *fault);
 

@@ -1,6 +1,7 @@
 #include "exec.h"
 
 #include "config.h"
+#include "shares.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -16,7 +17,8 @@ struct exec {
   bool running, ended, detached, finished; /* finished: the exit frame is out, or nobody waits for it */
   struct exit_report exit;
   struct stdio stdio;
-  struct watch out_watch, err_watch, in_watch;
+  struct watch out_watch, err_watch, in_watch, report_watch;
+  json_t *config; /* while it is starting: then `report_watch` waits for how that went */
   struct stream *stream;
   uint32_t stdin_left; /* of the stdin frame that is being written */
 };
@@ -36,12 +38,24 @@ static void free_exec(struct exec *exec) {
   if (exec->stream) {
     struct stream *stream = exec->stream;
     stream->ops = NULL;
+    struct fault fault;
     stream->in_ignored = true;
-    if (stream->replied && !stream->out_end) stream_end(stream);
+    if (!stream->replied) {
+      fail(&fault, "conflict", "the container is not running");
+      stream_reply_fault(stream, &fault);
+    } else if (!stream->out_end) {
+      stream_end(stream);
+    }
   }
   watch_stop(&exec->in_watch);
   watch_stop(&exec->out_watch);
   watch_stop(&exec->err_watch);
+  if (exec->report_watch.fd >= 0) {
+    int report = exec->report_watch.fd;
+    watch_stop(&exec->report_watch);
+    close(report);
+  }
+  json_decref(exec->config);
   stdio_close(&exec->stdio);
   free(exec->name);
   free(exec);
@@ -148,34 +162,52 @@ static void on_in(struct watch *watch, uint32_t events) {
 static void stream_data(struct stream *stream) { give_input(stream->owner); }
 static void stream_drained(struct stream *stream) { take_all(stream->owner); }
 
-static void stream_gone(struct stream *stream) {
-  struct exec *exec = stream->owner;
-  exec->stream = NULL;
-  if (exec->detached) return;
-  /* The far end of its pipes is gone: that is all the process gets to know, as with docker. */
+/* The far end of its pipes is gone: that is all the process gets to know, as with docker. */
+static void stop_streams(struct exec *exec) {
   close_end(&exec->in_watch, &exec->stdio.in);
   close_end(&exec->out_watch, &exec->stdio.out);
   close_end(&exec->err_watch, &exec->stdio.err);
   close_fd(&exec->stdio.child_out);
 }
 
+static void stream_gone(struct stream *stream) {
+  struct exec *exec = stream->owner;
+  exec->stream = NULL;
+  if (exec->detached || exec->config) return;
+  stop_streams(exec);
+}
+
 static void forget_finished(struct container *container) {
   size_t finished = 0;
   for (struct exec *exec = container->execs, *next; exec; exec = next) {
     next = exec->next;
-    if (!exec->running && exec->finished && !exec->stream && (!exec->detached || ++finished > FINISHED_EXECS_MAX))
+    if (!exec->running && !exec->config && exec->finished && !exec->stream && (!exec->detached || ++finished > FINISHED_EXECS_MAX))
       free_exec(exec);
   }
 }
 
+static const struct stream_ops run_ops = {.data = stream_data, .drained = stream_drained, .closed = stream_gone};
+
+/* In the child: looking up the user reads files of the container's. */
+static bool prepare(struct spawn *plan, struct fault *fault) {
+  const struct exec *exec = plan->argument;
+  return config_exec(plan, exec->config, exec->container, fault);
+}
+
+static void on_report(struct watch *watch, uint32_t events);
+
 static bool start(struct exec *exec, const json_t *config, struct fault *fault) {
   struct container *container = exec->container;
   struct spawn plan = {0};
-  bool wants_stdin = json_is_true(json_object_get(config, "stdin"));
+  bool wants_stdin = json_is_true(json_object_get(config, "stdin")), tty = json_is_true(json_object_get(config, "tty"));
   json_t *rows = json_object_get(config, "rows"), *cols = json_object_get(config, "cols");
   int pidfd = -1;
-  bool ok = config_exec(&plan, config, container, fault) &&
-            stdio_open(&exec->stdio, plan.tty, wants_stdin, container->pts, json_is_integer(rows) ? (int)json_integer_value(rows) : 24,
+  if (shares_any()) {
+    plan = (struct spawn){.apart = true, .prepare = prepare, .argument = exec, .keep = container->root};
+    exec->config = json_incref((json_t *)config);
+  }
+  bool ok = (plan.apart || config_exec(&plan, config, container, fault)) &&
+            stdio_open(&exec->stdio, tty, wants_stdin, container->pts, json_is_integer(rows) ? (int)json_integer_value(rows) : 24,
                        json_is_integer(cols) ? (int)json_integer_value(cols) : 80, fault);
   if (ok) {
     plan.in = exec->stdio.child_in;
@@ -190,16 +222,67 @@ static bool start(struct exec *exec, const json_t *config, struct fault *fault) 
   config_free(&plan);
   if (!ok) return false;
   exec->running = true;
+  if (plan.apart) watch_start(&exec->report_watch, plan.report, EPOLLIN, on_report);
+  return true;
+}
+
+/* Its process runs what it is for. */
+static void started(struct exec *exec, struct stream *stream) {
   stdio_started(&exec->stdio);
   if (exec->stdio.in >= 0) watch_start(&exec->in_watch, exec->stdio.in, 0, on_in);
   watch_start(&exec->out_watch, exec->stdio.out, EPOLLIN, on_out);
   if (exec->stdio.err >= 0) watch_start(&exec->err_watch, exec->stdio.err, EPOLLIN, on_err);
-  return true;
+  exec->stream = NULL;
+  if (!stream) return;
+  stream->ops = NULL;
+  if (exec->detached) {
+    stream_reply(stream, 200, json_pack("{s:i}", "pid", (int)exec->pid));
+    return;
+  }
+  exec->stream = stream;
+  stream->ops = &run_ops;
+  stream->owner = exec;
+  char pid[16];
+  snprintf(pid, sizeof pid, "%d", (int)exec->pid);
+  stream_begin(stream, 200, (const char *[]){"x-kraud-pid", pid, NULL});
+  give_input(exec);
+}
+
+/* Of a process that was begun apart, as for a container. False if it never came to run, and is gone. */
+static bool settle_start(struct exec *exec) {
+  struct fault fault;
+  struct stream *stream = exec->stream;
+  int report = exec->report_watch.fd;
+  watch_stop(&exec->report_watch);
+  enum spawned outcome = spawn_outcome(&report, &fault);
+  if (outcome == SPAWN_WAITS) {
+    watch_start(&exec->report_watch, report, EPOLLIN, on_report);
+    return true;
+  }
+  json_decref(exec->config);
+  exec->config = NULL;
+  if (outcome == SPAWN_OK) {
+    started(exec, stream);
+    if (!stream && !exec->detached) stop_streams(exec);
+    return true;
+  }
+  exec->stream = NULL;
+  if (stream) {
+    stream->ops = NULL;
+    stream_reply_fault(stream, &fault);
+  }
+  free_exec(exec);
+  return false;
+}
+
+static void on_report(struct watch *watch, uint32_t events) {
+  (void)events;
+  settle_start(OWNER(watch, struct exec, report_watch));
 }
 
 /* The first line is JSON; what follows are stdin frames. */
 static void first_line(struct stream *stream) {
-  static const struct stream_ops ops = {.data = stream_data, .drained = stream_drained, .closed = stream_gone};
+  static const struct stream_ops starting_ops = {.closed = stream_gone};
   /* The container may have been removed while the line was on its way. */
   struct container *container = container_find(stream->names[0]);
   struct fault fault;
@@ -221,7 +304,7 @@ static void first_line(struct stream *stream) {
     struct exec *exec = must_calloc(1, sizeof *exec);
     exec->name = must_strdup(name);
     exec->container = container;
-    exec->in_watch.fd = exec->out_watch.fd = exec->err_watch.fd = -1;
+    exec->in_watch.fd = exec->out_watch.fd = exec->err_watch.fd = exec->report_watch.fd = -1;
     stdio_none(&exec->stdio);
     exec->detached = json_is_true(json_object_get(config, "detach"));
     exec->next = container->execs;
@@ -229,17 +312,15 @@ static void first_line(struct stream *stream) {
     ok = start(exec, config, &fault);
     if (!ok) {
       free_exec(exec);
-    } else if (exec->detached) {
-      stream_reply(stream, 200, json_pack("{s:i}", "pid", (int)exec->pid));
     } else {
-      exec->stream = stream;
-      stream->ops = &ops;
-      stream->owner = exec;
-      char pid[16];
-      snprintf(pid, sizeof pid, "%d", (int)exec->pid);
       stream_take(stream, (size_t)(end - buf_at(&stream->in)) + 1);
-      stream_begin(stream, 200, (const char *[]){"x-kraud-pid", pid, NULL});
-      give_input(exec);
+      if (exec->config) {
+        exec->stream = stream;
+        stream->ops = &starting_ops;
+        stream->owner = exec;
+      } else {
+        started(exec, stream);
+      }
     }
   }
   json_decref(config);
@@ -311,8 +392,10 @@ bool exec_reaped(pid_t pid, int status) {
 }
 
 void execs_settle(struct container *container) {
-  for (struct exec *exec = container->execs; exec; exec = exec->next) {
+  for (struct exec *exec = container->execs, *next; exec; exec = next) {
+    next = exec->next;
     if (!exec->ended) continue;
+    if (exec->config && !settle_start(exec)) continue;
     exec->ended = false;
     take_all(exec);
     close_fd(&exec->stdio.child_out);

@@ -1,6 +1,7 @@
 #include "files.h"
 
 #include "mounts.h"
+#include "place.h"
 #include "query.h"
 
 #include <fcntl.h>
@@ -21,6 +22,13 @@ static int written(const char *path, const struct buf *bytes, unsigned long uid,
       fchmod(fd, (mode_t)mode) != 0)
     return -1;
   return open(path, O_PATH | O_CLOEXEC);
+}
+
+static void placed(struct stream *stream, void *argument, bool ok, const struct fault *fault) {
+  (void)argument;
+  if (!stream) return;
+  if (ok) stream_reply(stream, 201, json_object());
+  else stream_reply_fault(stream, fault);
 }
 
 void file_put(struct stream *stream, struct container *container, json_t *body) {
@@ -48,14 +56,13 @@ void file_put(struct stream *stream, struct container *container, json_t *body) 
   make_dirs(path);
   path_of(container, container->files_count, path, sizeof path);
   container->files_count++;
-  AUTO_CLOSE int from = written(path, &stream->in, uid, gid, mode);
-  AUTO_CLOSE int to = from >= 0 ? make_file_in_root(container->root, target) : -1;
-  if (to < 0 || bind_on(from, to, true) != 0) {
+  int from = written(path, &stream->in, uid, gid, mode);
+  if (from < 0) {
     fail_errno(&fault, errno, "the file %s", target);
     stream_reply_fault(stream, &fault);
     return;
   }
-  stream_reply(stream, 201, json_object());
+  place_in_container(stream, container, (struct place){.from = from, .target = must_strdup(target), .read_only = true, .done = placed});
 }
 
 void files_free(const struct container *container) {

@@ -12,7 +12,9 @@
 #include "mounts.h"
 #include "pod.h"
 #include "port.h"
+#include "shares.h"
 #include "spawn.h"
+#include "task.h"
 #include "worker.h"
 
 #include <fcntl.h>
@@ -94,10 +96,12 @@ static void reap(struct watch *watch, uint32_t events) {
   while (read(watch->fd, info, sizeof info) > 0) {}
   int status;
   for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
-    if (!container_reaped(pid, status) && !exec_reaped(pid, status)) worker_reaped(pid, status);
+    if (!container_reaped(pid, status) && !exec_reaped(pid, status) && !task_reaped(pid, status) && !shares_reaped(pid, status))
+      worker_reaped(pid, status);
 }
 
 static void before_wait(void) {
+  tasks_settle();
   containers_settle();
   workers_settle();
   pod_settle();

@@ -6,6 +6,7 @@
 #include "mounts.h"
 #include "net.h"
 #include "query.h"
+#include "shares.h"
 
 #include <fcntl.h>
 #include <linux/random.h>
@@ -165,6 +166,7 @@ void pod_put(struct stream *stream, json_t *body) {
             (json_is_object(network) ? net_setup(network, &fault) : !owns_machine || net_hide(&fault)) && set_sysctls(body, &fault) &&
             disks_mount(json_object_get(body, "disks"), &fault);
   if (!ok) {
+    shares_drop();
     disks_unmount(NULL);
     net_show();
     stream_reply_fault(stream, &fault);
@@ -232,6 +234,7 @@ void pod_info(struct stream *stream, json_t *body) {
     json_array_append_new(list, container_state(container));
   json_t *answer = json_pack("{s:i, s:s, s:o}", "agent", AGENT_VERSION, "kernel", kernel.release, "containers", list);
   if (pod) json_object_set_new(answer, "pod", json_pack("{s:s, s:s}", "hostname", pod_hostname(), "machineId", text_of("machineId")));
+  if (pod) json_object_set_new(answer, "shares", shares_json());
   stream_reply(stream, 200, answer);
 }
 
@@ -278,11 +281,12 @@ void pod_delete(struct stream *stream, json_t *body) {
   if (deleting) return;
   deleting = true;
   for (struct container *container = containers(); container; container = container->next) container_kill(container);
+  shares_expect_end();
 }
 
 void pod_settle(void) {
   struct fault fault;
-  if (!deleting || !containers_gone()) return;
+  if (!deleting || !containers_gone() || !shares_end()) return;
   deleting = false;
   if (share_pid > 0) kill(share_pid, SIGKILL);
   share_pid = 0;

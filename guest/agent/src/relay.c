@@ -14,9 +14,11 @@ struct relay {
   struct watch watch;
   int fd;
   bool connecting, sent_end, got_end;
+  unsigned *count; /* or NULL */
 };
 
 static void free_relay(struct relay *relay) {
+  if (relay->count) --*relay->count;
   watch_stop(&relay->watch);
   close_fd(&relay->fd);
   free(relay);
@@ -112,6 +114,14 @@ static struct relay *new_relay(struct stream *stream, int fd) {
 void relay_start(struct stream *stream, int fd) {
   stream_begin(stream, 200, NULL);
   move(new_relay(stream, fd));
+}
+
+void relay_start_counted(struct stream *stream, int fd, unsigned *count) {
+  stream_begin(stream, 200, NULL);
+  struct relay *relay = new_relay(stream, fd);
+  relay->count = count;
+  ++*count;
+  move(relay);
 }
 
 static bool address_of(const char *host, int port, struct sockaddr_storage *address, socklen_t *len) {

@@ -6,6 +6,8 @@
 
 /* Takes the connected, non-blocking socket; answers 200. */
 void relay_start(struct stream *stream, int fd);
+/* `count` is one more for as long as the two are tied. */
+void relay_start_counted(struct stream *stream, int fd, unsigned *count);
 /* `POST /v1/connect?port=N[&host=127.0.0.1]` */
 void relay_connect(struct stream *stream, json_t *body);
 

@@ -6,6 +6,7 @@
 #include "files.h"
 #include "pod.h"
 #include "relay.h"
+#include "shares.h"
 #include "sockets.h"
 #include "stats.h"
 
@@ -15,6 +16,9 @@ static const struct route routes[] = {
     {.method = "DELETE", .path = "/v1/pod", .plain = pod_delete},
     {.method = "PUT", .path = "/v1/network", .pod = true, .plain = pod_network},
     {.method = "POST", .path = "/v1/disks", .plain = pod_disks},
+    {.method = "POST", .path = "/v1/shares/link", .streams = true, .pod = true, .plain = shares_link},
+    {.method = "POST", .path = "/v1/shares/serve", .streams = true, .pod = true, .plain = shares_serve},
+    {.method = "POST", .path = "/v1/shares/hold", .pod = true, .plain = shares_hold},
     {.method = "POST", .path = "/v1/clock", .plain = pod_clock},
     {.method = "PUT", .path = "/v1/containers/*", .pod = true, .plain = container_put},
     {.method = "GET", .path = "/v1/containers/*", .contained = container_get},

@@ -1,6 +1,7 @@
 #include "sockets.h"
 
 #include "mounts.h"
+#include "place.h"
 #include "relay.h"
 
 #include <fcntl.h>
@@ -71,6 +72,19 @@ static void on_connection(struct watch *watch, uint32_t events) {
   hand_over(OWNER(watch, struct listener, watch));
 }
 
+static void placed(struct stream *stream, void *argument, bool ok, const struct fault *fault) {
+  struct listener *listener = argument;
+  if (!ok || !stream) {
+    free_listener(listener);
+    if (stream) stream_reply_fault(stream, fault);
+    return;
+  }
+  watch_start(&listener->watch, listener->fd, 0, on_connection);
+  char id[16];
+  snprintf(id, sizeof id, "%u", listener->id);
+  stream_reply(stream, 200, json_pack("{s:s}", "id", id));
+}
+
 void socket_listen(struct stream *stream, struct container *container, json_t *body) {
   struct fault fault;
   const char *path = NULL;
@@ -100,18 +114,14 @@ void socket_listen(struct stream *stream, struct container *container, json_t *b
   bool ok = listener->fd >= 0 && bind(listener->fd, (struct sockaddr *)&address, sizeof address) == 0 &&
             chmod(listener->path, (mode_t)mode & 0777) == 0 && chown(listener->path, (uid_t)uid, (gid_t)gid) == 0 &&
             listen(listener->fd, CONNECTIONS_WAITING_MAX) == 0;
-  AUTO_CLOSE int from = ok ? open(listener->path, O_PATH | O_CLOEXEC) : -1;
-  AUTO_CLOSE int to = from >= 0 ? make_file_in_root(container->root, path) : -1;
-  if (to < 0 || bind_on(from, to, false) != 0) {
+  int from = ok ? open(listener->path, O_PATH | O_CLOEXEC) : -1;
+  if (from < 0) {
     fail_errno(&fault, errno, "the socket %s", path);
     free_listener(listener);
     stream_reply_fault(stream, &fault);
     return;
   }
-  watch_start(&listener->watch, listener->fd, 0, on_connection);
-  char id[16];
-  snprintf(id, sizeof id, "%u", listener->id);
-  stream_reply(stream, 200, json_pack("{s:s}", "id", id));
+  place_in_container(stream, container, (struct place){.from = from, .target = must_strdup(path), .done = placed, .argument = listener});
 }
 
 void socket_accept(struct stream *stream, json_t *body) {

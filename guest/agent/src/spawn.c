@@ -27,10 +27,38 @@ void spawn_init(void) {
   capabilities_all();
 }
 
+static void explain(const struct spawn *plan, struct fault *fault) {
+  int err = plan->failed_errno;
+  if (strcmp(plan->failed_step, "look-up") == 0)
+    fail(fault, "not-found", "exec: \"%s\": executable file not found in $PATH", plan->failed_at);
+  else if (strcmp(plan->failed_step, "exec") == 0 && err == ENOENT)
+    fail(fault, "not-found", "exec: \"%s\": stat %s: no such file or directory", plan->failed_at, plan->failed_at);
+  else if (strcmp(plan->failed_step, "exec") == 0)
+    fail_errno(fault, err, "exec: \"%s\"", plan->failed_at);
+  else
+    fail_errno(fault, err, "%s%s%s", plan->failed_step, plan->failed_at[0] ? " " : "", plan->failed_at);
+  fault->err = err;
+}
+
 _Noreturn static void give_up(struct spawn *plan, const char *step, const char *at) {
   plan->failed_errno = errno;
   plan->failed_step = step;
   plan->failed_at = at;
+  if (plan->apart) {
+    struct fault fault = {0};
+    explain(plan, &fault);
+    write_all(plan->report, &fault, sizeof fault);
+  }
+  _exit(127);
+}
+
+/* What it still has of the agent's must not be held for as long as it may wait. */
+static void stand_apart(struct spawn *plan) {
+  struct fault fault = {0};
+  int keep[] = {plan->in, plan->out, plan->err, plan->join, plan->report, plan->keep, self_binary};
+  close_all_but(keep, sizeof keep / sizeof keep[0]);
+  if (!plan->prepare || plan->prepare(plan, &fault)) return;
+  write_all(plan->report, &fault, sizeof fault);
   _exit(127);
 }
 
@@ -176,6 +204,7 @@ _Noreturn static void execute(struct spawn *plan) {
 
 _Noreturn static __attribute__((noinline)) void child(struct spawn *plan) {
   char text[16];
+  if (plan->apart) stand_apart(plan);
   snprintf(text, sizeof text, "%d", plan->oom_score_adj);
   put("/proc/self/oom_score_adj", text, plan, "setting oom_score_adj");
   setsid();
@@ -217,25 +246,18 @@ static __attribute__((noinline)) long start(struct spawn *plan, struct clone_arg
   return pid;
 }
 
-static void explain(const struct spawn *plan, struct fault *fault) {
-  int err = plan->failed_errno;
-  if (strcmp(plan->failed_step, "look-up") == 0)
-    fail(fault, "not-found", "exec: \"%s\": executable file not found in $PATH", plan->failed_at);
-  else if (strcmp(plan->failed_step, "exec") == 0 && err == ENOENT)
-    fail(fault, "not-found", "exec: \"%s\": stat %s: no such file or directory", plan->failed_at, plan->failed_at);
-  else if (strcmp(plan->failed_step, "exec") == 0)
-    fail_errno(fault, err, "exec: \"%s\"", plan->failed_at);
-  else
-    fail_errno(fault, err, "%s%s%s", plan->failed_step, plan->failed_at[0] ? " " : "", plan->failed_at);
-  fault->err = err;
-}
-
 pid_t spawn(struct spawn *plan, int *pidfd, struct fault *fault) {
   *pidfd = -1;
   plan->failed_step = NULL;
   plan->failed_errno = 0;
+  int report[2] = {-1, -1};
+  if (plan->apart && pipe2(report, O_CLOEXEC | O_NONBLOCK) != 0) {
+    fail_errno(fault, errno, "opening a pipe");
+    return -1;
+  }
+  plan->report = report[1];
   struct clone_args args = {
-      .flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | (plan->group >= 0 ? CLONE_INTO_CGROUP : 0),
+      .flags = (plan->apart ? 0 : CLONE_VM | CLONE_VFORK) | CLONE_PIDFD | (plan->group >= 0 ? CLONE_INTO_CGROUP : 0),
       .pidfd = (uint64_t)(uintptr_t)pidfd,
       .exit_signal = SIGCHLD,
       .cgroup = plan->group >= 0 ? (uint64_t)plan->group : 0,
@@ -247,12 +269,17 @@ pid_t spawn(struct spawn *plan, int *pidfd, struct fault *fault) {
   }
   /* A process joins a pid namespace by being born into it, so the agent steps aside for that moment. */
   if (pid_namespace >= 0 && setns(pid_namespace, CLONE_NEWPID) != 0) {
+    close_fd(&report[0]);
+    close_fd(&report[1]);
     fail(fault, "conflict", "the container is not running");
     return -1;
   }
   long pid = start(plan, &args);
+  close_fd(&report[1]);
   if (pid_namespace >= 0 && setns(own_pid_namespace, CLONE_NEWPID) != 0) die("setns: %s", errno_text(errno));
+  plan->report = report[0];
   if (pid < 0) {
+    close_fd(&plan->report);
     if (pid == -ENOMEM && pid_namespace >= 0) fail(fault, "conflict", "the container is not running");
     else fail_errno(fault, (int)-pid, "clone");
     return -1;
@@ -264,6 +291,13 @@ pid_t spawn(struct spawn *plan, int *pidfd, struct fault *fault) {
     return -1;
   }
   return (pid_t)pid;
+}
+
+enum spawned spawn_outcome(int *report, struct fault *fault) {
+  ssize_t got = RETRY(read(*report, fault, sizeof *fault));
+  if (got < 0 && errno == EAGAIN) return SPAWN_WAITS;
+  close_fd(report);
+  return got == sizeof *fault ? SPAWN_FAILED : SPAWN_OK;
 }
 
 static void forward(pid_t child_pid, int signal) {

@@ -39,11 +39,26 @@ struct spawn {
   /* A first process that shares the pod's processes: the pid namespace of that one. */
   int pid_namespace; /* descriptor, or -1 */
 
+  /*
+   * In a process with memory of its own, for which the agent doesn't stand still: it may have to wait for a share. It tells how
+   * it went by `report`, which then is readable: a fault, or its end.
+   */
+  bool apart;
+  /* There, before anything else. May be NULL. */
+  bool (*prepare)(struct spawn *plan, struct fault *fault);
+  const void *argument; /* for `prepare` */
+  int keep;             /* a descriptor that `prepare` needs, or -1 */
+  int report;
+
   /* Set by the child that failed. */
   const char *failed_step;
   const char *failed_at;
   int failed_errno;
 };
+
+enum spawned { SPAWN_WAITS, SPAWN_OK, SPAWN_FAILED };
+/* What a process apart has reported; closes `report` once that is known. */
+enum spawned spawn_outcome(int *report, struct fault *fault);
 
 void spawn_init(void);
 /* The pid, and a pidfd; or -1 and the fault, with nothing left behind. */

@@ -2,6 +2,8 @@
 #include "stats.h"
 
 #include "cgroup.h"
+#include "shares.h"
+#include "task.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -78,15 +80,55 @@ static json_t *process(pid_t pid, pid_t inner, size_t count, const char *passwd)
   return json;
 }
 
-void top_get(struct stream *stream, struct container *container, json_t *body) {
+static json_t *list_processes(const struct container *container) {
   json_t *list = json_array();
   AUTO_FREE char *passwd = account_file(container->root, "/etc/passwd");
   size_t count = cgroup_pids(container->group, pids, PROCESSES_MAX);
-  (void)body;
   for (size_t i = 0; i < count; i++) inner_pids[i] = inner_pid(pids[i]);
   for (size_t i = 0; i < count; i++) {
     json_t *one = process(pids[i], inner_pids[i], count, passwd);
     if (one) json_array_append_new(list, one);
   }
-  stream_reply(stream, 200, json_pack("{s:o}", "processes", list));
+  return json_pack("{s:o}", "processes", list);
+}
+
+/* Reading a process' arguments waits for its memory, and that may wait for a share. */
+struct asked {
+  struct stream *stream; /* NULL once it has closed */
+  const struct container *container;
+};
+
+static bool run(void *argument, struct buf *result, struct fault *fault) {
+  const struct asked *asked = argument;
+  json_t *answer = list_processes(asked->container);
+  AUTO_FREE char *text = json_dumps(answer, JSON_COMPACT);
+  (void)fault;
+  buf_add(result, text, strlen(text));
+  return true;
+}
+
+static void done(void *argument, bool ok, const struct buf *result, const struct fault *fault) {
+  struct asked *asked = argument;
+  if (asked->stream) asked->stream->ops = NULL;
+  if (asked->stream && ok) stream_reply(asked->stream, 200, json_loadb((const char *)buf_at(result), result->len, 0, NULL));
+  else if (asked->stream) stream_reply_fault(asked->stream, fault);
+  free(asked);
+}
+
+static void stream_closed(struct stream *stream) { ((struct asked *)stream->owner)->stream = NULL; }
+
+void top_get(struct stream *stream, struct container *container, json_t *body) {
+  static const struct stream_ops ops = {.closed = stream_closed};
+  struct fault fault;
+  (void)body;
+  if (!shares_any()) {
+    stream_reply(stream, 200, list_processes(container));
+    return;
+  }
+  struct asked *asked = must_calloc(1, sizeof *asked);
+  *asked = (struct asked){stream, container};
+  stream->ops = &ops;
+  stream->owner = asked;
+  struct task_plan plan = {.owner = container, .keep = {container->root, container->group}, .run = run, .done = done, .argument = asked};
+  if (!task_start(&plan, &fault)) done(asked, false, NULL, &fault);
 }

@@ -24,7 +24,7 @@ struct worker {
   int in, out;
   struct watch in_watch, out_watch;
   struct buf head;
-  bool begun, answered, reaped, ok;
+  bool begun, answered, reaped, ok, lingers;
 };
 
 static struct worker *first;
@@ -161,7 +161,12 @@ static void stream_drained(struct stream *stream) { take_output(stream->owner); 
 static void stream_closed(struct stream *stream) {
   struct worker *worker = stream->owner;
   worker->stream = NULL;
-  kill(worker->pid, SIGKILL);
+  if (!worker->lingers || !worker->begun) {
+    kill(worker->pid, SIGKILL);
+    return;
+  }
+  watch_stop(&worker->in_watch);
+  close_fd(&worker->in);
 }
 
 /* Of all the agent holds the worker keeps only what it is meant to have; a container's pipes above all it must not. */
@@ -199,7 +204,7 @@ void worker_start(struct stream *stream, const struct work *work) {
     return;
   }
   struct worker *worker = must_calloc(1, sizeof *worker);
-  *worker = (struct worker){.next = first, .stream = stream, .subject = work->subject, .pid = pid, .in = in[1], .out = out[0]};
+  *worker = (struct worker){.next = first, .stream = stream, .subject = work->subject, .pid = pid, .in = in[1], .out = out[0], .lingers = work->lingers};
   first = worker;
   worker->in_watch.fd = worker->out_watch.fd = -1;
   stream->ops = &ops;
@@ -238,10 +243,16 @@ void workers_cancel(const void *subject) {
     bool begun = worker->begun;
     let_go(worker);
     struct fault fault;
-    fail(&fault, "canceled", "the container was removed");
+    fail(&fault, "canceled", "what it works on is gone");
     if (begun) stream_reset(stream);
     else stream_reply_fault(stream, &fault);
   }
+}
+
+void workers_end(const void *subject) {
+  workers_cancel(subject);
+  for (struct worker *worker = first; worker; worker = worker->next)
+    if (worker->subject == subject && !worker->reaped) kill(worker->pid, SIGKILL);
 }
 
 static void send_head(const struct work *work, uint32_t status, bool streams, json_t *body) {

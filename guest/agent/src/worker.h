@@ -13,6 +13,7 @@ struct work {
   int root; /* becomes the worker's "/" (and its descriptor is given on), or -1 */
   int more; /* one further descriptor to keep, or -1 */
   bool takes_body;
+  bool lingers; /* when its stream closes, it isn't killed but sees its input end */
   /* In the worker. The descriptors are its own numbers of the above. */
   void (*run)(const struct work *work);
   const char *path;
@@ -27,6 +28,8 @@ bool worker_reaped(pid_t pid, int status);
 void workers_settle(void);
 /* Ends those that work on the files of `subject`. */
 void workers_cancel(const void *subject);
+/* As workers_cancel, also those that linger. */
+void workers_end(const void *subject);
 
 /* In the worker. A JSON answer, whole. */
 _Noreturn void worker_answer(const struct work *work, int status, json_t *body);
