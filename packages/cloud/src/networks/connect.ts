@@ -4,6 +4,7 @@ import type { Caller, PlaceDraft } from '../contract.ts';
 import type { CloudParts } from '../parts.ts';
 import { findPod, isUp, mainContainer } from '../pods/find.ts';
 import { findNetwork } from './find.ts';
+import { nameForUsers } from './names.ts';
 import { networkOf } from './of-pod.ts';
 
 /** Puts a pod on one more network; a running one at once, and it stays as it was if that fails. */
@@ -21,7 +22,7 @@ export async function connectPod(
     if (networks.some(({ name }) => name === added.name)) {
       throw new KraudError(
         'forbidden',
-        `endpoint with name ${meta.name} already exists in network ${added.name}`,
+        `endpoint with name ${meta.name} already exists in network ${nameForUsers(added.name)}`,
       );
     }
     if (isUp(pod) && pod.status.network === undefined) {
@@ -45,7 +46,7 @@ export async function disconnectPod(
   await change(parts, caller, podRef, ({ networks }) => {
     const rest = networks.filter((network) => network.name !== name);
     if (rest.length === networks.length) {
-      throw new KraudError('forbidden', `container ${uid} is not connected to network ${name}`);
+      throw new KraudError('forbidden', `container ${uid} is not connected to network ${nameForUsers(name)}`);
     }
     return rest;
   });

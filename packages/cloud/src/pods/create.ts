@@ -29,7 +29,7 @@ export async function createPod(
   const uid = newId(parts.random);
   const image = await images.find(caller, draft.container.image);
   const facts = await images.facts(image.spec.id);
-  const networks = networksOf(parts, caller, draft.networks);
+  const networks = networksOf(parts, caller, draft.networks, { mayCome: true });
   const mounts = withVolumesFrom(parts, caller, draft);
   const whole = { ...draft, container: { ...draft.container, mounts } };
   const { spec, volumes, warnings } = admit(whole, facts, {

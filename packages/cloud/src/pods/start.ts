@@ -1,4 +1,4 @@
-import { KraudError } from '@kraud/base';
+import { type ErrorCode, KraudError } from '@kraud/base';
 import type { Pod } from '@kraud/macro';
 import type { Caller } from '../contract.ts';
 import type { CloudParts } from '../parts.ts';
@@ -56,6 +56,10 @@ function refuseStart(pod: Pod): void {
   }
 }
 
+/** A run's status has the words of what went wrong. */
+const codeOfFailure = (failure: string): ErrorCode =>
+  /^network \S+ not found$/.test(failure) ? 'not-found' : 'invalid';
+
 /** Resolves once the run with this serial has begun, even if it is over by now. */
 export async function waitForRun(parts: CloudParts, pod: Pod, serial: number): Promise<Pod> {
   const signal = AbortSignal.timeout(parts.limits.startTimeoutMs);
@@ -69,7 +73,8 @@ export async function waitForRun(parts: CloudParts, pod: Pod, serial: number): P
         if (version.status.serial < serial) return unplaced(version);
         if (version.status.phase === 'starting') return undefined;
         const failure = version.status.containers.find((c) => c.name === name)?.error;
-        if (failure && version.status.serial === serial) return new KraudError('invalid', failure);
+        if (failure && version.status.serial === serial)
+          return new KraudError(codeOfFailure(failure), failure);
         return version;
       },
       signal,

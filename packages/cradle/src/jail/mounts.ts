@@ -6,7 +6,7 @@ import { isErrno, KraudError, messageOf } from '@kraud/base';
 
 const run = promisify(execFile);
 
-/** The mount points at or below `dir` (a real path), deepest last, as this process sees them. */
+/** The mount points at or below `dir` (a real path), each before what is in it, as this process sees them. */
 export async function mountsBelow(dir: string): Promise<string[]> {
   const text = await readFile('/proc/self/mountinfo', 'utf8');
   return parseMountPoints(text).filter((point) => point === dir || point.startsWith(`${dir}/`));
@@ -28,10 +28,10 @@ export function parseMountPoints(mountinfo: string): string[] {
   return points;
 }
 
-/** Leaves no mount at or below `dir`, or fails. */
+/** Leaves no mount at or below `dir`, or fails. With a mount goes all that is in it. */
 export async function unmountBelow(dir: string): Promise<void> {
   for (let mounts = await mountsBelow(dir); mounts.length > 0; ) {
-    await run('umount', ['-l', '--', mounts.at(-1) ?? dir]);
+    await run('umount', ['-l', '--', mounts[0] ?? dir]);
     const left = await mountsBelow(dir);
     if (left.length >= mounts.length) throw new KraudError('internal', `cannot unmount ${left.join(', ')}`);
     mounts = left;
@@ -54,10 +54,11 @@ export async function bindHostPaths(
     try {
       if (isDirectory) await mkdir(target);
       else for (const path of [target, stage]) await writeFile(path, '');
-      const options = readOnly ? 'bind,ro,nosuid,nodev' : 'rbind,nosuid,nodev';
-      await run('mount', ['-o', options, '--', source, stage]);
+      // What is mounted in it is shown with it.
+      await run('mount', ['-o', `rbind,${readOnly ? 'ro,' : ''}nosuid,nodev`, '--', source, stage]);
       try {
         await run('mount', ['--make-rprivate', '--', stage]);
+        if (readOnly) await makeReadOnly((await mountsBelow(stage)).filter((point) => point !== stage));
         await run('mount', ['--rbind', '--', stage, target]);
       } finally {
         await run('umount', ['-l', '--', stage]);
@@ -66,6 +67,13 @@ export async function bindHostPaths(
       throw new KraudError('internal', `cannot show ${source}: ${messageOf(error)}`, { cause: error });
     }
   }
+}
+
+/** `mount` sets flags of one mount at a time, and of those below a bind not at all. */
+async function makeReadOnly(points: readonly string[]): Promise<void> {
+  if (points.length === 0) return;
+  const each = 'for point; do mount -o remount,bind,ro,nosuid,nodev -- "$point" || exit 1; done';
+  await run('sh', ['-c', each, 'sh', ...points]);
 }
 
 async function isDirectoryAt(path: string): Promise<boolean> {

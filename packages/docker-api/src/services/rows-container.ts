@@ -50,8 +50,12 @@ export const containerRows: readonly BodyRow[] = [
     note: 'no effect, as on any Linux daemon',
   }),
   row('refused', m('BindOptions.Propagation'), 'string', 'rshared', {
-    neutral: ['private', 'rprivate'],
-    note: 'mounts made in the guest stay there',
+    neutral: ['private', 'rprivate', 'slave', 'rslave'],
+    note: 'mounts made in the guest stay there, and those that the host makes later are not seen there',
+    form: {
+      pattern: /^r?(private|slave|shared)$/,
+      otherwise: 'invalid mount config for type "bind": invalid propagation mode',
+    },
   }),
   row('refused', m('BindOptions.NonRecursive'), 'bool', true, {
     note: 'a host path is shared with what is mounted in it',

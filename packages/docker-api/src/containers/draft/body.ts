@@ -91,7 +91,7 @@ export interface MountBody {
   Source?: string;
   Target?: string;
   ReadOnly?: boolean;
-  BindOptions?: { CreateMountpoint?: boolean };
+  BindOptions?: { CreateMountpoint?: boolean; Propagation?: string };
   VolumeOptions?: {
     NoCopy?: boolean;
     Labels?: Record<string, string>;

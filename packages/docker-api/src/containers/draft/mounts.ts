@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { KraudError } from '@kraud/base';
 import type { MountDraft } from '@kraud/cloud';
+import { parseBind } from './binds.ts';
 import type { CreateBody, HostBody, MountBody } from './body.ts';
 import { tmpfsOptions } from './tmpfs.ts';
 
@@ -34,8 +35,7 @@ export function mountsOf(
   };
 
   for (const bind of host.Binds ?? []) {
-    const { source, target, options } = parseBind(bind);
-    const { readOnly, copyUp } = bindOptions(bind, options);
+    const { source, target, readOnly, copyUp } = parseBind(bind);
     if (source.startsWith('/')) addHost(source, target, readOnly, true);
     else
       mounts.push({
@@ -81,39 +81,6 @@ export function mountsOf(
 }
 
 const same = (a: string, b: string): boolean => posix.normalize(`${a}/`) === posix.normalize(`${b}/`);
-
-function parseBind(bind: string): { source: string; target: string; options: string[] } {
-  const parts = bind.split(':');
-  if (bind === '' || parts.length > 3 || parts.some((part) => part === '')) {
-    throw new KraudError('invalid', `invalid volume specification: '${bind}'`);
-  }
-  const [first = '', second, options = ''] = parts;
-  const [source, target] = second === undefined ? ['', first] : [first, second];
-  if (!target.startsWith('/')) {
-    throw new KraudError(
-      'invalid',
-      `invalid volume specification: '${bind}': invalid mount config for type "${source.startsWith('/') ? 'bind' : 'volume'}": invalid mount path: '${target}' mount path must be absolute`,
-    );
-  }
-  return { source, target, options: options.split(',').filter((option) => option !== '') };
-}
-
-/** Labels of SELinux and the hints of macOS change nothing on a Linux host without them, here as with dockerd. */
-const harmless = new Set(['rw', 'z', 'Z', 'cached', 'delegated', 'consistent', 'private', 'rprivate']);
-
-function bindOptions(bind: string, options: readonly string[]): { readOnly: boolean; copyUp: boolean } {
-  for (const option of options) {
-    if (option === 'ro' || option === 'nocopy' || harmless.has(option)) continue;
-    if (/^r?(shared|slave)$/.test(option)) {
-      throw new KraudError(
-        'unsupported',
-        `HostConfig.Binds option ${option} is not supported: mounts made in the guest stay there`,
-      );
-    }
-    throw new KraudError('invalid', `invalid volume specification: '${bind}': invalid mode: ${option}`);
-  }
-  return { readOnly: options.includes('ro'), copyUp: !options.includes('nocopy') };
-}
 
 function fromMount(mount: MountBody): MountDraft {
   const target = mount.Target ?? '';

@@ -17,7 +17,7 @@ export const hostRows: readonly BodyRow[] = [
   row('yes', h('Ulimits[].Soft'), 'int', 1024),
   row('yes', h('Ulimits[].Hard'), 'int', 2048),
   row('yes', h('Binds'), 'strings', ['vol:/data'], {
-    note: 'volumes; host paths and the daemon’s socket for the owner of the local socket; propagation private only',
+    note: 'volumes; host paths and the daemon’s socket for the owner of the local socket; shared propagation is refused, and mounts that the host makes later are not seen',
   }),
   row('yes', m('Type'), 'string', 'tmpfs', {
     note: 'bind, volume, tmpfs; npipe, cluster and image are refused',
@@ -30,8 +30,12 @@ export const hostRows: readonly BodyRow[] = [
     note: 'no effect, as on any Linux daemon',
   }),
   row('refused', m('BindOptions.Propagation'), 'string', 'rshared', {
-    neutral: ['private', 'rprivate'],
-    note: 'mounts made in the guest stay there',
+    neutral: ['private', 'rprivate', 'slave', 'rslave'],
+    note: 'mounts made in the guest stay there, and those that the host makes later are not seen there',
+    form: {
+      pattern: /^r?(private|slave|shared)$/,
+      otherwise: 'invalid mount config for type "bind": invalid propagation mode',
+    },
   }),
   row('refused', m('BindOptions.NonRecursive'), 'bool', true, {
     note: 'a host path is shared with what is mounted in it',
@@ -63,7 +67,7 @@ export const hostRows: readonly BodyRow[] = [
     note: 'volumes and host paths; a volume is used by one running pod at a time',
   }),
   row('yes', h('NetworkMode'), 'string', 'none', {
-    note: 'default, bridge, none, or a network that exists; host and container:… are refused',
+    note: 'default, bridge, none, or a network, which must be there when it starts; host and container:… are refused',
   }),
   row('yes', h('PortBindings{}[].HostIp'), 'string', '127.0.0.1'),
   row('yes', h('PortBindings{}[].HostPort'), 'string', '8080', {

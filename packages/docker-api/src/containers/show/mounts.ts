@@ -34,7 +34,7 @@ export function mountsOf(pod: Pod, mountpointOf: (volume: string) => string): Re
             Destination: target,
             Mode: modeOf(given, target) ?? '',
             RW: mount.type === 'socket' || !mount.readOnly,
-            Propagation: 'rprivate',
+            Propagation: propagationOf(given, target),
           },
         ];
       case 'tmpfs':
@@ -52,6 +52,15 @@ const same = (a: string, b: string): boolean => a.replace(/(.)\/+$/, '$1') === b
 function modeOf(given: CreateBody | undefined, target: string): string | undefined {
   const parts = given?.HostConfig?.Binds?.map((bind) => bind.split(':'));
   return parts?.find(([, to]) => to !== undefined && same(to, target))?.[2];
+}
+
+/** As it was given: to a container `slave` and `private` are the same here. */
+function propagationOf(given: CreateBody | undefined, target: string): string {
+  const mount = given?.HostConfig?.Mounts?.find(({ Target }) => same(Target ?? '', target));
+  const said = modeOf(given, target)
+    ?.split(',')
+    .find((option) => /^r?(private|slave)$/.test(option));
+  return mount?.BindOptions?.Propagation || said || 'rprivate';
 }
 
 const isMount = (given: CreateBody | undefined, target: string): boolean =>
