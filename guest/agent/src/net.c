@@ -158,6 +158,23 @@ static bool read_network(const json_t *network, struct wanted *wanted, struct fa
   return wanted->index > 0 || fail(fault, "not-found", "no network interface %s", wanted->interface);
 }
 
+static bool ipv6_is_off; /* on the interface that is there now */
+
+/*
+ * IPv6 only where the pod has an address of that kind, as Docker has it: else the interface would find itself one, and announce it.
+ * A template's interface has it off already.
+ */
+static bool choose_ipv6(const struct wanted *wanted, struct fault *fault) {
+  char path[128];
+  bool off = !wanted->has_gateway[1];
+  for (size_t i = 0; i < wanted->count; i++) off = off && wanted->addresses[i].family != AF_INET6;
+  if (off == ipv6_is_off) return true;
+  snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%.16s/disable_ipv6", wanted->interface);
+  if (write_file(path, off ? "1" : "0") != 0 && errno != ENOENT) return fail_errno(fault, errno, "writing %s", path);
+  ipv6_is_off = off;
+  return true;
+}
+
 static bool add_all(int fd, const struct wanted *wanted, struct fault *fault) {
   int err;
   for (size_t i = 0; i < wanted->count; i++)
@@ -179,6 +196,7 @@ bool net_setup(const json_t *network, struct fault *fault) {
   if (wanted.mac[0] && !has_mac) return fail(fault, "invalid", "invalid MAC address: %s", wanted.mac);
   for (int part = 0; has_mac && part < 6; part++) mac[part] = (uint8_t)parts[part];
   int err = set_link(fd, wanted.index, false, has_mac ? mac : NULL, (uint32_t)wanted.mtu);
+  if (err == 0 && !choose_ipv6(&wanted, fault)) return false;
   if (err == 0) err = set_link(fd, wanted.index, true, NULL, 0);
   if (err) return fail_errno(fault, err, "bringing %s up", wanted.interface);
   return add_all(fd, &wanted, fault);
@@ -234,6 +252,7 @@ bool net_change(const json_t *network, struct fault *fault) {
   AUTO_CLOSE int fd = open_netlink();
   if (fd < 0) return fail_errno(fault, errno, "netlink");
   flush_addresses(fd, wanted.index, &wanted);
+  if (!choose_ipv6(&wanted, fault)) return false;
   return add_all(fd, &wanted, fault);
 }
 
@@ -259,5 +278,7 @@ bool net_hide(struct fault *fault) {
 }
 
 void net_show(void) {
-  if (hidden[0] && write_file(DRIVER "/bind", hidden) == 0) hidden[0] = 0;
+  if (!hidden[0] || write_file(DRIVER "/bind", hidden) != 0) return;
+  hidden[0] = 0;
+  ipv6_is_off = false;
 }

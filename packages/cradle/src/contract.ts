@@ -137,6 +137,8 @@ export interface CradleStatus {
 export interface Cradle {
   /** Chooses the accelerator, sweeps what a crash left, answers the VMs of an earlier daemon that still run. */
   start(): Promise<Vm[]>;
+  /** A claim of this class is likely within moments: without a warm slot, a clone is begun now. */
+  expect(size: SizeClass): void;
   /** A VM for this pod, its disks in place and its guest connected. An aborted claim leaves nothing behind. */
   claim(spec: VmSpec, signal?: AbortSignal): Promise<Vm>;
   accelerator(): Accelerator;

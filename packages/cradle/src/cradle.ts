@@ -15,11 +15,13 @@ import {
   type VmSpec,
 } from './contract.ts';
 import { DiskMaker } from './disk/ext4.ts';
+import type { GuestClient } from './guest/index.ts';
 import { Cgroups } from './jail/cgroups.ts';
 import { bindHostPaths } from './jail/mounts.ts';
 import { buildJailTools } from './jail/tools.ts';
 import { Uids } from './jail/uids.ts';
 import type { CradleLimits } from './limits.ts';
+import { ExpectedSlots } from './slots/expected.ts';
 import { SlotPool } from './slots/pool.ts';
 import { makeRehearsalImage } from './slots/rehearsal.ts';
 import { type Slot, SlotMaker } from './slots/slot-maker.ts';
@@ -55,10 +57,10 @@ export interface CradleOptions {
   readonly accelerator?: 'auto' | 'kvm' | 'tcg';
   /** Of which there is always a warm slot, if there are any. */
   readonly defaultSize: SizeClass;
-  /** Of the writable disk that most pods ask for; without it warm slots learn it from the first claim. */
-  readonly writableBytes?: number;
-  /** A slot has become warm, and this is its tap: a network may prepare it. Nothing waits, a failure is logged. */
-  readonly onWarm?: (tap: Tap) => Promise<void>;
+  /** Of the writable disk that most pods ask for. */
+  readonly writableBytes: number;
+  /** A slot waits for its pod, and this is its tap: a network may prepare it. Nothing waits, a failure is logged. */
+  readonly onSlot?: (tap: Tap) => Promise<void>;
   readonly limits: CradleLimits;
   readonly clock: Clock;
   readonly random: Random;
@@ -72,6 +74,7 @@ interface Parts {
   readonly maker: SlotMaker;
   readonly templates: TemplateStore;
   readonly pool: SlotPool;
+  readonly expected: ExpectedSlots;
   readonly cgroups: Cgroups;
 }
 
@@ -87,11 +90,9 @@ class QemuCradle implements Cradle {
   readonly #claiming = new Map<string, VmSpec>();
   #parts: Parts | undefined;
   #closed = false;
-  #writableBytes: number | undefined;
 
   constructor(options: CradleOptions) {
     this.#options = options;
-    this.#writableBytes = options.writableBytes;
     this.#diskMaker = new DiskMaker(join(options.dataDir, 'scratch'));
   }
 
@@ -128,6 +129,7 @@ class QemuCradle implements Cradle {
       yard,
       diskMaker: this.#diskMaker,
       rehearsalImage: await makeRehearsalImage(join(dataDir, 'rehearsal')),
+      writableBytes: this.#options.writableBytes,
       scratchDir,
       clock,
       logger,
@@ -149,6 +151,7 @@ class QemuCradle implements Cradle {
         agentHash: guest.agentHash,
         hostCpu: cpus()[0]?.model ?? '',
         tscKhz: khz,
+        writableBytes: this.#options.writableBytes,
       }),
       snapshot: (size, files) => maker.snapshot(accelerator, size, files),
       logger,
@@ -161,19 +164,40 @@ class QemuCradle implements Cradle {
       clock,
       logger,
       make: async (size, signal) => {
-        const slot = await maker.warm(templates, size, accelerator, this.#writableBytes, signal);
-        this.#tellWarm(slot);
+        const slot = await maker.warm(templates, size, accelerator, signal);
+        this.#tellSlot(slot);
         return slot;
       },
-      release: async (slot) => {
-        slot.guest.close();
-        await yard.release(slot.machine);
-      },
+      release: (slot) => this.#release(slot),
     });
-    this.#parts = { accelerator, vmm: `QEMU ${version.text}`, yard, maker, templates, pool, cgroups };
+    const expected = new ExpectedSlots({
+      keptMs: limits.expectedMs,
+      clock,
+      begin: async (size) => {
+        const slot = await maker.begin(templates, size, accelerator, 'normal');
+        this.#tellSlot(slot);
+        return slot;
+      },
+      release: (slot) => this.#release(slot),
+    });
+    this.#parts = {
+      accelerator,
+      vmm: `QEMU ${version.text}`,
+      yard,
+      maker,
+      templates,
+      pool,
+      expected,
+      cgroups,
+    };
     const vms = await this.#adopt(kept);
     pool.run();
     return vms;
+  }
+
+  expect(size: SizeClass): void {
+    const { pool, expected } = this.#started();
+    if (!this.#closed && !pool.has(size)) expected.begin(size);
   }
 
   async claim(spec: VmSpec, signal?: AbortSignal): Promise<Vm> {
@@ -216,7 +240,7 @@ class QemuCradle implements Cradle {
   async close(options: { readonly keepRunning: boolean }): Promise<void> {
     this.#closed = true;
     if (!this.#parts) return;
-    await this.#parts.pool.close();
+    await Promise.all([this.#parts.pool.close(), this.#parts.expected.close()]);
     const vms = [...this.#vms.values()];
     if (options.keepRunning) for (const vm of vms) vm.abandon();
     else await Promise.all(vms.map((vm) => vm.stop()));
@@ -241,21 +265,21 @@ class QemuCradle implements Cradle {
     return must(this.#parts, 'the cradle was not started');
   }
 
+  /** A slot may have died while it waited, or its guest may not answer: then the next way is tried. */
   async #claim(spec: VmSpec, signal?: AbortSignal): Promise<Vm> {
-    const { pool, maker, templates, accelerator } = this.#started();
+    const { pool, expected, maker, templates, accelerator } = this.#started();
     const startMs = this.#options.clock.monotonic();
-    this.#writableBytes = spec.writable.create?.sizeBytes ?? this.#writableBytes;
-    const taken = pool.take(spec.size);
-    if (taken) {
+    const { size } = spec;
+    for (const take of [() => pool.take(size), () => expected.take(size)]) {
       try {
-        return await this.#settle(taken, spec, startMs, signal);
+        const slot = await take();
+        if (slot) return await this.#settle(slot, spec, startMs, signal);
       } catch (error) {
-        // A slot may have died while it waited; then this pod starts cold.
-        if (codeOf(error) !== 'unavailable' || signal?.aborted) throw error;
-        this.#options.logger.warn({ pod: spec.id, error: messageOf(error) }, 'a warm slot was of no use');
+        if (!['unavailable', 'timeout'].includes(codeOf(error)) || signal?.aborted) throw error;
+        this.#options.logger.warn({ pod: spec.id, error: messageOf(error) }, 'a slot was of no use');
       }
     }
-    const made = await maker.clone(templates, spec.size, accelerator, 'normal', signal);
+    const made = await maker.clone(templates, size, accelerator, 'normal', signal);
     return await this.#settle(made, spec, startMs, signal);
   }
 
@@ -266,19 +290,27 @@ class QemuCradle implements Cradle {
     try {
       const machine = await this.#furnish(slot, spec);
       const disksAtMs = clock.monotonic();
+      const guest = await slot.guest;
       signal?.throwIfAborted();
       const record = { ...machine.record, state: 'claimed' as const };
       writeRecord(machine.dir, record);
-      return this.#own({ ...machine, record }, spec, slot, {
+      return this.#own({ ...machine, record }, spec, guest, {
         slotMs: slotAtMs - startMs,
         disksMs: disksAtMs - slotAtMs,
         guestMs: clock.monotonic() - disksAtMs,
       });
     } catch (error) {
-      slot.guest.close();
-      await this.#started().yard.release(slot.machine);
+      await this.#release(slot);
       throw error;
     }
+  }
+
+  async #release({ machine, guest }: Slot): Promise<void> {
+    guest.then(
+      (client) => client.close(),
+      () => {},
+    );
+    await this.#started().yard.release(machine);
   }
 
   /** Puts the pod's disks and host paths in place. The record names them first, so that a sweep gives them back. */
@@ -306,34 +338,32 @@ class QemuCradle implements Cradle {
     const { path, create } = spec.writable;
     const files = filesOf(spec);
     const missing = create && !existsSync(path) ? create : undefined;
-    if (spare && (missing?.sizeBytes ?? this.#diskMaker.untouched(path)) === spare.sizeBytes) {
+    if ((missing?.sizeBytes ?? this.#diskMaker.untouched(path)) === spare.sizeBytes) {
       const temporary = `${path}.${machine.record.name}.new`;
       linkSync(spare.path, temporary);
       renameSync(temporary, path);
       return files.filter(({ node }) => node !== diskSlots.writable);
     }
     if (missing) await this.#diskMaker.create(path, missing.sizeBytes);
-    if (spare) {
-      await machine.vmm.execute('cont');
-      await guest.mountDisks([]);
-    }
+    await machine.vmm.execute('cont');
+    await (await guest).mountDisks([]);
     return files;
   }
 
-  #tellWarm({ machine }: Slot): void {
-    const { onWarm, logger } = this.#options;
+  #tellSlot({ machine }: Slot): void {
+    const { onSlot, logger } = this.#options;
     const { name, mark } = { name: machine.record.name, mark: machine.vmm.identity.mark };
-    onWarm?.(tapOf(mark.pid, name)).catch((error: unknown) => {
-      logger.warn({ vm: name, error: messageOf(error) }, 'could not prepare the tap of a warm slot');
+    onSlot?.(tapOf(mark.pid, name)).catch((error: unknown) => {
+      logger.warn({ vm: name, error: messageOf(error) }, 'could not prepare the tap of a slot');
     });
   }
 
-  #own(machine: Machine, spec: VmSpec, slot: Pick<Slot, 'guest'>, phases: PodVm['phases']): PodVm {
+  #own(machine: Machine, spec: VmSpec, guest: GuestClient, phases: PodVm['phases']): PodVm {
     const { clock, logger, limits } = this.#options;
     const vm = new PodVm({
       machine,
       spec,
-      guest: slot.guest,
+      guest,
       tap: spec.network ? tapOf(machine.vmm.identity.mark.pid, spec.id) : undefined,
       phases,
       yard: this.#started().yard,
@@ -354,7 +384,7 @@ class QemuCradle implements Cradle {
       const spec = must(machine.record.spec, 'a claimed VM has a spec');
       try {
         const guest = await connectAgent(machine.vmm, { clock, timeoutMs: limits.bootTimeoutMs });
-        vms.push(this.#own(machine, spec, { guest }, undefined));
+        vms.push(this.#own(machine, spec, guest, undefined));
       } catch (error) {
         logger.warn(
           { pod: spec.id, error: messageOf(error) },

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, readlinkSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Cradle } from './contract.ts';
@@ -33,6 +33,18 @@ test('a claim without a warm slot gives a clone that runs a container, and nothi
   await assert.rejects(vm.suspend(), { code: 'conflict' });
   assert.deepEqual(world.leftovers(), []);
   assert.equal(statSync(vm.spec.writable.path).uid, 0);
+});
+
+test("a VM that is expected is the next claim's, and ends if none comes", async () => {
+  cradle.expect(smallSize);
+  cradle.expect(smallSize);
+  const vm = await cradle.claim(world.spec());
+  assert.match(await runScript(vm, 'echo hello'), /^hello\n$/);
+  assert.equal(readdirSync(join(world.dir, 'cradle/vms')).length, 1);
+  await vm.stop();
+  cradle.expect(smallSize);
+  await until('one is begun', () => world.leftovers().length > 0);
+  await until('it is gone', () => world.leftovers().length === 0);
 });
 
 test('the writable disk survives its VM', async () => {

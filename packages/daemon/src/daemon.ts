@@ -188,7 +188,7 @@ export class Daemon {
         hostPaths: false,
       },
       writableBytes: config.pods.writableBytesDefault,
-      onWarm: ({ netnsPid, name: tap }) =>
+      onSlot: ({ netnsPid, name: tap }) =>
         network.stage(defaultTenant, { netns: { pid: netnsPid }, name: tap }),
       limits: config.cradle,
       clock,

@@ -1,5 +1,5 @@
 import type { Clock, Logger, Random } from '@kraud/base';
-import type { Accelerator, CradleStatus, VmExit, VmSpec } from '@kraud/cradle';
+import type { Accelerator, CradleStatus, SizeClass, VmExit, VmSpec } from '@kraud/cradle';
 import type { Images } from '@kraud/images';
 import type { Pod, ResourceKey } from '@kraud/macro';
 import type { HostNetwork, NetworkSpec } from '@kraud/network';
@@ -45,6 +45,8 @@ export interface HostVm {
 
 export interface HostCradle {
   start(): Promise<HostVm[]>;
+  /** A claim of this class is likely within moments. */
+  expect(size: SizeClass): void;
   claim(spec: VmSpec, signal?: AbortSignal): Promise<HostVm>;
   accelerator(): Accelerator;
   status(): CradleStatus;

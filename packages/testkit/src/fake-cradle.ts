@@ -62,6 +62,8 @@ export class FakeCradle implements HostCradle {
     return this.#handle(slot);
   }
 
+  expect(): void {}
+
   accelerator() {
     return { kind: 'tcg' as const, reason: 'it is a fake' };
   }

@@ -1,18 +1,11 @@
 import { execFile } from 'node:child_process';
-import {
-  type BigIntStats,
-  closeSync,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { type BigIntStats, statSync } from 'node:fs';
 import { mkdir, open, rename, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { isErrno, KeyedLock, KraudError, MiB, newShortId } from '@kraud/base';
 import { dataDiskBytes } from '../contract.ts';
+import { type Pattern, writeDisk, writtenBlocks } from './pattern.ts';
 
 const run = promisify(execFile);
 const sizeBytesMin = 16 * MiB;
@@ -31,9 +24,6 @@ const extended = [
   'num_backup_sb=0',
   'root_owner=0:0',
 ].join(',');
-
-/** What mkfs wrote: everything else of a fresh file system is a hole. */
-type Pattern = readonly { readonly offset: number; readonly data: Buffer }[];
 
 /**
  * Fresh ext4 disks. `mkfs.ext4` runs once per size; after that a disk is a sparse file and a few hundred written
@@ -120,33 +110,6 @@ export class DiskMaker {
       await rm(path, { force: true });
     }
   }
-}
-
-/** Synchronous: a few dozen short writes into the page cache, which somebody waits for. */
-function writeDisk(path: string, pattern: Pattern): BigIntStats {
-  const file = openSync(path, 'wx', 0o600);
-  try {
-    ftruncateSync(file, dataDiskBytes);
-    for (const { offset, data } of pattern) writeSync(file, data, 0, data.length, offset);
-    return fstatSync(file, { bigint: true });
-  } finally {
-    closeSync(file);
-  }
-}
-
-/** Reads what is not a hole, which only the file system knows: reading 256 GiB of zeroes would take minutes. */
-async function writtenBlocks(path: string): Promise<Pattern> {
-  const { stdout } = await run('filefrag', ['-s', '-v', `-b${blockBytes}`, path]);
-  await using file = await open(path);
-  const pattern: { offset: number; data: Buffer }[] = [];
-  for (const match of stdout.matchAll(/^\s*\d+:\s+(\d+)\.\.\s+(\d+):/gm)) {
-    const offset = Number(match[1]) * blockBytes;
-    const data = Buffer.alloc((Number(match[2]) + 1) * blockBytes - offset);
-    await file.read(data, 0, data.length, offset);
-    pattern.push({ offset, data });
-  }
-  if (pattern.length === 0) throw new KraudError('internal', `filefrag shows no blocks: ${stdout}`);
-  return pattern;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -59,6 +59,10 @@ export class SlotPool {
     return [...this.#sizes].map(([name, size]) => ({ size, count: this.#slots.get(name)?.length ?? 0 }));
   }
 
+  has(size: SizeClass): boolean {
+    return (this.#slots.get(className(size))?.length ?? 0) > 0;
+  }
+
   /** Notes the demand and gives a warm slot of this class, if there is one; nobody else gets the same. */
   take(size: SizeClass): Slot | undefined {
     const name = className(size);

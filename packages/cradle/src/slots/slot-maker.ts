@@ -1,22 +1,24 @@
-import { open, rm, truncate } from 'node:fs/promises';
+import { open, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, KraudError, type Logger, MiB, messageOf, must, newShortId } from '@kraud/base';
 import { type Accelerator, diskSlots, type SizeClass } from '../contract.ts';
 import type { DiskMaker } from '../disk/ext4.ts';
+import { encodePattern, writeDisk, writtenBlocks } from '../disk/pattern.ts';
 import type { GuestClient } from '../guest/index.ts';
 import type { CradleLimits } from '../limits.ts';
 import { loadState, saveState } from '../template/snapshot.ts';
-import type { Template, TemplateStore } from '../template/store.ts';
+import type { Template, TemplateFiles, TemplateStore } from '../template/store.ts';
 import { connectAgent, rehearse, writableDisk } from '../vm/guest.ts';
 import { writeRecord } from '../vm/record.ts';
 import type { Machine, Yard } from '../vm/yard.ts';
 
-/** A clone whose guest is connected and waits for its pod. A warm one is rehearsed, and paused. */
+/** A clone that waits for its pod. A warm one is rehearsed, and paused. */
 export interface Slot {
   readonly machine: Machine;
-  readonly guest: GuestClient;
+  /** Settles once it is connected, which a warm one is. */
+  readonly guest: Promise<GuestClient>;
   /** A fresh writable disk of nobody's is in its place already, mounted by the guest: the pod may have it. */
-  readonly spare?: SpareDisk;
+  readonly spare: SpareDisk;
 }
 
 export interface SpareDisk {
@@ -28,6 +30,8 @@ export interface SlotMakerOptions {
   readonly yard: Yard;
   readonly diskMaker: DiskMaker;
   readonly rehearsalImage: string;
+  /** Of the spare disk: what most pods ask for. */
+  readonly writableBytes: number;
   readonly scratchDir: string;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -35,7 +39,6 @@ export interface SlotMakerOptions {
 }
 
 const stateFd = 3;
-const rehearsalDiskBytes = 64 * MiB;
 const rehearsals = 2;
 
 /** Makes templates and clones of them. What fails, or is aborted, leaves nothing. */
@@ -52,34 +55,43 @@ export class SlotMaker {
     await (await open(memoryPath, 'wx', 0o600)).close();
     await truncate(memoryPath, size.memoryMiB * MiB);
     try {
-      const slot = await this.#boot(accelerator, size, memoryPath, this.#options.limits.probeTimeoutMs);
-      slot.guest.close();
-      await this.#options.yard.release(slot.machine);
+      const { machine, guest } = await this.#boot(
+        accelerator,
+        size,
+        memoryPath,
+        this.#options.limits.probeTimeoutMs,
+      );
+      guest.close();
+      await this.#options.yard.release(machine);
     } finally {
       await rm(memoryPath, { force: true });
     }
   }
 
-  /** Boots, and goes through one start of a container, so that clones find the guest's caches filled. */
-  async snapshot(
-    accelerator: Accelerator,
-    size: SizeClass,
-    files: { memoryPath: string; statePath: string },
-  ): Promise<void> {
+  /**
+   * Boots, and goes through one start of a container, so that clones find the guest's caches filled. Then a fresh
+   * writable disk is mounted: what is on it goes with the template, and every clone gets such a disk of its own.
+   */
+  async snapshot(accelerator: Accelerator, size: SizeClass, files: TemplateFiles): Promise<void> {
     const { limits, yard, clock } = this.#options;
     const { machine, guest } = await this.#boot(accelerator, size, files.memoryPath, limits.bootTimeoutMs);
     try {
+      await this.#giveSpare(machine, this.#fresh);
       await this.#rehearse(machine, guest, 1);
+      const spare = await this.#giveSpare(machine, this.#fresh);
+      await guest.mountDisks([writableDisk]);
       guest.close();
       await machine.vmm.execute('stop');
       await saveState(machine.vmm, files.statePath, clock);
+      await writeFile(files.writablePath, encodePattern(await writtenBlocks(spare.path)), { mode: 0o600 });
     } finally {
       guest.close();
       await yard.release(machine);
     }
   }
 
-  async clone(
+  /** A clone that runs, and is about to be connected. Once it is `begun`, its end is its owner's business. */
+  async begin(
     templates: TemplateStore,
     size: SizeClass,
     accelerator: Accelerator,
@@ -92,12 +104,30 @@ export class SlotMaker {
       return await this.#restore(template, accelerator, weight, signal);
     } catch (error) {
       if (signal?.aborted) throw error;
-      this.#options.logger.warn(
-        { template: template.key, error: messageOf(error) },
-        'a template does not load',
-      );
-      await templates.discard(template);
+      await this.#discard(templates, template, error);
       return await this.#restore(await templates.get(size), accelerator, weight, signal);
+    }
+  }
+
+  /** The same, connected: a template whose guest doesn't answer is of no use either. */
+  async clone(
+    templates: TemplateStore,
+    size: SizeClass,
+    accelerator: Accelerator,
+    weight: 'background' | 'normal',
+    signal?: AbortSignal,
+  ): Promise<Slot> {
+    for (let tries = 2; ; tries -= 1) {
+      const template = await templates.get(size);
+      const slot = await this.begin(templates, size, accelerator, weight, signal);
+      try {
+        await slot.guest;
+        return slot;
+      } catch (error) {
+        await this.#options.yard.release(slot.machine);
+        if (signal?.aborted || tries === 1) throw error;
+        await this.#discard(templates, template, error);
+      }
     }
   }
 
@@ -106,18 +136,19 @@ export class SlotMaker {
     templates: TemplateStore,
     size: SizeClass,
     accelerator: Accelerator,
-    writableBytes: number | undefined,
     signal: AbortSignal,
   ): Promise<Slot> {
-    const { machine, guest } = await this.clone(templates, size, accelerator, 'background', signal);
+    const made = await this.clone(templates, size, accelerator, 'background', signal);
+    const { machine } = made;
+    const guest = await made.guest;
     try {
       await this.#rehearse(machine, guest, rehearsals, signal);
-      const spare =
-        writableBytes === undefined ? undefined : await this.#giveSpare(machine, guest, writableBytes);
+      const spare = await this.#giveSpare(machine, this.#fresh);
+      await guest.mountDisks([writableDisk]);
       await machine.vmm.execute('stop');
       const record = { ...machine.record, state: 'warm' as const, warm: true };
       writeRecord(machine.dir, record);
-      return { machine: { ...machine, record }, guest, ...(spare && { spare }) };
+      return { machine: { ...machine, record }, guest: made.guest, spare };
     } catch (error) {
       guest.close();
       await this.#options.yard.release(machine);
@@ -130,7 +161,7 @@ export class SlotMaker {
     size: SizeClass,
     memoryPath: string,
     timeoutMs: number,
-  ): Promise<Slot> {
+  ): Promise<{ machine: Machine; guest: GuestClient }> {
     const { yard, clock } = this.#options;
     const machine = await yard.launch({ size, accelerator, mode: 'make', memoryPath, weight: 'normal' });
     try {
@@ -157,46 +188,50 @@ export class SlotMaker {
     const machine = await yard.launch(plan, signal);
     try {
       await loadState(machine.vmm, stateFd, clock, signal);
+      // The guest has it mounted: it must see it from its first instruction on.
+      const spare = await this.#giveSpare(machine, async (path) => void writeDisk(path, template.writable));
       await machine.vmm.execute('cont');
-      const guest = await connectAgent(machine.vmm, { clock, timeoutMs: limits.bootTimeoutMs, signal });
-      return { machine, guest };
+      const guest = connectAgent(machine.vmm, { clock, timeoutMs: limits.bootTimeoutMs, signal });
+      guest.catch(() => {});
+      return { machine, guest, spare };
     } catch (error) {
       await yard.release(machine);
       throw error;
     }
   }
 
+  async #discard(templates: TemplateStore, template: Template, error: unknown): Promise<void> {
+    this.#options.logger.warn(
+      { template: template.key, error: messageOf(error) },
+      'a template does not load',
+    );
+    await templates.discard(template);
+  }
+
+  readonly #fresh = (path: string): Promise<void> =>
+    this.#options.diskMaker.create(path, this.#options.writableBytes);
+
   /** Its only name is in the VM's directory, so it ends with the VM unless a pod takes it. */
-  async #giveSpare(machine: Machine, guest: GuestClient, sizeBytes: number): Promise<SpareDisk> {
-    const { diskMaker, scratchDir } = this.#options;
-    const made = join(scratchDir, `spare-${machine.record.name}`);
-    await diskMaker.create(made, sizeBytes);
+  async #giveSpare(machine: Machine, make: (path: string) => Promise<void>): Promise<SpareDisk> {
+    const made = join(this.#options.scratchDir, `spare-${machine.record.name}`);
+    await make(made);
     try {
       await machine.disks.attach([{ node: diskSlots.writable, path: made }]);
     } finally {
       await rm(made, { force: true });
     }
-    await guest.mountDisks([writableDisk]);
-    return { path: must(machine.disks.pathOf(diskSlots.writable), 'it was attached'), sizeBytes };
+    const path = must(machine.disks.pathOf(diskSlots.writable), 'it was attached');
+    return { path, sizeBytes: this.#options.writableBytes };
   }
 
+  /** With the writable disk that is in its place. Afterwards nothing of it is mounted. */
   async #rehearse(machine: Machine, guest: GuestClient, times: number, signal?: AbortSignal): Promise<void> {
-    const { diskMaker, scratchDir, rehearsalImage } = this.#options;
-    const disk = join(scratchDir, `rehearsal-${machine.record.name}`);
-    await diskMaker.create(disk, rehearsalDiskBytes);
-    try {
-      await machine.disks.attach([
-        { node: 'd0', path: rehearsalImage },
-        { node: 'd4', path: disk },
-      ]);
-      for (let time = 0; time < times; time += 1) {
-        signal?.throwIfAborted();
-        await rehearse(guest, machine.record.size);
-      }
-      await machine.disks.detachAll();
-    } finally {
-      await rm(disk, { force: true });
+    await machine.disks.attach([{ node: 'd0', path: this.#options.rehearsalImage }]);
+    for (let time = 0; time < times; time += 1) {
+      signal?.throwIfAborted();
+      await rehearse(guest, machine.record.size);
     }
+    await machine.disks.detachAll();
   }
 }
 

@@ -11,6 +11,8 @@ export interface TemplateBasis {
   /** Under KVM guests see the host's CPU, so a snapshot is good for that model only. */
   readonly hostCpu: string;
   readonly tscKhz: number;
+  /** Of the writable disk that the guest has mounted. */
+  readonly writableBytes: number;
 }
 
 /** Names all templates of one basis: those of any other are of no use any more. */
@@ -23,6 +25,7 @@ export function basisKey(basis: TemplateBasis): string {
     basis.vmmVersion,
     basis.kernelHash,
     basis.agentHash,
+    basis.writableBytes,
   ];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
 }

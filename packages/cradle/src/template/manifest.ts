@@ -4,8 +4,8 @@ import { open, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno } from '@kraud/base';
 
-/** The two files of a template, each with what it has to be. */
-const files = ['memory', 'state'] as const;
+/** The files of a template, each with what it has to be. */
+const files = ['memory', 'state', 'writable'] as const;
 
 interface FileFacts {
   readonly sizeBytes: number;

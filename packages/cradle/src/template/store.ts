@@ -1,23 +1,31 @@
-import { chown, mkdir, open, readdir, rename, rm, truncate } from 'node:fs/promises';
+import { chown, mkdir, open, readdir, readFile, rename, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno, KraudError, type Logger, MiB, newShortId } from '@kraud/base';
 import type { SizeClass } from '../contract.ts';
+import { decodePattern, type Pattern } from '../disk/pattern.ts';
 import { className } from './key.ts';
 import { isIntact, sealTemplate } from './manifest.ts';
 
-export interface Template {
+/** Of a VM that stands still: its memory, its device state, and what is on the writable disk that its guest has mounted. */
+export interface TemplateFiles {
+  readonly memoryPath: string;
+  readonly statePath: string;
+  readonly writablePath: string;
+}
+
+export interface Template extends TemplateFiles {
   readonly size: SizeClass;
   readonly key: string;
   readonly dir: string;
-  readonly memoryPath: string;
-  readonly statePath: string;
+  /** Each clone has a disk like this. */
+  readonly writable: Pattern;
 }
 
-/** Boots a VM of this class with its memory in the one file, and leaves its device state in the other. */
-export type Snapshot = (size: SizeClass, files: { memoryPath: string; statePath: string }) => Promise<void>;
+/** Boots a VM of this class with its memory in its file, and leaves the others. */
+export type Snapshot = (size: SizeClass, files: TemplateFiles) => Promise<void>;
 
 /**
- * Templates on disk: `templates/BASIS/CLASS/{memory,state,manifest.json}`. Made when first asked for; what
+ * Templates on disk: `templates/BASIS/CLASS/{memory,state,writable,manifest.json}`. Made when first asked for; what
  * was made on another basis is removed. Every byte is checked before a template's first use in this process.
  */
 export class TemplateStore {
@@ -74,33 +82,42 @@ export class TemplateStore {
   }
 
   async #findOrMake(size: SizeClass, name: string): Promise<Template> {
-    const template = templateAt(join(this.#dir, this.#basis, name), size, `${this.#basis}/${name}`);
-    if (await isIntact(template.dir)) return template;
-    await rm(template.dir, { recursive: true, force: true });
+    const key = `${this.#basis}/${name}`;
+    const dir = join(this.#dir, key);
+    if (await isIntact(dir)) return await templateAt(dir, size, key);
+    await rm(dir, { recursive: true, force: true });
     this.#logger.info({ class: name }, 'making a template');
-    const making = templateAt(`${template.dir}.${newShortId()}`, size, template.key);
-    await mkdir(making.dir, { recursive: true, mode: 0o700 });
+    const makingDir = `${dir}.${newShortId()}`;
+    const making = filesIn(makingDir);
+    await mkdir(makingDir, { recursive: true, mode: 0o700 });
     try {
       await (await open(making.memoryPath, 'wx', 0o600)).close();
       await truncate(making.memoryPath, size.memoryMiB * MiB);
       await this.#snapshot(size, making);
       await chown(making.memoryPath, 0, 0);
-      await sealTemplate(making.dir);
-      await rename(making.dir, template.dir);
+      await sealTemplate(makingDir);
+      await rename(makingDir, dir);
     } catch (error) {
-      await rm(making.dir, { recursive: true, force: true });
+      await rm(makingDir, { recursive: true, force: true });
       if (isErrno(error, 'ENOSPC')) {
         throw new KraudError('exhausted', 'no space on the host for a template', { cause: error });
       }
       throw error;
     }
-    return template;
+    return await templateAt(dir, size, key);
   }
 }
 
-function templateAt(dir: string, size: SizeClass, key: string): Template {
-  return { size, key, dir, memoryPath: join(dir, 'memory'), statePath: join(dir, 'state') };
+async function templateAt(dir: string, size: SizeClass, key: string): Promise<Template> {
+  const files = filesIn(dir);
+  return { ...files, size, key, dir, writable: decodePattern(await readFile(files.writablePath)) };
 }
+
+const filesIn = (dir: string): TemplateFiles => ({
+  memoryPath: join(dir, 'memory'),
+  statePath: join(dir, 'state'),
+  writablePath: join(dir, 'writable'),
+});
 
 async function entries(dir: string): Promise<string[]> {
   try {

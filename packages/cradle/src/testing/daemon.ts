@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { silentLogger, systemClock, systemRandom } from '@kraud/base';
+import { MiB, silentLogger, systemClock, systemRandom } from '@kraud/base';
 import type { VmSpec } from '../contract.ts';
 import { openCradle } from '../cradle.ts';
 import { cradleLimits } from '../limits.ts';
@@ -15,6 +15,7 @@ const cradle = openCradle({
   guest: JSON.parse(readFileSync(join(cacheDir, 'guest/current.json'), 'utf8')),
   accelerator: 'tcg',
   defaultSize: smallSize,
+  writableBytes: 256 * MiB,
   limits: { ...cradleLimits, warmMax: 0 },
   clock: systemClock,
   random: systemRandom,

@@ -93,8 +93,12 @@ export class Yard {
         cgroups: cgroups.dirs(name),
         files: [
           { source: plan.memoryPath, name: 'memory', writable: plan.mode === 'make' },
-          { source: this.#options.kernel, name: 'kernel' },
-          { source: this.#options.initramfs, name: 'initramfs' },
+          ...(plan.mode === 'make'
+            ? [
+                { source: this.#options.kernel, name: 'kernel' },
+                { source: this.#options.initramfs, name: 'initramfs' },
+              ]
+            : []),
         ],
         kvm: plan.accelerator.kind === 'kvm',
         hostPaths: plan.size.hostPaths,

@@ -131,7 +131,7 @@ export function vmmArguments(settings: VmmSettings): string[] {
       '-object',
       `memory-backend-file,id=ram,mem-path=${jailPaths.memory},size=${size.memoryMiB * MiB},${share}${readOnly}`,
     ],
-    ...['-bios', 'qboot.rom', '-kernel', jailPaths.kernel, '-initrd', jailPaths.initramfs],
+    ...['-bios', 'qboot.rom'],
     ...['-action', 'reboot=shutdown,shutdown=pause,panic=pause'],
     ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
     ...['-qmp', `unix:${jailPaths.qmp},server=on,wait=off`],
@@ -161,7 +161,11 @@ export function vmmArguments(settings: VmmSettings): string[] {
       `virtio-9p-device,fsdev=hostpaths,mount_tag=${hostPathsTag},${place()}`,
     );
   }
-  args.push('-append', kernelCommandLine(settings, devices));
+  // A clone's kernel is in its memory.
   if (mode === 'clone') args.push('-incoming', 'defer');
+  else {
+    args.push('-kernel', jailPaths.kernel, '-initrd', jailPaths.initramfs);
+    args.push('-append', kernelCommandLine(settings, devices));
+  }
   return args;
 }

@@ -7,6 +7,7 @@ import type { Guest, GuestContainerState, GuestExec, GuestExecSpec, GuestExit, G
 export function hostCradle(cradle: Cradle): HostCradle {
   return {
     start: async () => (await cradle.start()).map(hostVm),
+    expect: (size) => cradle.expect(size),
     claim: async (spec: VmSpec, signal?: AbortSignal) => hostVm(await cradle.claim(spec, signal)),
     accelerator: () => cradle.accelerator(),
     status: () => cradle.status(),

@@ -1,5 +1,5 @@
 import { codeOf } from '@kraud/base';
-import type { VmSpec } from '@kraud/cradle';
+import type { SizeClass, VmSpec } from '@kraud/cradle';
 import type { RootfsFormat } from '@kraud/images';
 import type { Pod } from '@kraud/macro';
 import type { VolumeDisk } from '@kraud/volumes';
@@ -15,6 +15,12 @@ export interface Claim {
   readonly askedAtMs: number;
 }
 
+export const sizeOf = ({ spec }: Pod, disks: PodDisks): SizeClass => ({
+  vcpus: spec.vcpus,
+  memoryMiB: spec.memoryMiB,
+  hostPaths: disks.hostPaths.length > 0,
+});
+
 /** A VM with the pod's disks in it. The volumes are held from the call on, also when it fails. */
 export async function claimVm(
   parts: HostParts,
@@ -29,11 +35,7 @@ export async function claimVm(
   ]);
   const spec: VmSpec = {
     id: pod.meta.uid,
-    size: {
-      vcpus: pod.spec.vcpus,
-      memoryMiB: pod.spec.memoryMiB,
-      hostPaths: disks.hostPaths.length > 0,
-    },
+    size: sizeOf(pod, disks),
     images: rootfs.map(({ path }) => path),
     writable: { path: files.writable, create: { sizeBytes: pod.spec.writableBytes } },
     volumes: volumes.map(({ path, readOnly }) => ({ path, readOnly })),

@@ -1,9 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { Backoff, BoundedQueue, codeOf, KraudError, type Logger, messageOf } from '@kraud/base';
 import type { Pod, PodStatus } from '@kraud/macro';
-import { disksOf } from '../guest/bodies.ts';
 import type { Guest } from '../guest/guest.ts';
 import { HealthProbes } from '../health/probes.ts';
 import { LogBook } from '../logs/log-book.ts';
@@ -16,8 +14,8 @@ import { ignoring } from './ignoring.ts';
 import { renameRun } from './places.ts';
 import { type Action, type Observed, plan } from './plan.ts';
 import { PodFiles } from './pod-files.ts';
-import { rootDisks } from './pod-images.ts';
 import { changePod } from './pod-table.ts';
+import { preparePod } from './prepare.ts';
 import { holdsPlaces, type Run, sharesFiles } from './run.ts';
 import { notedEnds, noteEnds, readRecord, removeRecord } from './run-record.ts';
 import { startFailure, startRun } from './start.ts';
@@ -301,17 +299,9 @@ export class PodOwner {
   }
 
   async #prepare(): Promise<void> {
-    const { cradle } = this.#parts;
-    mkdirSync(this.files.dir, { recursive: true, mode: 0o700 });
     this.#prepared = true;
     try {
-      // Done between create and start, while nobody waits; whatever fails here is told by the start.
-      await Promise.all([
-        cradle
-          .createDisk(this.files.writable, this.#pod.spec.writableBytes)
-          .then(() => writeFileSync(this.files.emptyBytes, String(diskBytes(this.files.writable)))),
-        rootDisks(this.#parts, this.files, disksOf(this.#pod).images),
-      ]);
+      await preparePod(this.#parts, this.#pod, this.files);
     } catch (error) {
       if (codeOf(error) !== 'exists') this.#logger.debug({ error: messageOf(error) }, 'not prepared');
     }
