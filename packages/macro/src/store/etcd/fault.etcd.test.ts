@@ -23,7 +23,7 @@ const limits = {
 
 let etcd: TestEtcd;
 before(async () => {
-  etcd = await TestEtcd.start({ members: 3, durable: true, partitions: true });
+  etcd = await TestEtcd.start({ members: 3, durable: true, partitions: true, slowDisks: true });
 });
 after(() => etcd?.[Symbol.asyncDispose]());
 
@@ -84,7 +84,8 @@ for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
     const clients = new Clients(stores, 2, seed);
     for (let i = 0; i < faultsPerSeed; i += 1) {
       const fault = faultNames[random.below(faultNames.length)] ?? '';
-      t.diagnostic(`seed ${seed}: ${fault}`);
+      const disk = etcd.members.some((member) => member.disk) ? '' : ' (disks are slowed by pauses)';
+      t.diagnostic(`seed ${seed}: ${fault}${disk}`);
       await delay(500);
       await strike(etcd, fault, random);
     }

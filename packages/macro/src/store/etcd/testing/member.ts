@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { KraudError } from '@kraud/base';
+import type { SlowDisk } from './slow-disk.ts';
 
 /** PEM files that members and clients show each other. */
 export interface TlsFiles {
@@ -22,6 +23,8 @@ export interface MemberOptions {
   /** False: nothing waits for the disk, for tests that don't kill. */
   readonly durable: boolean;
   readonly tls?: TlsFiles | undefined;
+  /** Has its directory, and limits its process. */
+  readonly disk?: SlowDisk | undefined;
 }
 
 /** One etcd process on a directory of its own. It may be killed, paused and started again. */
@@ -71,6 +74,11 @@ export class Member {
     closeSync(log);
     child.on('error', () => {});
     this.#process = child;
+    if (child.pid !== undefined) this.disk?.join(child.pid);
+  }
+
+  get disk(): SlowDisk | undefined {
+    return this.#options.disk;
   }
 
   pause(): void {

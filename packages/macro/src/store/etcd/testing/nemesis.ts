@@ -8,15 +8,9 @@ const faults: Record<string, (etcd: TestEtcd, random: Random) => Promise<void>> 
   'a member is killed': async (etcd, random) => killed(etcd, any(etcd, random)),
   'the leader is killed': async (etcd, random) => killed(etcd, (await etcd.leader()) ?? any(etcd, random)),
   'the leader moves': async (etcd) => etcd.moveLeader(),
-  'a disk is slow': async (etcd, random) => {
-    const member = any(etcd, random);
-    for (let i = 0; i < 6; i += 1) {
-      member.pause();
-      await delay(100 + random.below(200));
-      member.resume();
-      await delay(50);
-    }
-  },
+  'a disk is slow': async (etcd, random) => slowed(any(etcd, random), random),
+  "the leader's disk is slow": async (etcd, random) =>
+    slowed((await etcd.leader()) ?? any(etcd, random), random),
   'the leader hangs': async (etcd, random) => {
     const member = (await etcd.leader()) ?? any(etcd, random);
     member.pause();
@@ -45,6 +39,22 @@ async function killed(etcd: TestEtcd, member: Member): Promise<void> {
   await delay(2000);
   member.start();
   await etcd.answers(member);
+}
+
+/** Where there is no disk that can be slowed, the process stands still now and then. */
+async function slowed(member: Member, random: Random): Promise<void> {
+  if (member.disk) {
+    member.disk.limit(1 + random.below(4));
+    await delay(2500);
+    member.disk.limit(0);
+    return;
+  }
+  for (let i = 0; i < 6; i += 1) {
+    member.pause();
+    await delay(100 + random.below(200));
+    member.resume();
+    await delay(50);
+  }
 }
 
 async function cutOff(etcd: TestEtcd, member: Member): Promise<void> {

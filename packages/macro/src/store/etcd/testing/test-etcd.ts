@@ -11,6 +11,7 @@ import { type EtcdLimits, etcdLimits } from '../limits.ts';
 import { rpcs } from '../rpcs.ts';
 import { CutProxy, type Link } from './cut-proxy.ts';
 import { Member, type TlsFiles } from './member.ts';
+import { SlowDisk } from './slow-disk.ts';
 
 export interface TestEtcdOptions {
   /** Default 1. */
@@ -19,6 +20,8 @@ export interface TestEtcdOptions {
   readonly durable?: boolean;
   /** Whether the members reach each other through proxies that can be cut. */
   readonly partitions?: boolean;
+  /** Whether each has a disk of its own that can be made slow, where the machine offers that. */
+  readonly slowDisks?: boolean;
   readonly tls?: { readonly server: TlsFiles; readonly client: EtcdTls };
 }
 
@@ -82,6 +85,7 @@ export class TestEtcd implements AsyncDisposable {
           initialCluster,
           durable: options.durable ?? false,
           tls: options.tls?.server,
+          disk: options.slowDisks ? SlowDisk.mount(join(dir, name)) : undefined,
         }),
     );
     return new TestEtcd(dir, members, proxies, options.tls?.client);
@@ -150,6 +154,7 @@ export class TestEtcd implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const member of this.members) await member.kill();
     for (const proxy of this.#proxies) proxy.close();
+    for (const { disk } of this.members) disk?.remove();
     rmSync(this.#dir, { recursive: true, force: true });
   }
 
