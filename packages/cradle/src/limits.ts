@@ -28,7 +28,7 @@ export const cradleLimits: CradleLimits = {
   probeTimeoutMs: 8_000,
   bootTimeoutMs: 60_000,
   stopTimeoutMs: 10_000,
-  overheadBytes: 192 * MiB,
+  overheadBytes: 256 * MiB,
   uidFirst: 200_000,
   uidCount: 60_000,
 };

@@ -36,6 +36,14 @@ export function cpuModel(accelerator: 'kvm' | 'tcg'): string {
   return accelerator === 'kvm' ? 'host' : 'max,la57=off,smap=off,erms=off';
 }
 
+/**
+ * For translated code, which is thrown away whole when this is full: room for a quarter of the guest's memory, in MiB. A rehearsed
+ * slot has 30 of it; a Java virtual machine fills 64 with its start.
+ */
+function codeMiB({ memoryMiB }: SizeClass): number {
+  return Math.min(128, Math.max(32, Math.floor(memoryMiB / 4)));
+}
+
 /** Number of the kernel's own feature `rep_good`: without it pages are copied and cleared by unrolled loops. */
 const repGood = 112;
 
@@ -123,7 +131,7 @@ export function vmmArguments(settings: VmmSettings): string[] {
     '-no-user-config',
     ...['-display', 'none'],
     ...['-M', machine],
-    ...['-accel', accelerator === 'kvm' ? 'kvm' : 'tcg,tb-size=32'],
+    ...['-accel', accelerator === 'kvm' ? 'kvm' : `tcg,tb-size=${codeMiB(size)}`],
     ...['-cpu', cpuModel(accelerator)],
     ...['-smp', String(size.vcpus)],
     ...['-m', `${size.memoryMiB}M`],
