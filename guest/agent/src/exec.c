@@ -191,7 +191,13 @@ static const struct stream_ops run_ops = {.data = stream_data, .drained = stream
 /* In the child: looking up the user reads files of the container's. */
 static bool prepare(struct spawn *plan, struct fault *fault) {
   const struct exec *exec = plan->argument;
-  return config_exec(plan, exec->config, exec->container, fault);
+  const struct spawn given = *plan;
+  if (!config_exec(plan, exec->config, exec->container, fault)) return false;
+  plan->in = given.in;
+  plan->out = given.out;
+  plan->err = given.err;
+  plan->join = given.join;
+  return true;
 }
 
 static void on_report(struct watch *watch, uint32_t events);

@@ -131,38 +131,43 @@ static int answer_created(struct server *server, int path, int fd, int access) {
   return err ? err : (int)(sizeof *entry + sizeof *opened);
 }
 
+/* What is there already may be anything: it is looked at before it is opened. */
+static int open_present(struct server *server, const struct call *call, int present) {
+  const struct fuse_create_in *in = call->in;
+  struct fuse_entry_out entry;
+  if (in->flags & O_EXCL) return -EEXIST;
+  int err = node_entry(server, present, &entry);
+  if (err) return err;
+  if (!S_ISREG(entry.attr.mode)) return S_ISDIR(entry.attr.mode) ? -EISDIR : -EEXIST;
+  int fd = node_file(server, entry.nodeid, in->flags & O_ACCMODE);
+  if (fd < 0) return fd;
+  if (in->flags & O_TRUNC && in->open_flags & FUSE_OPEN_KILL_SUIDGID) node_drop_privileges(fd);
+  if (in->flags & O_TRUNC && ftruncate(fd, 0) != 0) {
+    err = -errno;
+    close(fd);
+    return err;
+  }
+  return answer_created(server, present, fd, in->flags & O_ACCMODE);
+}
+
 int share_create(struct server *server, const struct call *call) {
   const struct fuse_create_in *in = call->in;
   const int access = in->flags & O_ACCMODE;
   if (dots(call->name[0])) return -EISDIR;
   AUTO_CLOSE int dir = node_path(server, call->head->nodeid);
   if (dir < 0) return dir;
-  /* What is there already may be anything: it is looked at before it is opened. */
-  AUTO_CLOSE int before = open_below(dir, call->name[0]);
-  if (before >= 0) {
-    if (in->flags & O_EXCL) return -EEXIST;
-    struct fuse_entry_out entry;
-    int err = node_entry(server, before, &entry);
-    if (err) return err;
-    if (!S_ISREG(entry.attr.mode)) return S_ISDIR(entry.attr.mode) ? -EISDIR : -EEXIST;
-    int fd = node_file(server, entry.nodeid, access);
-    if (fd < 0) return fd;
-    if (in->flags & O_TRUNC) {
-      if (in->open_flags & FUSE_OPEN_KILL_SUIDGID) node_drop_privileges(fd);
-      if (ftruncate(fd, 0) != 0) {
-        err = -errno;
-        close(fd);
-        return err;
-      }
-    }
-    return answer_created(server, before, fd, access);
+  for (int tries = 0;; tries++) {
+    AUTO_CLOSE int present = open_below(dir, call->name[0]);
+    if (present >= 0) return open_present(server, call, present);
+    act_for(call, in->umask);
+    int fd = openat(dir, call->name[0], (access == O_RDONLY ? O_RDONLY : O_RDWR) | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    in->mode & 07777);
+    int err = fd < 0 ? -errno : 0;
+    act_for_self();
+    if (!err) return answer_created(server, fd, fd, access);
+    /* Someone else may have made it just now. */
+    if (err != -EEXIST || in->flags & O_EXCL || tries == 2) return err;
   }
-  act_for(call, in->umask);
-  int fd = openat(dir, call->name[0], (access == O_RDONLY ? O_RDONLY : O_RDWR) | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                  in->mode & 07777);
-  int err = fd < 0 ? -errno : 0;
-  act_for_self();
-  return err ? err : answer_created(server, fd, fd, access);
 }
 
 int share_tmpfile(struct server *server, const struct call *call) {

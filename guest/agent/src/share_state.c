@@ -38,17 +38,6 @@ void opens_add(uint64_t id, enum open_kind kind) {
   (*at)->count[kind]++;
 }
 
-void opens_remove(uint64_t id, enum open_kind kind, struct buf *out) {
-  struct opened **at = find(id), *opened = *at;
-  if (!opened || opened->count[kind] == 0 || --opened->count[kind] > 0) return;
-  struct fuse_release_in body = {.flags = kind == OPEN_WRITE ? O_RDWR : O_RDONLY};
-  share_message(out, kind == OPEN_DIR ? FUSE_RELEASEDIR : FUSE_RELEASE, id, &body, sizeof body);
-  for (int i = 0; i < OPEN_KINDS; i++)
-    if (opened->count[i]) return;
-  *at = opened->next;
-  free(opened);
-}
-
 static bool same(const struct grant *grant, uint64_t id, uint64_t owner, bool whole) {
   return grant->id == id && grant->owner == owner && grant->whole == whole;
 }
@@ -93,12 +82,6 @@ static void tell_lock(struct buf *out, const struct grant *grant, uint32_t type,
   share_message(out, FUSE_SETLK, grant->id, &body, sizeof body);
 }
 
-bool grants_any(uint64_t id, uint64_t owner, bool whole) {
-  for (const struct grant *grant = grants; grant; grant = grant->next)
-    if (same(grant, id, owner, whole)) return true;
-  return false;
-}
-
 void grants_drop(uint64_t id, uint64_t owner, bool whole, struct buf *out) {
   bool any = false;
   for (struct grant **at = &grants; *at;) {
@@ -112,6 +95,24 @@ void grants_drop(uint64_t id, uint64_t owner, bool whole, struct buf *out) {
     *at = old->next;
     free(old);
   }
+}
+
+void opens_remove(uint64_t id, enum open_kind kind, struct buf *out) {
+  struct opened **at = find(id), *opened = *at;
+  if (!opened || opened->count[kind] == 0 || --opened->count[kind] > 0) return;
+  struct fuse_release_in body = {.flags = kind == OPEN_WRITE ? O_RDWR : O_RDONLY};
+  share_message(out, kind == OPEN_DIR ? FUSE_RELEASEDIR : FUSE_RELEASE, id, &body, sizeof body);
+  for (int i = 0; i < OPEN_KINDS; i++)
+    if (opened->count[i]) return;
+  /* The kernel doesn't tell of the end of a lock that an open file had (F_OFD_SETLK). */
+  for (const struct grant *grant = grants, *next; grant; grant = next) {
+    next = grant->next;
+    if (grant->id != id) continue;
+    grants_drop(id, grant->owner, grant->whole, out);
+    next = grants;
+  }
+  *at = opened->next;
+  free(opened);
 }
 
 void share_message(struct buf *out, uint32_t opcode, uint64_t id, const void *body, size_t len) {

@@ -24,7 +24,6 @@ void opens_remove(uint64_t id, enum open_kind kind, struct buf *out);
 void grants_set(uint64_t id, const struct fuse_lk_in *lock);
 /* An owner is done with a node. Adds what the keeper must be told to `out`. */
 void grants_drop(uint64_t id, uint64_t owner, bool whole, struct buf *out);
-bool grants_any(uint64_t id, uint64_t owner, bool whole);
 
 void share_message(struct buf *out, uint32_t opcode, uint64_t id, const void *body, size_t len);
 /* All of it, as messages for a keeper that knows nothing. */

@@ -51,7 +51,14 @@ static void let_go(struct worker *worker) {
 
 static void finish(struct worker *worker) {
   struct stream *stream = worker->stream;
-  if (stream && worker->reaped && worker->out < 0) {
+  if (stream && worker->lingers && worker->begun && worker->out < 0) {
+    worker->stream = NULL;
+    stream->ops = NULL;
+    stream->in_ignored = true;
+    stream_end(stream);
+    watch_stop(&worker->in_watch);
+    close_fd(&worker->in);
+  } else if (stream && worker->reaped && worker->out < 0) {
     let_go(worker);
     if (worker->begun) {
       stream->in_ignored = true;

@@ -2,6 +2,7 @@
  * A share without agents or VMs: front and server of one file system, tied together by a socket, in a mount namespace of their own.
  *
  *   share TOP WHERE run COMMAND…        runs a command while TOP is shared at WHERE
+ *   share TOP WHERE checks              what share_checks.c looks for
  *   share TOP WHERE random SEED COUNT   does the same random things at WHERE/a and in TOP/b, which must stay alike
  */
 #include "share_front.h"
@@ -18,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+int share_checks(const char *top, const char *where);
 int share_random(const char *one, const char *other, unsigned seed, unsigned count);
 
 static void serve(const char *top, int fd) {
@@ -44,7 +46,7 @@ static void give(int control, char order, int fd) {
 }
 
 int main(int argc, char **argv) {
-  if (argc < 4) die("usage: share TOP WHERE run|random …");
+  if (argc < 4) die("usage: share TOP WHERE run|checks|random …");
   const char *top = argv[1], *where = argv[2];
   if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) die("unshare: %s", errno_text(errno));
   umask(0);
@@ -79,6 +81,8 @@ int main(int argc, char **argv) {
     }
     waitpid(pid, &status, 0);
     status = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+  } else if (strcmp(argv[3], "checks") == 0) {
+    status = share_checks(top, where);
   } else {
     AUTO_FREE char *one = must_printf("%s/a", where), *other = must_printf("%s/b", top);
     status = share_random(one, other, (unsigned)atoi(argv[4]), (unsigned)atoi(argv[5]));
