@@ -7,12 +7,15 @@
 #include "names.h"
 #include "preface.h"
 #include "query.h"
+#include "share_state.h"
 #include "tar_read.h"
 #include "users.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
+#include <unistd.h>
 
 static int failures, checks;
 
@@ -232,6 +235,58 @@ static void test_tar(void) {
   }
 }
 
+/* What a new keeper would be told, in one line. */
+static char *told(void) {
+  struct buf out = {0};
+  char *text = must_strdup("");
+  share_state_tell(&out);
+  for (size_t at = 0; at < out.len;) {
+    struct fuse_in_header head;
+    struct fuse_lk_in lock = {0};
+    memcpy(&head, buf_at(&out) + at, sizeof head);
+    if (head.opcode == FUSE_SETLK) memcpy(&lock, buf_at(&out) + at + sizeof head, sizeof lock);
+    char *more = head.opcode == FUSE_SETLK ? must_printf("%s lock %d %d-%d", text, (int)head.nodeid, (int)lock.lk.start, (int)lock.lk.end)
+                                           : must_printf("%s open %d", text, (int)head.nodeid);
+    free(text);
+    text = more;
+    at += head.len;
+  }
+  buf_free(&out);
+  return text;
+}
+
+static void set_lock(uint32_t type, uint64_t start, uint64_t end) {
+  grants_set(5, &(struct fuse_lk_in){.owner = 9, .lk = {.start = start, .end = end, .type = type}});
+}
+
+static void test_share_state(void) {
+  struct buf out = {0};
+  opens_add(5, OPEN_READ);
+  opens_add(5, OPEN_READ);
+  set_lock(1 /* F_WRLCK */, 10, 29);
+  set_lock(2 /* F_UNLCK */, 15, 19);
+  AUTO_FREE char *split = told();
+  CHECK(strcmp(split, " open 5 lock 5 20-29 lock 5 10-14") == 0, "%s", split);
+  set_lock(0 /* F_RDLCK */, 0, 99);
+  AUTO_FREE char *whole = told();
+  CHECK(strcmp(whole, " open 5 lock 5 0-99") == 0, "%s", whole);
+  opens_remove(5, OPEN_READ, &out);
+  CHECK(out.len == 0, "%zu", out.len);
+  /* With the last open the locks go, too: a RELEASE and a SETLK. */
+  opens_remove(5, OPEN_READ, &out);
+  AUTO_FREE char *nothing = told();
+  CHECK(nothing[0] == 0 && out.len > 0, "%s", nothing);
+  buf_free(&out);
+}
+
+static void test_close_all_but(void) {
+  int kept = dup(1), gone = dup(1), also = dup(1);
+  close_all_but((int[]){also, kept, -1}, 3);
+  CHECK(fcntl(kept, F_GETFD) >= 0 && fcntl(also, F_GETFD) >= 0 && fcntl(gone, F_GETFD) < 0, "%d %d %d", kept, gone, also);
+  close(kept);
+  close(also);
+}
+
 int main(void) {
   each_line("guest-preface.txt", '\t', test_preface);
   each_line("guest-frames.txt", '\t', test_frame);
@@ -244,6 +299,8 @@ int main(void) {
   test_options();
   test_names();
   test_tar();
+  test_share_state();
+  test_close_all_but();
   printf("%d checks, %d failures\n", checks, failures);
   return failures != 0;
 }

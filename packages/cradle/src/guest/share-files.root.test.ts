@@ -37,6 +37,5 @@ test('locks, fresh reads, rights, appends, files without names', () => share('ch
 
 test('random things done to a share and to ext4 come out alike', () => {
   // The same one, and another one each time; the failure names it.
-  for (const seed of [1, systemRandom.bytes(4).readUInt32LE() >>> 1])
-    share('random', `${seed}`, '1500');
+  for (const seed of [1, systemRandom.bytes(4).readUInt32LE() >>> 1]) share('random', `${seed}`, '1500');
 });
