@@ -34,7 +34,7 @@ KERNEL_EXCLUDE=(
 	'*/Documentation/*.rst' '*/Documentation/*.txt' '*/Documentation/*.yaml' '*/Documentation/*.svg' '*/samples/*.[ch]' '*/sound/*.[ch]'
 	'*/tools/testing' '*/tools/perf' '*/tools/bpf' '*/tools/power' '*/fs/*/*test*.c' '*/fs/xfs/*.[ch]'
 	'*/fs/btrfs/*.[ch]' '*/drivers/[!bcnrtv]*/*.[chS]' '*/drivers/clk/*.[ch]' '*/drivers/crypto/*.[ch]' '*/drivers/comedi/*.[ch]'
-	'*/drivers/net/*/*.[ch]' '*/drivers/regulator/*.[ch]' '*/drivers/video/*.[ch]' '*/include/dt-bindings/*.h'
+	'*/drivers/net/*/*.[ch]' '*/drivers/regulator/*.[ch]' '*/drivers/video/*.[ch]'
 	'*/arch/[!ux]*/*.[chS]' '*/arch/um/*.[chS]' '*/arch/xtensa/*.[chS]' '*/arch/[!x]*/boot/dts' '*/arch/arm*/boot' '*.dts' '*.dtsi'
 )
 
