@@ -1,7 +1,7 @@
 # The guest kernel: Debian's source, our configuration, one reproducible vmlinux in the cache.
 
 # Roughly how many lines a build prints; only the progress line uses it.
-KERNEL_BUILD_LINES=1190
+KERNEL_BUILD_LINES=1286
 
 kernel_source() { ls -1 /usr/src/linux-source-*.tar.xz 2>/dev/null | sort -V | head -n 1; }
 
@@ -16,7 +16,7 @@ kernel_hash() {
 		gcc --version | head -n 1
 		ld --version | head -n 1
 		kernel_config "$source"
-		cat guest/kernel/source/*.c tools/setup/kernel.sh
+		cat guest/kernel/source/*.c guest/kernel/headers.h tools/setup/kernel.sh tools/setup/kernel-cc
 	} | hash
 }
 
@@ -39,7 +39,7 @@ KERNEL_EXCLUDE=(
 )
 
 kernel_build() {
-	local source=$1 work=$2 out=$2/out make_args exclude=() pattern
+	local source=$1 work=$2 out=$2/out make_args exclude=() pattern cc=$PWD/tools/setup/kernel-cc
 	for pattern in "${KERNEL_EXCLUDE[@]}"; do exclude+=(--exclude="$pattern"); done
 	mkdir "$work/src"
 	tar -xf "$source" -C "$work/src" --strip-components=1 --no-same-owner "${exclude[@]}"
@@ -48,11 +48,15 @@ kernel_build() {
 	export KBUILD_BUILD_TIMESTAMP='1970-01-01 00:00:00 UTC' KBUILD_BUILD_USER=kraud KBUILD_BUILD_HOST=guest KBUILD_BUILD_VERSION=1
 	export KCFLAGS="-ffile-prefix-map=$work/src=." KAFLAGS="-ffile-prefix-map=$work/src=."
 	# One job more than CPUs, for the moments when make and the shell wait for each other.
-	make_args=(-C "$work/src" O="$work/build" "-j$(($(nproc) + 1))")
+	make_args=(-C "$work/src" O="$work/build" CC="$cc" "-j$(($(nproc) + 1))")
 	mkdir "$work/build"
+	# The headers are compiled before anything else, with the options of a file of ours.
+	export KERNEL_SOURCE=$work/src KERNEL_HEADERS=$work/headers.h KERNEL_HEADERS_FROM=$work/src/drivers/virtio/kraud_ioapic2.c
+	cp guest/kernel/headers.h "$work/headers.h"
 	kernel_config "$source" >"$work/wanted"
 	make "${make_args[@]}" KCONFIG_ALLCONFIG="$work/wanted" allnoconfig
 	kernel_check_config "$work/wanted" "$work/build/.config"
+	make "${make_args[@]}" drivers/virtio/kraud_ioapic2.o
 	make "${make_args[@]}" vmlinux
 	mkdir "$out"
 	strip --strip-all -o "$out/vmlinux" "$work/build/vmlinux"
@@ -70,7 +74,7 @@ kernel_build() {
 # - make doesn't walk through some three hundred folders in which this configuration builds an empty archive each;
 # - objtool, which would read every object again, is neither built nor run: all that it would do for this configuration is to
 #   turn the few static calls from jumps through a trampoline into direct ones. (Linux 6.12's assembly can't do without it;)
-# - fixdep doesn't search the headers of every object for what a second build would have to know.
+# - nothing is noted of the headers that an object was made from, which only a second build would have to know.
 kernel_prepare_source() {
 	local file
 	for file in guest/kernel/source/*.c; do
@@ -83,9 +87,8 @@ kernel_prepare_source() {
 	: >"$1/arch/x86/platform/Makefile"
 	sed -i '/^obj-y.*sound\//d' "$1/Kbuild"
 	grep -q VALIDATE_UNRET_BEGIN "$1/include/linux/objtool.h" || sed -i '/select HAVE_OBJTOOL\s/d' "$1/arch/x86/Kconfig"
-	cat >"$1/scripts/basic/fixdep.c" <<-'END'
-		#include <stdio.h>
-		int main(int argc, char **argv) { return argc != 4 || printf("cmd_%s := %s\nsavedcmd_%s := %s\n", argv[2], argv[3], argv[2], argv[3]) < 0; }
+	cat >>"$1/scripts/Kbuild.include" <<-'END'
+		cmd_and_fixdep = $(cmd); printf '%s\n' 'cmd_$@ := $(make-cmd)' 'savedcmd_$@ := $(make-cmd)' >$(dot-target).cmd
 	END
 }
 
