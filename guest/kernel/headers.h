@@ -1,6 +1,7 @@
 /*
  * What most files of the kernel read, compiled once for all of them (tools/setup/kernel-cc). The headers keep themselves from being
- * read twice, so a file that asks for one of these gets nothing more, and one that doesn't is not troubled by it.
+ * read twice, so a file that asks for one of these gets nothing more; one that doesn't gets names that it has no use for. So only what is
+ * read all over the kernel stands here: the headers of one protocol or file system have short names that mean something else elsewhere.
  */
 #include <linux/kconfig.h>
 #include <linux/compiler_types.h>
@@ -18,7 +19,6 @@
 #include <linux/mount.h>
 #include <linux/namei.h>
 #include <linux/netdevice.h>
-#include <linux/nfs_fs.h>
 #include <linux/pagemap.h>
 #include <linux/proc_fs.h>
 #include <linux/sched/signal.h>
@@ -28,10 +28,6 @@
 #include <linux/syscalls.h>
 #include <linux/uaccess.h>
 #include <linux/writeback.h>
-#include <net/addrconf.h>
-#include <net/ip6_route.h>
-#include <net/route.h>
 #include <net/sock.h>
-#include <net/tcp.h>
 
 #undef KBUILD_MODNAME

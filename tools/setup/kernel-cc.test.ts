@@ -62,7 +62,13 @@ test('a file gets the compiled headers, and its own name after them', () => {
   assert.match(one.text, /kmod_x\0/);
 
   // With other options gcc doesn't take it.
-  assert.match(compile(file('mm/two.c', text), '-fno-omit-frame-pointer', '-m32').stderr, /read as text/);
+  writeFileSync(headers, '#define LABEL "read as text"\n');
+  const label = 'const char label[] = LABEL;\n';
+  assert.match(compile(file('mm/two.c', label)).text, /label of x y/);
+  assert.match(compile(file('mm/two.c', label), '-m32').text, /read as text/);
+
+  // A file that has another use for one of the names.
+  assert.equal(compile(file('net/three.c', 'int LABEL(void) { return 3; }\n')).status, 0);
 });
 
 test('other files are compiled as they are', () => {
