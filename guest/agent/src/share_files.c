@@ -96,6 +96,7 @@ int share_open(struct server *server, const struct call *call) {
     if (fd < 0) return fd;
     if (in->open_flags & FUSE_OPEN_KILL_SUIDGID) node_drop_privileges(fd);
     err = ftruncate(fd, 0) == 0 ? 0 : -errno;
+    server->changed = true;
     node_done(server, id, fd);
     if (err) return err;
   }

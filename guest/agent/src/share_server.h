@@ -24,6 +24,7 @@ struct server {
   int mount_id;
   uint32_t top_ino;
   unsigned fudge; /* see share_nodes.c */
+  bool changed;   /* and not synced since */
   struct open_node *opens[256];
   struct lock_owner *locks;
   size_t opens_count, locks_count;
