@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -23,6 +31,7 @@ const identity: SavedIdentity = {
   listen: '10.0.0.1:7070',
   cert: 'c',
   ca: 'a',
+  cloud: 'c0'.repeat(32),
   store: { address: 'etcd://10.0.0.9:2379' },
 };
 
@@ -74,7 +83,7 @@ const placeIn = (dir: string) => findPlace(readConfig(parseFlags(['--data-dir', 
 test('images come along into a cloud that has some already; a tag of its own stays where it is', async () => {
   const dir = join(scratch, 'in');
   await packOwn([imageOf('1', ['a:1', 'b:1']), imageOf('2', ['c:1']), imageOf('3', [])], dir, parts);
-  await finishLeaving(new IdentityFiles(join(dir, 'identity')), dir).catch(() => {});
+  await finishLeaving(new IdentityFiles(join(dir, 'identity')), identity, dir).catch(() => {});
   const tables = await cloudWith([imageOf('2', []), imageOf('9', ['b:1'])]);
   const place = { arrives: true } as Place;
   for (let times = 0; times < 2; times += 1) {
@@ -89,7 +98,7 @@ test('only a host that has just joined gives up the store that it finds', async 
   const files = new IdentityFiles(join(dir, 'identity'));
   await files.save(identity);
   await packOwn([imageOf('1', ['a:1'])], dir, parts);
-  await finishLeaving(files, dir);
+  await finishLeaving(files, identity, dir);
   const tables = await cloudWith([]);
   await unpackArrival({ arrives: false } as Place, dir, { ...parts, tables });
   assert.deepEqual(shown(await imagesIn(dir)), ['1 a:1']);
@@ -110,9 +119,9 @@ test('leaving is finished by the next start, wherever the one before was cut off
     assert.equal((await placeIn(dir)).store.kind, 'etcd', 'it has not left yet');
     await files.save({ ...identity, leaving: true });
     if (steps === 1) {
-      await finishLeaving({ forget: () => Promise.resolve() } as IdentityFiles, dir);
+      await finishLeaving({ forget: () => Promise.resolve() } as IdentityFiles, identity, dir);
     }
-    if (steps === 2) await finishLeaving(files, dir);
+    if (steps === 2) await finishLeaving(files, identity, dir);
     const place = await placeIn(dir);
     assert.deepEqual([place.store.kind, place.arrives, place.listen], ['embedded', false, undefined], cutOff);
     assert.deepEqual(shown(await imagesIn(dir)), ['1 a:1']);
@@ -125,9 +134,37 @@ test('a store of another time is not thrown away', async () => {
   const files = new IdentityFiles(join(dir, 'identity'));
   await files.save(identity);
   await packOwn([imageOf('1', [])], dir, parts);
-  await finishLeaving(files, dir);
+  await finishLeaving(files, identity, dir);
   await packOwn([imageOf('2', [])], dir, parts);
-  await finishLeaving(files, dir);
+  await finishLeaving(files, identity, dir);
   assert.deepEqual(shown(await imagesIn(dir)), ['2 ']);
   assert.equal(readdirSync(dir).filter((name) => name.startsWith('store.')).length, 1);
+});
+
+test('volumes that a host had in a cloud are set aside when it leaves, and there again when it is back', async () => {
+  const dir = join(scratch, 'volumes');
+  const files = new IdentityFiles(join(dir, 'identity'));
+  const tables = await cloudWith([]);
+  const put = (text: string): void => {
+    mkdirSync(join(dir, 'volumes'), { recursive: true });
+    writeFileSync(join(dir, 'volumes/data'), text);
+  };
+  const seen = (): string | undefined =>
+    existsSync(join(dir, 'volumes/data')) ? readFileSync(join(dir, 'volumes/data'), 'utf8') : undefined;
+  put('of the cloud');
+  await files.save({ ...identity, leaving: true });
+  await finishLeaving({ forget: () => Promise.resolve() } as IdentityFiles, identity, dir);
+  assert.equal(seen(), undefined);
+  await placeIn(dir);
+  put('of another time');
+  const joined = { ...identity, arrival: { manager: false, cordoned: false, drained: false } };
+  await files.save({ ...joined, cloud: 'd0'.repeat(32) });
+  await unpackArrival(await placeIn(dir), dir, { ...parts, tables });
+  assert.equal(seen(), 'of another time', 'the other cloud’s stay where they are');
+  await files.save(joined);
+  for (let times = 0; times < 2; times += 1) {
+    await unpackArrival(await placeIn(dir), dir, { ...parts, tables });
+    assert.equal(seen(), 'of the cloud');
+  }
+  assert.equal(readdirSync(dir).filter((name) => name.startsWith('volumes.')).length, 1, 'nothing is lost');
 });

@@ -2,13 +2,14 @@ import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, codeOf, type Logger, newId, type Random } from '@kraud/base';
-import type { IdentityFiles } from '@kraud/host';
+import { cloudOf, type IdentityFiles, type SavedIdentity } from '@kraud/host';
 import { type Image, openLmdbStore, ResourceClient, type Store, type Table, type Tables } from '@kraud/macro';
 import type { Place } from './join.ts';
 import { openStore, type StoreLimits } from './store.ts';
 
 /** The embedded store of a cloud of one, and the one that a host which leaves has ready for its own cloud. */
 const [storeDir, nextDir, oldDir] = ['store', 'store.next', 'store.old'];
+const volumesDir = 'volumes';
 
 export interface CarryParts {
   readonly limits: StoreLimits;
@@ -17,9 +18,15 @@ export interface CarryParts {
   readonly logger: Logger;
 }
 
+const cloudDigits = 16;
+/** Where a host that left a cloud keeps the volumes that it had there. */
+const asideOf = (dataDir: string, cloud: string): string =>
+  join(dataDir, `volumes.of-${cloud.slice(0, cloudDigits)}`);
+
 /**
  * At the first start after a join: takes the images of the cloud that this host was before over into its new one, and
- * forgets the rest. Cut off anywhere, the next start goes on.
+ * forgets the rest. Volumes that it had in the new one before it left that are there again. Cut off anywhere, the next start
+ * goes on.
  */
 export async function unpackArrival(
   place: Place,
@@ -40,7 +47,21 @@ export async function unpackArrival(
     await rm(old, { recursive: true, force: true });
     await rename(store, old);
   }
-  if (place.arrives) await rm(old, { recursive: true, force: true });
+  if (!place.arrives) return;
+  await rm(old, { recursive: true, force: true });
+  if (place.cloud !== undefined) await bringBackVolumes(dataDir, asideOf(dataDir, place.cloud));
+}
+
+/** Who joins has no volumes of its own; what is there all the same is kept beside them. */
+async function bringBackVolumes(dataDir: string, aside: string): Promise<void> {
+  if (!existsSync(aside)) return;
+  const volumes = join(dataDir, volumesDir);
+  await setAside(volumes, `${volumes}.${Date.now()}`);
+  await rename(aside, volumes);
+}
+
+async function setAside(path: string, aside: string): Promise<void> {
+  if (existsSync(path)) await rename(path, existsSync(aside) ? `${aside}.${Date.now()}` : aside);
 }
 
 /** Adds images to a cloud that may have them already. A tag that it gives to another image stays there. */
@@ -101,12 +122,20 @@ export async function packOwn(
   }
 }
 
-/** What `packOwn` made becomes this host's store. What stood there, of whatever time, is kept beside it. May be repeated. */
-export async function finishLeaving(files: IdentityFiles, dataDir: string): Promise<void> {
+/**
+ * What `packOwn` made becomes this host's store. What stood there, of whatever time, is kept beside it, and so are the
+ * volumes that it had in the cloud: another's volume of the same name must not find their data. May be repeated.
+ */
+export async function finishLeaving(
+  files: IdentityFiles,
+  left: SavedIdentity,
+  dataDir: string,
+): Promise<void> {
   const [store, next] = [join(dataDir, storeDir), join(dataDir, nextDir)];
   if (existsSync(next)) {
     if (existsSync(store)) await rename(store, `${store}.${Date.now()}`);
     await rename(next, store);
   }
+  await setAside(join(dataDir, volumesDir), asideOf(dataDir, cloudOf(left)));
   await files.forget();
 }

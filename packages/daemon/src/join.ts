@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { KraudError, type Logger } from '@kraud/base';
 import {
   certificatesOf,
+  cloudOf,
   digestOf,
   IdentityFiles,
   joinCloud,
@@ -28,6 +29,8 @@ export interface Place {
   readonly files: IdentityFiles;
   /** It has joined, and its cloud doesn’t know yet how it begins there. */
   readonly arrives: boolean;
+  /** What tells the cloud that it has joined from every other. */
+  readonly cloud?: string;
 }
 
 /**
@@ -39,7 +42,7 @@ export async function findPlace(config: Config, logger: Logger): Promise<Place> 
   const files = new IdentityFiles(join(dataDir, 'identity'));
   let present = await files.read();
   if (present?.leaving) {
-    await finishLeaving(files, dataDir);
+    await finishLeaving(files, present, dataDir);
     present = undefined;
     logger.info({}, 'left its cloud: from now on it is one of its own');
   }
@@ -55,7 +58,14 @@ export async function findPlace(config: Config, logger: Logger): Promise<Place> 
     );
   }
   const name = place.name ?? saved?.name ?? hostname();
-  return { name, ...(listen ? { listen } : {}), store, files, arrives: saved?.arrival !== undefined };
+  return {
+    name,
+    ...(listen ? { listen } : {}),
+    ...(saved ? { cloud: cloudOf(saved) } : {}),
+    store,
+    files,
+    arrives: saved?.arrival !== undefined,
+  };
 }
 
 /** Joined before counts as joined, so that `--join` may stay on the command line. */

@@ -1,7 +1,7 @@
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno, KraudError } from '@kraud/base';
-import { makeKey } from './key.ts';
+import { digestOf, makeKey } from './key.ts';
 
 /** Where the hosts of a cloud find their store, and what they show it. PEM texts, not paths. */
 export interface SharedStore {
@@ -30,6 +30,11 @@ export interface SavedIdentity {
   readonly arrival?: Arrival;
   /** It is on its way out, and belongs to nobody once the next start has finished that. */
   readonly leaving?: boolean;
+}
+
+/** What tells its cloud from every other: the digest of the first root that there was. */
+export function cloudOf({ cloud, ca }: SavedIdentity): string {
+  return cloud ?? digestOf(ca);
 }
 
 /** What a host is to its cloud when it has just joined. */

@@ -3,7 +3,7 @@ import { type Clock, KraudError, type Logger, messageOf } from '@kraud/base';
 import { formatAddress, type PeerAddress } from './address.ts';
 import type { Authority } from './authority.ts';
 import type { HostIdentity } from './contract.ts';
-import type { Arrival, IdentityFiles, SavedIdentity } from './files.ts';
+import { type Arrival, cloudOf, type IdentityFiles, type SavedIdentity } from './files.ts';
 import { certificatesOf, digestOf, makeRequest } from './key.ts';
 import type { PeerLimits } from './limits.ts';
 import type { Members } from './members.ts';
@@ -52,7 +52,7 @@ export class LocalIdentity implements HostIdentity {
     const keyDigest = hash('sha256', createPublicKey(key).export({ type: 'spki', format: 'der' }), 'hex');
     const present = await files.read();
     if (present) {
-      if ((present.cloud ?? digestOf(present.ca)) !== authority.cloud) {
+      if (cloudOf(present) !== authority.cloud) {
         throw new KraudError('conflict', `${files.dir} belongs to another cloud than the store`);
       }
       mustBeNamed(present, name);

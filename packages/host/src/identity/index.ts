@@ -1,7 +1,7 @@
 export { formatAddress, type PeerAddress, parseAddress } from './address.ts';
 export { Authority } from './authority.ts';
 export type * from './contract.ts';
-export { type Arrival, IdentityFiles, type SavedIdentity, type SharedStore } from './files.ts';
+export { type Arrival, cloudOf, IdentityFiles, type SavedIdentity, type SharedStore } from './files.ts';
 export { LocalIdentity, mustBeNamed } from './identity.ts';
 export { type Invitation, joinCloud, redeem } from './join.ts';
 export { serveJoins } from './join-server.ts';
