@@ -8,7 +8,7 @@ import { TestSwarm } from './harness/swarm.ts';
 
 let swarm: TestSwarm;
 before(async () => {
-  swarm = await TestSwarm.start();
+  swarm = await TestSwarm.start({ cradle: { warmMax: 2 }, registries: { attemptsMax: 1 } });
 });
 after(() => swarm.stop());
 
@@ -326,6 +326,23 @@ test('a port of each task’s own host, and a job on each', async () => {
   );
   assert.equal(await ok(['service', 'logs', '--raw', 'once']), 'done');
   await ok(['service', 'rm', 'own', 'once'], { timeoutMs: 120_000 });
+});
+
+test('an image that is not there: its tasks are rejected with the reason, and run once it is', async () => {
+  const { cloud } = swarm;
+  const make = ['service', 'create', '-d', '--name', 'late', ...soon, '--restart-delay', '500ms'];
+  const missing = '127.0.0.1:1/none:1';
+  const { code, stderr } = await cloud.docker([...make, missing, 'sleep', '1000']);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /image 127\.0\.0\.1:1\/none:1 could not be accessed on a registry to record/);
+  const rejected = await eventually('a task is rejected', async () =>
+    (await swarm.tasks('late')).find(({ state }) => state.startsWith('Rejected')),
+  );
+  assert.equal(rejected.error, `"No such image: ${missing}"`);
+  await ok(['tag', image, missing]);
+  await swarm.runs('late', 1);
+  await ok(['service', 'rm', 'late'], { timeoutMs: 120_000 });
+  await ok(['rmi', missing]);
 });
 
 test('bad wishes are refused by name, and make nothing', async () => {

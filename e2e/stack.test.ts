@@ -67,6 +67,8 @@ test('a compose file becomes a stack whose services find each other', async () =
   assert.match(said, /hello of the stack\nhush/);
   const names = await ok(['stack', 'services', '--format', '{{.Name}} {{.Replicas}}', 'app']);
   assert.deepEqual(names.split('\n').sort(), ['app_client 1/1', 'app_web 1/1']);
+  const networks = await ok(['network', 'ls', '-f', 'scope=swarm', '--format', '{{.Name}} {{.Driver}}']);
+  assert.deepEqual(networks.split('\n').sort(), ['app_front overlay', 'ingress overlay']);
   const tasks = await ok(['stack', 'ps', '--format', '{{.Name}} {{.DesiredState}}', 'app']);
   assert.deepEqual(tasks.split('\n').sort(), ['app_client.1 Running', 'app_web.1 Running']);
 });

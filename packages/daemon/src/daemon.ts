@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KraudError, type Logger, messageOf, systemClock, systemRandom } from '@kraud/base';
-import { type Cloud, certificateTtlMsOf, createCloud } from '@kraud/cloud';
+import { type Cloud, certificateTtlMsOf, createCloud, settleIngress } from '@kraud/cloud';
 import { openCradle } from '@kraud/cradle';
 import type { DockerApi } from '@kraud/docker-api';
 import {
@@ -129,6 +129,7 @@ export class Daemon {
     this.#background('caches', (signal) => tables.run(signal));
     await tables.ready();
     await ensureBasics(tables, { clock, random });
+    await settleIngress({ ...tables, clock, random }, defaultTenant);
     const peers = await Peers.open(place, {
       store,
       limits: config.peers,
@@ -322,6 +323,7 @@ export class Daemon {
         });
       },
       makeVolumes: (pod) => cloud.volumes.makeFor(pod),
+      findImage: (workload, signal) => cloud.workloads.findImage(workload, signal),
       clock,
       logger,
     });

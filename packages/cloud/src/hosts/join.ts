@@ -1,5 +1,5 @@
 import { KraudError } from '@kraud/base';
-import { predefinedNetworks } from '../networks/names.ts';
+import { isPredefined } from '../networks/names.ts';
 import type { CloudParts } from '../parts.ts';
 import type { JoinWish } from './place.ts';
 
@@ -32,7 +32,7 @@ function mustBeEmpty(parts: Pick<CloudParts, Kinds>): void {
     ['service', parts.workloads.everywhere()],
     ['container', parts.pods.everywhere()],
     ['volume', parts.volumes.everywhere()],
-    ['network', parts.networks.everywhere().filter(({ meta }) => !predefinedNetworks.includes(meta.name))],
+    ['network', parts.networks.everywhere().filter((network) => !isPredefined(network))],
     ['secret', parts.secrets.everywhere()],
     ['config', parts.configs.everywhere()],
   ];

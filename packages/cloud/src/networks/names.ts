@@ -1,7 +1,12 @@
 import { KraudError } from '@kraud/base';
+import type { Network } from '@kraud/macro';
 
 /** Networks that every tenant has, by Kraud's names; `default` is Docker's `bridge`. */
-export const predefinedNetworks: readonly string[] = ['default', 'none'];
+const predefined: readonly string[] = ['default', 'none'];
+
+/** No user has made it, and none removes it. */
+export const isPredefined = ({ meta, spec }: Network): boolean =>
+  predefined.includes(meta.name) || spec.driver === 'ingress';
 
 /** A network’s name in the words of its users. */
 export const nameForUsers = (name: string): string => (name === 'default' ? 'bridge' : name);

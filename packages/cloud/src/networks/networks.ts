@@ -8,7 +8,7 @@ import { connectPod, disconnectPod } from './connect.ts';
 import type { NetworkDraft, Networks } from './contract.ts';
 import { createNetwork } from './create.ts';
 import { findNetwork } from './find.ts';
-import { predefinedNetworks } from './names.ts';
+import { isPredefined } from './names.ts';
 import { removeNetwork } from './remove.ts';
 import { membersOf, workloadsOn } from './users.ts';
 
@@ -50,7 +50,7 @@ export class NetworkUseCases implements Networks {
     for (const network of this.#parts.networks.list(caller.tenant)) {
       const { name, uid } = network.meta;
       const used = membersOf(this.#parts, network).length > 0 || workloadsOn(this.#parts, network).length > 0;
-      if (used || predefinedNetworks.includes(name) || !matches(network)) continue;
+      if (used || isPredefined(network) || !matches(network)) continue;
       try {
         await this.remove(caller, uid);
         pruned.push(name);

@@ -56,6 +56,7 @@ function placeOn(
       'container cannot be connected to multiple networks with one of the networks in private (none) mode',
     );
   }
+  if (spec.driver === 'ingress') throw new KraudError('forbidden', `network ${name} not manually attachable`);
   if (name === 'default' && aliases.length > 0) {
     throw new KraudError(
       'invalid',

@@ -3,14 +3,14 @@ import type { Network } from '@kraud/macro';
 import type { Caller } from '../contract.ts';
 import type { CloudParts } from '../parts.ts';
 import { findNetwork } from './find.ts';
-import { predefinedNetworks } from './names.ts';
+import { isPredefined } from './names.ts';
 import { membersOf, workloadsOn } from './users.ts';
 
 /** Hosts take it down once it is gone from the store. */
 export async function removeNetwork(parts: CloudParts, caller: Caller, ref: string): Promise<Network> {
   const network = findNetwork(parts, caller, ref);
   const { name, uid } = network.meta;
-  if (predefinedNetworks.includes(name)) {
+  if (isPredefined(network)) {
     throw new KraudError('forbidden', `${name} is a pre-defined network and cannot be removed`);
   }
   const members = membersOf(parts, network);

@@ -1,10 +1,9 @@
 import { KraudError, newId } from '@kraud/base';
-import { defaultNamespace, defaultTenant, type Tenant } from '@kraud/macro';
 import type { Caller } from '../contract.ts';
+import { settleIngress } from '../networks/ingress.ts';
 import type { CloudParts } from '../parts.ts';
 import type { Swarm, Swarms, SwarmWish } from './contract.ts';
-
-const name = 'swarm';
+import { keyOf, swarmKey, swarmOf } from './note.ts';
 
 /** Kept in the tenant that it is of: it has nothing of its own. */
 export class SwarmUseCases implements Swarms {
@@ -15,17 +14,19 @@ export class SwarmUseCases implements Swarms {
   }
 
   get(caller: Caller): Promise<Swarm | undefined> {
-    const tenant = this.#parts.tenants.get(keyOf(caller));
+    const tenant = this.#parts.tenants.get(keyOf(caller.tenant));
     return Promise.resolve(tenant && swarmOf(tenant));
   }
 
-  begin(caller: Caller, wish: SwarmWish): Promise<Swarm> {
+  async begin(caller: Caller, wish: SwarmWish): Promise<Swarm> {
     const now = this.#now();
     const swarm = { uid: newId(this.#parts.random), createdAt: now, updatedAt: now, version: 1, ...wish };
-    return this.#write(caller, (present) => {
+    const begun = await this.#write(caller, (present) => {
       if (present) throw new KraudError('conflict', 'this node is already part of a swarm');
       return swarm;
     });
+    await settleIngress(this.#parts, caller.tenant);
+    return begun;
   }
 
   update(caller: Caller, wish: SwarmWish, version: number): Promise<Swarm> {
@@ -37,16 +38,17 @@ export class SwarmUseCases implements Swarms {
   }
 
   async end(caller: Caller): Promise<void> {
-    await this.#parts.tenants.mutate(keyOf(caller), (tenant) => {
-      const { [name]: _, ...given } = tenant.given;
+    await this.#parts.tenants.mutate(keyOf(caller.tenant), (tenant) => {
+      const { [swarmKey]: _, ...given } = tenant.given;
       return { ...tenant, given };
     });
+    await settleIngress(this.#parts, caller.tenant);
   }
 
   async #write(caller: Caller, change: (present: Swarm | undefined) => Swarm): Promise<Swarm> {
-    const tenant = await this.#parts.tenants.mutate(keyOf(caller), (found) => ({
+    const tenant = await this.#parts.tenants.mutate(keyOf(caller.tenant), (found) => ({
       ...found,
-      given: { ...found.given, [name]: change(swarmOf(found)) },
+      given: { ...found.given, [swarmKey]: change(swarmOf(found)) },
     }));
     const written = swarmOf(tenant);
     if (!written) throw new KraudError('internal', 'the swarm was not kept');
@@ -57,13 +59,3 @@ export class SwarmUseCases implements Swarms {
     return new Date(this.#parts.clock.now()).toISOString();
   }
 }
-
-/** How long hosts' certificates live as the owner's swarm has it; undefined when nothing was said. */
-export function certificateTtlMsOf({ tenants }: Pick<CloudParts, 'tenants'>): number | undefined {
-  const tenant = tenants.get(keyOf({ tenant: defaultTenant }));
-  return tenant && swarmOf(tenant)?.certificateTtlMs;
-}
-
-const keyOf = ({ tenant }: Pick<Caller, 'tenant'>) => ({ tenant, namespace: defaultNamespace, name: tenant });
-
-const swarmOf = ({ given }: Tenant): Swarm | undefined => given[name] as Swarm | undefined;

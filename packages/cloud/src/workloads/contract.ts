@@ -20,7 +20,7 @@ export interface WorkloadDraft {
   endedKept?: number;
 }
 
-/** An image that isn't there is pulled, as `auth` allows. */
+/** An image that isn't here is pulled, as `auth` allows. */
 export interface ImageWish {
   auth?: RegistryAuth;
   signal: AbortSignal;
@@ -33,7 +33,10 @@ export interface ImageWish {
 export interface Workloads {
   /** A name that no workload of the caller's has, for who gives none. */
   freeName(caller: Caller): Promise<string>;
-  /** The image is resolved now: every pod of a revision runs the same one. */
+  /**
+   * The image is resolved now: every pod of a revision runs the same one. One that can't be had is warned of; pods can't
+   * start before it can.
+   */
   create(
     caller: Caller,
     draft: WorkloadDraft,
@@ -56,6 +59,8 @@ export interface Workloads {
   ): Promise<{ workload: Workload; warnings: string[] }>;
   /** To what was wanted before. `conflict` when there is nothing before, or when changed since `version`. */
   rollback(caller: Caller, ref: string, version: number): Promise<Workload>;
+  /** Looks again for an image that could not be had; true once there is nothing to look for any more. */
+  findImage(workload: Workload, signal: AbortSignal): Promise<boolean>;
   /** Its pods go, too: none is left when it resolves. The signal only ends the wait. */
   remove(caller: Caller, ref: string, signal?: AbortSignal): Promise<void>;
 }

@@ -1,30 +1,36 @@
-import { codeOf, KraudError, messageOf } from '@kraud/base';
+import { codeOf, messageOf } from '@kraud/base';
 import type { ImageFacts } from '@kraud/host';
-import type { Workload } from '@kraud/macro';
+import { noImage, type Workload } from '@kraud/macro';
 import type { Caller, Images } from '../contract.ts';
 import type { ImageFinder } from '../images/find.ts';
 import type { ImageWish, WorkloadDraft } from './contract.ts';
 
-/** What the image's name means now; one that isn't there is pulled first. */
+/** What pods are to be made of. `missing`: why the image could not be had, and they can't start. */
+export interface Resolved {
+  readonly facts: ImageFacts;
+  readonly missing?: string;
+}
+
+/** Faults that stay as they are however often it is tried, or whose cause is the caller. */
+const final = ['invalid', 'canceled'];
+
+/** What the image's name means now; one that isn't here is pulled first. */
 export async function resolveImage(
   images: Pick<Images, 'pull'>,
   finder: ImageFinder,
   caller: Caller,
   name: string,
   { auth, signal }: ImageWish,
-): Promise<ImageFacts> {
-  try {
-    return await finder.facts(finder.findNow(caller, name).spec.id);
-  } catch (error) {
-    if (codeOf(error) !== 'not-found') throw error;
-  }
+): Promise<Resolved> {
+  const present = finder.findIfAny(caller, name);
+  if (present) return { facts: await finder.facts(present.spec.id) };
   try {
     await images.pull(caller, name, { ...(auth ? { auth } : {}), progress: () => {}, signal });
   } catch (error) {
-    const why = `image ${name} is not here, and pulling it failed: ${messageOf(error)}`;
-    throw new KraudError(codeOf(error), why, { cause: error });
+    if (final.includes(codeOf(error)) || signal.aborted) throw error;
+    return { facts: factsOfNone, missing: messageOf(error) };
   }
-  return await finder.facts(finder.findNow(caller, name).spec.id);
+  return { facts: await finder.facts(finder.findNow(caller, name).spec.id) };
 }
 
 /** The image that the workload has, if the draft asks for no other. */
@@ -33,13 +39,25 @@ export async function keptImage(
   caller: Caller,
   draft: WorkloadDraft,
   { spec }: Workload,
-): Promise<ImageFacts | undefined> {
+): Promise<Resolved | undefined> {
   const had = spec.template.spec.containers[0]?.image;
   if (!had || had.name !== draft.pod.container.image || draft.force !== spec.force) return undefined;
-  try {
-    return await finder.facts(finder.findNow(caller, had.id).spec.id);
-  } catch (error) {
-    if (codeOf(error) === 'not-found') return undefined;
-    throw error;
-  }
+  const present = finder.findIfAny(caller, had.id);
+  return present && { facts: await finder.facts(present.spec.id) };
 }
+
+/** Nothing ever runs by these. */
+const factsOfNone: ImageFacts = {
+  id: noImage,
+  createdAt: new Date(0).toISOString(),
+  author: '',
+  comment: '',
+  architecture: '',
+  variant: '',
+  os: 'linux',
+  parentId: '',
+  config: { cmd: ['/'] },
+  diffIds: [],
+  sizeBytes: 0,
+  history: [],
+};

@@ -1,5 +1,4 @@
 import { KraudError } from '@kraud/base';
-import type { ImageFacts } from '@kraud/host';
 import { defaultNamespace, type PodTemplate, type Workload, type WorkloadSpec } from '@kraud/macro';
 import { admit } from '../admission/admit.ts';
 import type { WantedVolume } from '../admission/mounts.ts';
@@ -8,6 +7,7 @@ import { networksOf } from '../networks/of-pod.ts';
 import type { CloudParts } from '../parts.ts';
 import { optionsOfVolumes } from '../volumes/bound.ts';
 import type { WorkloadDraft } from './contract.ts';
+import type { Resolved } from './image.ts';
 import { checkPlaceholders, hasPlaceholder } from './placeholders.ts';
 import { settlePorts } from './ports.ts';
 
@@ -26,7 +26,7 @@ export function admitWorkload(
   parts: Pick<CloudParts, 'limits' | 'random' | 'networks' | 'pods' | 'volumes' | 'secrets' | 'configs'>,
   caller: Caller,
   draft: WorkloadDraft,
-  image: ImageFacts,
+  { facts, missing }: Resolved,
   context: { uid: string; others: readonly Workload[]; present: Workload | undefined },
 ): AdmittedWorkload {
   const { uid, others, present } = context;
@@ -34,7 +34,7 @@ export function admitWorkload(
   checkFiles(parts, caller, draft);
   const admitted = admit(
     { ...draft.pod, name: '', restart: { name: 'no', retriesMax: 0 }, autoRemove: false },
-    image,
+    facts,
     {
       ...{ caller, uid, limits: parts.limits, random: parts.random, templated: draft.templated },
       networks: networksOf(parts, caller, draft.pod.networks),
@@ -43,7 +43,7 @@ export function admitWorkload(
   );
   const { run: _, host: __, restart: ___, autoRemove: ____, ...pod } = admitted.spec;
   const template: PodTemplate = {
-    labels: { ...image.config.labels, ...draft.pod.labels },
+    labels: { ...facts.config.labels, ...draft.pod.labels },
     annotations: draft.pod.annotations,
     templated: draft.templated,
     spec: {
@@ -52,6 +52,7 @@ export function admitWorkload(
       ports: settlePorts(pod.ports, others, present?.spec.template.spec.ports ?? []),
     },
     given: draft.pod.given,
+    ...(missing === undefined ? {} : { asked: draft }),
   };
   const spec: WorkloadSpec = {
     mode: draft.mode,
@@ -68,8 +69,13 @@ export function admitWorkload(
   return {
     spec,
     volumes: admitted.volumes.filter(({ anonymous, name }) => !anonymous && !hasPlaceholder(name)),
-    warnings: admitted.warnings,
+    warnings: [...(missing === undefined ? [] : [imageWarning(draft, missing)]), ...admitted.warnings],
   };
+}
+
+function imageWarning({ pod }: WorkloadDraft, why: string): string {
+  const { image } = pod.container;
+  return `image ${image} is not here, and pulling it failed: ${why}. Tasks are rejected until it can be had`;
 }
 
 /** Secrets and configs don't come later, unlike volumes: nobody could say what is in them. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { codeOf, KraudError, must, SeededRandom, silentLogger, systemClock } from '@kraud/base';
 import type { ImageFacts } from '@kraud/host';
-import { openMemoryStore, Tables, type Workload } from '@kraud/macro';
+import { noImage, openMemoryStore, Tables, type Workload } from '@kraud/macro';
 import type { Caller } from '../contract.ts';
 import { ImageFinder } from '../images/find.ts';
 import { cloudLimits } from '../limits.ts';
@@ -145,15 +145,42 @@ test('made with an image that is decided, found in every way, and told of', asyn
   assert.deepEqual(events, ['create web']);
 });
 
-test('an image that is elsewhere is pulled; one that is nowhere is named', async () => {
+test('an image that is elsewhere is pulled; a name that is none is refused', async () => {
   const { workload } = await workloads.create(caller, draft({}, 'far:1'), wish);
   assert.equal(imageOf(workload), idOf('f'));
-  await refused(
-    workloads.create(caller, draft({ name: 'x' }, 'none:1'), wish),
-    'not-found',
-    /none:1.*no registry/,
-  );
+  await refused(workloads.create(caller, draft({ name: 'x' }, 'Not a name'), wish), 'invalid', /invalid/);
   assert.equal((await workloads.list(caller)).length, 1);
+});
+
+test('an image that is nowhere is warned of; what was asked is made of it once it is there', async () => {
+  const wanted = draft({ mode: { type: 'job', completions: 2, parallelism: 1 } }, 'none:1');
+  const { workload, warnings } = await workloads.create(caller, wanted, wish);
+  assert.match(warnings.join(), /image none:1 is not here, and pulling it failed: no registry has it/);
+  assert.equal(imageOf(workload), noImage);
+  assert.equal(await workloads.findImage(workload, wish.signal), false);
+  await addImage('none:1', 'c');
+  assert.equal(await workloads.findImage(workload, wish.signal), true);
+  const found = await workloads.get(caller, 'web');
+  assert.equal(imageOf(found), idOf('c'));
+  const { template, jobIteration } = found.spec;
+  assert.deepEqual([template.labels, template.asked, jobIteration], [{ from: 'image' }, undefined, 0]);
+  assert.deepEqual(template.spec.containers[0]?.args, ['sh']);
+  assert.equal(previousOf(found), undefined, 'nobody has changed anything');
+  assert.equal(await workloads.findImage(found, wish.signal), true);
+  const gone = { ...workload, meta: { ...workload.meta, name: 'other' } };
+  assert.equal(await workloads.findImage(gone, wish.signal), true);
+});
+
+test('an update to an image that is nowhere can be rolled back, and what was asked since counts', async () => {
+  const made = (await workloads.create(caller, draft(), wish)).workload;
+  const updated = (await workloads.update(caller, 'web', draft({}, 'none:1'), versionOf(made), wish))
+    .workload;
+  assert.equal(imageOf(updated), noImage);
+  const back = await workloads.rollback(caller, 'web', versionOf(updated));
+  assert.equal(imageOf(back), idOf('a'));
+  await addImage('none:1', 'c');
+  assert.equal(await workloads.findImage(updated, wish.signal), true);
+  assert.equal(imageOf(await workloads.get(caller, 'web')), idOf('a'));
 });
 
 for (const name of ['', '-a', 'a b', 'a.b', 'x'.repeat(64)]) {

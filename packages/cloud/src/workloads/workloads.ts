@@ -3,6 +3,7 @@ import type { Caller, Events } from '../contract.ts';
 import type { ImageWish, WorkloadDraft, Workloads } from './contract.ts';
 import { createWorkload, type WorkloadTools } from './create.ts';
 import { findWorkload } from './find.ts';
+import { findImage } from './find-image.ts';
 import { freeName } from './names.ts';
 import { rollbackWorkload, updateWorkload } from './update.ts';
 
@@ -67,6 +68,10 @@ export class WorkloadUseCases implements Workloads {
     const workload = await rollbackWorkload(this.#tools, caller, ref, version);
     await this.#record(caller, 'update', workload);
     return workload;
+  }
+
+  async findImage(workload: Workload, signal: AbortSignal): Promise<boolean> {
+    return await findImage(this.#tools, workload, signal);
   }
 
   async remove(caller: Caller, ref: string, signal?: AbortSignal): Promise<void> {

@@ -32,7 +32,7 @@ export class NetworkKeeper implements NetworkSource {
 
   async spec(tenant: string, name: string): Promise<NetworkSpec | undefined> {
     const found = await this.#find(tenant, name);
-    if (!found || found.spec.driver === 'none') return undefined;
+    if (found?.spec.driver !== 'vpc') return undefined;
     await this.takeDown();
     const host = this.#parts.name;
     const network = found.status.slices?.[host] ? found : await this.#claim(tenant, name);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { buildNetwork } from '../testing/builders.ts';
 import { TestServer } from '../testing/server.ts';
 
 test('options of a bridge: harmless, without effect and said so, or refused', async () => {
@@ -20,6 +21,43 @@ test('options of a bridge: harmless, without effect and said so, or refused', as
     assert.equal(refused.status, 501, name);
     assert.ok(refused.json.message.includes(name));
   }
+});
+
+test('a swarm has an ingress network: shown, not made twice, and no service names it', async () => {
+  await using server = await TestServer.open();
+  const create = { Name: 'other', Driver: 'overlay', Ingress: true };
+  const early = await server.ask('POST', '/networks/create', create);
+  assert.deepEqual(
+    [early.status, early.json.message.slice(0, 34)],
+    [503, 'This node is not a swarm manager. '],
+  );
+  await server.ask('POST', '/swarm/init', { ListenAddr: '0.0.0.0:2377' });
+  server.fake.networks.push(buildNetwork('ingress', 'ingress', '5c'.repeat(32)));
+  const { Name, Driver, Scope, Ingress, Attachable, IPAM } = (await server.ask('GET', '/networks/ingress'))
+    .json;
+  assert.deepEqual(
+    [Name, Driver, Scope, Ingress, Attachable, IPAM.Config],
+    ['ingress', 'overlay', 'swarm', true, false, []],
+  );
+  for (const [filter, value, count] of [
+    ['driver', 'overlay', 1],
+    ['scope', 'swarm', 1],
+    ['dangling', 'true', 0],
+  ] as const) {
+    const filters = encodeURIComponent(JSON.stringify({ [filter]: [value] }));
+    assert.equal((await server.ask('GET', `/networks?filters=${filters}`)).json.length, count, filter);
+  }
+  const again = await server.ask('POST', '/networks/create', create);
+  assert.deepEqual(
+    [again.status, again.json.message],
+    [409, `rpc error: code = AlreadyExists desc = ingress network (${'5c'.repeat(32)}) is already present`],
+  );
+  const TaskTemplate = { ContainerSpec: { Image: 'app' }, Networks: [{ Target: 'ingress' }] };
+  const service = await server.ask('POST', '/services/create', { Name: 'web', TaskTemplate });
+  assert.deepEqual(
+    [service.status, service.json.message],
+    [400, 'Service cannot be explicitly attached to the ingress network "ingress"'],
+  );
 });
 
 test('addresses of a network go to the cloud; what is no IPv4 subnet is refused by name', async () => {

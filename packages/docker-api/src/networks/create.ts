@@ -1,7 +1,9 @@
 import { KraudError } from '@kraud/base';
-import type { NetworkDraft } from '@kraud/cloud';
+import type { Cloud, NetworkDraft } from '@kraud/cloud';
 import { row } from '../body/rows.ts';
+import type { Call } from '../call.ts';
 import type { Operation } from '../operation.ts';
+import { swarmOf } from '../swarm/member.ts';
 
 const drivers = ['bridge', 'overlay', 'vpc'];
 
@@ -62,7 +64,10 @@ export const createNetwork: Operation = {
     row('yes', 'Scope', 'string', 'swarm', { note: 'shown again' }),
     row('yes', 'Internal', 'bool', true),
     row('yes', 'Attachable', 'bool', true, { note: 'every network is' }),
-    row('refused', 'Ingress', 'bool', true, { note: 'published ports need no network of their own' }),
+    row('partly', 'Ingress', 'bool', true, {
+      kept: true,
+      note: 'a swarm has one from the beginning; another is refused as dockerd does',
+    }),
     row('refused', 'ConfigOnly', 'bool', true),
     row('refused', 'ConfigFrom.Network', 'string', 'other'),
     row('refused', 'EnableIPv6', 'bool', true, { note: 'networks are IPv4' }),
@@ -90,14 +95,29 @@ export const createNetwork: Operation = {
     ),
     row('yes', 'Labels', 'labels', { a: 'b' }),
   ],
-  async run({ networks }, call) {
-    const { body } = await call.body('refuse');
-    const draft = draftOf(body as CreateBody);
+  async run({ networks, swarms }, call) {
+    const body = (await call.body('refuse')).body as CreateBody;
+    if (body.Ingress) await refuseIngress({ networks, swarms }, call);
+    const draft = draftOf(body);
     const warnings = warningsOf(draft.options);
     const network = await networks.create(call.caller, draft);
     call.json(201, { Id: network.meta.uid, Warning: warnings.join('; ') });
   },
 };
+
+async function refuseIngress(cloud: Pick<Cloud, 'networks' | 'swarms'>, call: Call): Promise<never> {
+  await swarmOf(cloud, call);
+  const all = await cloud.networks.list(call.caller);
+  const present = all.find(({ spec }) => spec.driver === 'ingress');
+  if (!present) {
+    throw new KraudError('unsupported', 'Ingress is not supported: a user’s network has the name ingress');
+  }
+  const { uid } = present.meta;
+  throw new KraudError(
+    'exists',
+    `rpc error: code = AlreadyExists desc = ingress network (${uid}) is already present`,
+  );
+}
 
 function draftOf(body: CreateBody): NetworkDraft {
   const driver = body.Driver || 'bridge';

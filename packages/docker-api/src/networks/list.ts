@@ -1,3 +1,4 @@
+import { isPredefined } from '@kraud/cloud';
 import { Filters } from '../filters.ts';
 import { filtersOf, type Operation } from '../operation.ts';
 import { networkDriver, networkName, networkOf, networkScope, predefined } from './show.ts';
@@ -25,7 +26,7 @@ export const listNetworks: Operation = {
         filters.labels(network.meta.labels);
       if (!fits) continue;
       if (dangling !== undefined) {
-        const unused = custom && (await networks.members(call.caller, network)).length === 0;
+        const unused = !isPredefined(network) && (await networks.members(call.caller, network)).length === 0;
         if (unused !== dangling) continue;
       }
       chosen.push(networkOf(network, undefined));

@@ -4,7 +4,9 @@ import { endpointId, shownName } from '../containers/show/networks.ts';
 /** Docker's names of what Kraud calls `default`, `vpc` and `none`. */
 export const networkName = ({ meta }: Network): string => shownName(meta.name);
 export const networkDriver = ({ spec, given }: Network): string =>
-  spec.driver === 'none' ? 'null' : (givenOf(given).Driver ?? 'bridge');
+  spec.driver === 'none' ? 'null' : isIngress(spec) ? 'overlay' : (givenOf(given).Driver ?? 'bridge');
+
+const isIngress = ({ driver }: Network['spec']): boolean => driver === 'ingress';
 
 /** Names that every daemon has. `host` is absent: a pod can't share the host's network. */
 export const predefined: readonly string[] = ['bridge', 'none', 'default'];
@@ -14,16 +16,16 @@ export interface GivenNetwork {
   readonly Driver?: string;
   readonly Scope?: string;
   readonly Attachable?: boolean;
-  readonly Ingress?: boolean;
 }
 
 export const givenOf = (given: Network['given']): GivenNetwork => (given.docker ?? {}) as GivenNetwork;
 
-export const networkScope = ({ given }: Network): string => givenOf(given).Scope ?? 'local';
+export const networkScope = ({ spec, given }: Network): string =>
+  isIngress(spec) ? 'swarm' : (givenOf(given).Scope ?? 'local');
 
 export function networkOf(network: Network, members: readonly Pod[] | undefined): Record<string, unknown> {
   const { meta, spec, given } = network;
-  const { Attachable: attachable = false, Ingress: ingress = false } = givenOf(given);
+  const { Attachable: attachable = false } = givenOf(given);
   const config = spec.subnet
     ? [
         {
@@ -45,7 +47,7 @@ export function networkOf(network: Network, members: readonly Pod[] | undefined)
     IPAM: { Driver: 'default', Options: null, Config: config },
     Internal: spec.internal,
     Attachable: attachable,
-    Ingress: ingress,
+    Ingress: isIngress(spec),
     ConfigFrom: { Network: '' },
     ConfigOnly: false,
     Containers: Object.fromEntries((members ?? []).map((pod) => [pod.meta.uid, memberOf(pod, network)])),

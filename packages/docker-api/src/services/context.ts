@@ -24,6 +24,12 @@ export async function contextOf(
         known.find(({ meta }) => meta.name === wanted || meta.uid === wanted) ??
         known.find(({ meta }) => meta.uid.startsWith(wanted));
       if (!network) throw new KraudError('not-found', `network ${ref} not found`);
+      if (network.spec.driver === 'ingress') {
+        throw new KraudError(
+          'invalid',
+          `Service cannot be explicitly attached to the ingress network "${ref}"`,
+        );
+      }
       return { name: network.meta.name, id: network.meta.uid };
     },
     hasFile: (source, id, name) =>

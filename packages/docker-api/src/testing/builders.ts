@@ -48,7 +48,7 @@ export function buildView(tags: string[], facts: Partial<ImageFacts> = {}): Imag
   return { image, facts: whole };
 }
 
-export function buildNetwork(name: string, driver: 'vpc' | 'none', uid: string): Network {
+export function buildNetwork(name: string, driver: Network['spec']['driver'], uid: string): Network {
   return {
     kind: 'Network',
     meta: meta(name, uid),

@@ -256,6 +256,7 @@ export class FakeSwarm {
         const meta = { ...old.meta, generation: old.meta.generation + 1 };
         return replaced(old, { ...old, meta, spec: previous.spec, given: previous.given });
       },
+      findImage: async () => true,
       remove: async (_c, ref) => void this.workloads.delete(find(ref).meta.uid),
     };
   }

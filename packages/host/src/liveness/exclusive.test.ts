@@ -154,6 +154,7 @@ class FakeHost {
       leader: new LeaseLeader('macro', this.#name, parts),
       dropVolume: async () => {},
       makeVolumes: async () => {},
+      findImage: async () => false,
       self: { name: this.#name, heldSinceMs: () => liveness.heldSinceMs },
     });
     await controllers.run(life.signal);

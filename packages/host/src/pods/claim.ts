@@ -30,7 +30,7 @@ export async function claimVm(
   options: { readonly network: boolean; readonly signal: AbortSignal },
 ): Promise<Claim> {
   const [rootfs, volumes] = await Promise.all([
-    rootDisks(parts, files, disks.images),
+    rootDisks(parts, files, pod),
     Promise.all(disks.volumes.map((volume) => attachVolume(parts, pod, volume, options.signal))),
   ]);
   const spec: VmSpec = {

@@ -1,7 +1,9 @@
 import { existsSync, linkSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { isErrno } from '@kraud/base';
+import { isErrno, KraudError } from '@kraud/base';
 import type { ImageId, RootfsFormat } from '@kraud/images';
+import { noImage, type Pod } from '@kraud/macro';
+import { disksOf } from '../guest/bodies.ts';
 import type { HostParts } from '../parts.ts';
 import type { PodFiles } from './pod-files.ts';
 
@@ -16,18 +18,18 @@ const formats: readonly RootfsFormat[] = ['squashfs', 'erofs'];
  * The root file systems of a pod's images. The pod has its own hard link to each, so that it can be started again
  * though the image was removed meanwhile, as with Docker.
  */
-export async function rootDisks(
-  parts: HostParts,
-  files: PodFiles,
-  imageIds: readonly string[],
-): Promise<RootDisk[]> {
-  return await Promise.all(imageIds.map((id) => rootDisk(parts, files, id)));
+export async function rootDisks(parts: HostParts, files: PodFiles, pod: Pod): Promise<RootDisk[]> {
+  return await Promise.all(disksOf(pod).images.map((id) => rootDisk(parts, files, pod, id)));
 }
 
-async function rootDisk(parts: HostParts, files: PodFiles, id: string): Promise<RootDisk> {
+async function rootDisk(parts: HostParts, files: PodFiles, pod: Pod, id: string): Promise<RootDisk> {
   for (const format of formats) {
     const path = files.image(id, format);
     if (existsSync(path)) return { path, format };
+  }
+  if (id === noImage) {
+    const name = pod.spec.containers.find(({ image }) => image.id === id)?.image.name ?? '';
+    throw new KraudError('not-found', `No such image: ${name}`);
   }
   await parts.fetchImage(id);
   const { path, format } = await parts.images.rootfs(id as ImageId);

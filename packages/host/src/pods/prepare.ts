@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import type { Pod } from '@kraud/macro';
+import { noImage, type Pod } from '@kraud/macro';
 import { disksOf } from '../guest/bodies.ts';
 import type { HostParts } from '../parts.ts';
 import { sizeOf } from './claim.ts';
@@ -11,8 +11,10 @@ import { rootDisks } from './pod-images.ts';
 export async function preparePod(parts: HostParts, pod: Pod, files: PodFiles): Promise<void> {
   mkdirSync(files.dir, { recursive: true, mode: 0o700 });
   const disks = disksOf(pod);
+  // It can't start: no VM is to wait for it.
+  if (disks.images.includes(noImage)) return;
   parts.cradle.expect(sizeOf(pod, disks));
-  await Promise.all([makeWritable(parts, pod, files), rootDisks(parts, files, disks.images)]);
+  await Promise.all([makeWritable(parts, pod, files), rootDisks(parts, files, pod)]);
 }
 
 async function makeWritable({ cradle }: HostParts, pod: Pod, files: PodFiles): Promise<void> {

@@ -1,18 +1,19 @@
 import type { Clock, Logger } from '@kraud/base';
 import type { EventLog } from '../events/event-log.ts';
 import { retentionDefaults, trimEvents } from '../events/retention.ts';
-import type { Pod, Volume } from '../model/index.ts';
+import type { Pod, Volume, Workload } from '../model/index.ts';
 import type { Tables } from '../resources/tables.ts';
 import { schedulerDefaults } from '../scheduler/limits.ts';
 import type { Store } from '../store/contract.ts';
-import { AutoRemove } from './auto-remove.ts';
+import { runAutoRemove } from './auto-remove.ts';
 import { Binder } from './binder.ts';
 import { ChangeEvents } from './change-events.ts';
 import { Compactor } from './compactor.ts';
-import { DisplaceController } from './displace-controller.ts';
+import { runDisplacement } from './displace-controller.ts';
 import { collectGarbage } from './garbage.ts';
 import { Drains, HostLeases, LostHosts, MoveBudget, moveDefaults } from './hosts/index.ts';
 import type { Leader } from './leader.ts';
+import { MissingImages } from './missing-images.ts';
 import { periodically } from './periodic.ts';
 import { podEvents } from './pod-events.ts';
 import { RestartController } from './restart.ts';
@@ -47,6 +48,8 @@ export interface ControllersParts {
   readonly dropVolume: (volume: Volume) => Promise<void>;
   /** Makes the volumes that a pod names and that are missing; those of its own go with it. Safe to repeat. */
   readonly makeVolumes: (pod: Pod) => Promise<void>;
+  /** Gives a workload the image that could not be had when it was made; false as long as it still can't. */
+  readonly findImage: (workload: Workload, signal: AbortSignal) => Promise<boolean>;
   /** This host, where others may share the store. Where none does, it is never lost: nobody else could run its pods. */
   readonly self: SharedHost | undefined;
   readonly clock: Clock;
@@ -79,7 +82,7 @@ export class Controllers {
   }
 
   async #lead(signal: AbortSignal): Promise<void> {
-    const { store, tables, events, clock, logger, dropVolume, makeVolumes, self } = this.#parts;
+    const { store, tables, events, clock, logger, dropVolume, makeVolumes, findImage, self } = this.#parts;
     const limits = this.#limits.hosts;
     const budget = new MoveBudget(clock, limits.movesBurst);
     const leases = new HostLeases({ store, clock, logger });
@@ -97,9 +100,9 @@ export class Controllers {
     this.#broughtBack = true;
     await Promise.all([
       new Binder({ tables, clock, logger, limits: this.#limits.scheduler }).run(signal),
-      new DisplaceController({ tables, clock, logger }).run(signal),
+      runDisplacement({ tables, clock, logger }, signal),
       restart.run(signal),
-      new AutoRemove({ tables, clock, logger }).run(signal),
+      runAutoRemove({ tables, clock, logger }, signal),
       ...recorders.map((each) => each.run(signal)),
       new WorkloadController({
         tables,
@@ -108,6 +111,7 @@ export class Controllers {
         clock,
         logger,
       }).run(signal),
+      new MissingImages({ tables, findImage, clock, logger }).run(signal),
       new Drains({ tables, budget, clock, logger, limits }).run(signal),
       ...(self ? [leases.run(signal), lost.run(signal)] : []),
       every('compact', this.#limits.compactEveryMs, () => compactor.compact()),

@@ -1,4 +1,4 @@
-export { AutoRemove, removesItself, withOwnerAnnotation } from './auto-remove.ts';
+export { removesItself, withOwnerAnnotation } from './auto-remove.ts';
 export { Binder, hostFinalizer } from './binder.ts';
 export { ChangeEvents } from './change-events.ts';
 export { Controller, type ControllerOptions, controllerDefaults, type Reconciled } from './controller.ts';

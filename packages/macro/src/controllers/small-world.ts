@@ -51,6 +51,7 @@ export class SmallWorld {
       leader,
       dropVolume,
       makeVolumes,
+      findImage: async () => false,
     });
     await Promise.all([tables.run(signal), controllers.run(signal)]);
   }

@@ -70,6 +70,9 @@ export const HealthCheck = Type.Object({
 });
 export type HealthCheck = Static<typeof HealthCheck>;
 
+/** Stands for an image that can't be had: no image has this digest. */
+export const noImage = `sha256:${'0'.repeat(64)}`;
+
 /** One container of a pod, with the image's defaults already merged in. */
 export const Container = Type.Object({
   name: Type.String({ pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$' }),

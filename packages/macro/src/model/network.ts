@@ -6,7 +6,8 @@ export const Network = Type.Object({
   kind: Type.Literal('Network'),
   meta: Meta,
   spec: Type.Object({
-    driver: Type.Union([Type.Literal('vpc'), Type.Literal('none')]),
+    /** `ingress` has no addresses: it stands for ports of every host that lead to pods of services. */
+    driver: Type.Union([Type.Literal('vpc'), Type.Literal('none'), Type.Literal('ingress')]),
     subnet: Type.Optional(Type.String()),
     gateway: Type.Optional(Type.String()),
     /** Block of the subnet that addresses are chosen from; absent: all of it. */

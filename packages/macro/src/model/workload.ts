@@ -13,6 +13,11 @@ export const PodTemplate = Type.Object({
   templated: Type.Boolean(),
   spec: Type.Omit(PodSpec, ['run', 'host', 'restart', 'autoRemove']),
   given: Type.Record(Type.String(), Type.Unknown()),
+  /**
+   * While its image (`noImage`) can't be had: what was asked, for the template to be made of once it can. No pod of it
+   * can start.
+   */
+  asked: Type.Optional(Type.Unknown()),
 });
 export type PodTemplate = Static<typeof PodTemplate>;
 

@@ -1,6 +1,6 @@
 import { FakeClock, type Logger, messageOf, SeededRandom, silentLogger } from '@kraud/base';
 import { Binder } from '../controllers/binder.ts';
-import { DisplaceController } from '../controllers/displace-controller.ts';
+import { runDisplacement } from '../controllers/displace-controller.ts';
 import { displacementOf } from '../controllers/index.ts';
 import type { Host, Pod } from '../model/index.ts';
 import { Tables } from '../resources/tables.ts';
@@ -71,7 +71,7 @@ export class Simulation {
     await this.tables.ready();
     for (let i = 0; i < this.options.hosts; i += 1) await this.tables.hosts.create(drawHost(this.#random, i));
     const parts = { tables: this.tables, clock: this.clock, logger: this.#logger() };
-    running.push(new Binder(parts).run(stop.signal), new DisplaceController(parts).run(stop.signal));
+    running.push(new Binder(parts).run(stop.signal), runDisplacement(parts, stop.signal));
     const steps: Record<string, number> = {};
     const displacements = new Set<string>();
     for (let number = 1; number <= this.options.steps && this.#faults.length === 0; number += 1) {
