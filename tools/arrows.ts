@@ -58,6 +58,9 @@ const macroArrows: Readonly<Record<string, readonly string[]>> = {
   simulator: ['store', 'model', 'resources', 'scheduler', 'controllers'],
 };
 
+/** Second doors, to valid resources that nothing but a test or a benchmark has a use for. Whoever tests may know them. */
+const sampleDoors = ['macro/samples'];
+
 /** Tests and benchmarks drive the outside; they may also use the parts' own types to do so. */
 const outerFolders = ['e2e', 'bench', 'tools'];
 
@@ -155,6 +158,9 @@ function macroFault(file: string, target: string): string | undefined {
 }
 
 function arrowFault(owner: Owner, target: string): string | undefined {
+  if (sampleDoors.includes(target)) {
+    return owner.isTest || owner.root === 'bench' ? undefined : 'samples are for tests and benchmarks only';
+  }
   if (target.includes('/')) return 'only the package itself may be imported, nothing below it';
   if (packageArrows[target] === undefined) return 'no such package';
   if (owner.name === undefined) return outerFolders.includes(owner.root) ? undefined : 'not from here';

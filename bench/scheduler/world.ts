@@ -1,5 +1,6 @@
 import { SeededRandom } from '@kraud/base';
 import { anywhere, type Host, type Placement, type Pod } from '@kraud/macro';
+import { sampleMeta } from '@kraud/macro/samples';
 
 const gib = 1024 ** 3;
 const zones = 5;
@@ -54,7 +55,7 @@ function makeHost(name: string, uid: string, index: number, random: SeededRandom
   const taints = random.below(20) === 0 ? [{ key: 'gpu', value: '', effect: 'no-schedule' as const }] : [];
   return {
     kind: 'Host',
-    meta: { ...metaOf(name, uid), labels },
+    meta: { ...sampleMeta('Host', name, { uid, labels }) },
     spec: { cordoned: false, taints },
     status: {
       ready: true,
@@ -103,8 +104,7 @@ function makePod(name: string, uid: string, owner: string, app: string, placemen
   return {
     kind: 'Pod',
     meta: {
-      ...metaOf(name, uid),
-      labels: { app },
+      ...sampleMeta('Pod', name, { uid, labels: { app } }),
       revision: 1,
       owner: { kind: 'Workload', uid: owner, name: app },
     },
@@ -156,20 +156,6 @@ const container: Pod['spec']['containers'][number] = {
   stopTimeoutMs: 10_000,
   log: { driver: 'json-file', fileBytesMax: 0, filesMax: 1 },
 };
-
-function metaOf(name: string, uid: string): Host['meta'] {
-  return {
-    uid,
-    tenant: 'default',
-    namespace: 'default',
-    name,
-    labels: {},
-    annotations: {},
-    generation: 1,
-    finalizers: [],
-    createdAt: '2026-01-01T00:00:00.000Z',
-  };
-}
 
 function shuffled<T>(items: readonly T[], random: SeededRandom): T[] {
   const all = [...items];

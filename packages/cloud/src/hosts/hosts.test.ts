@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { KraudError } from '@kraud/base';
 import type { Membership } from '@kraud/host';
 import type { Host, Pod } from '@kraud/macro';
+import { sampleHost } from '@kraud/macro/samples';
 import { cloudLimits } from '../limits.ts';
 import type { CloudParts } from '../parts.ts';
 import { HostUseCases } from './hosts.ts';
@@ -11,33 +12,8 @@ import type { HostPlace } from './place.ts';
 const owner = { tenant: 'default', local: true };
 
 function hostOf(name: string, uid: string, ready = true): Host {
-  return {
-    kind: 'Host',
-    meta: {
-      uid: uid.repeat(32),
-      tenant: 'default',
-      namespace: 'default',
-      name,
-      labels: {},
-      annotations: {},
-      generation: 1,
-      revision: 5,
-      finalizers: [],
-      createdAt: '2026-01-01T00:00:00.000Z',
-    },
-    spec: { cordoned: false },
-    status: {
-      ready,
-      cpus: 1,
-      memoryBytes: 0,
-      architecture: 'amd64',
-      kernel: '6.1',
-      operatingSystem: 'Debian',
-      accelerator: { kind: 'tcg', reason: 'a test' },
-      heartbeatAt: '2026-01-01T00:00:00.000Z',
-    },
-    given: {},
-  };
+  const host = sampleHost(name, { ready });
+  return { ...host, meta: { ...host.meta, uid: uid.repeat(32), revision: 5 } };
 }
 
 function hostTable(all: Map<string, Host>): Pick<CloudParts['hosts'], 'get' | 'list' | 'mutate' | 'delete'> {

@@ -239,10 +239,12 @@ export class ImageUseCases implements Images {
     await this.#events.image(caller, action, actor, { ...(await this.#labels(id)), name });
   }
 
+  /** None of one whose content is nowhere to be had: what is told of it is told without them. */
   async #labels(id: string): Promise<Record<string, string>> {
     try {
       return (await this.#finder.facts(id)).config.labels ?? {};
-    } catch {
+    } catch (error) {
+      if (codeOf(error) !== 'not-found' && codeOf(error) !== 'unavailable') throw error;
       return {};
     }
   }

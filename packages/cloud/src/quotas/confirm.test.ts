@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test';
 import { codeOf, newId, silentLogger, systemClock, systemRandom } from '@kraud/base';
 import type { ImageFacts } from '@kraud/host';
 import { openMemoryStore, type Store, Tables } from '@kraud/macro';
+import { sampleMeta } from '@kraud/macro/samples';
 import type { Caller } from '../contract.ts';
 import { ImageFinder } from '../images/find.ts';
 import { cloudLimits } from '../limits.ts';
@@ -23,17 +24,7 @@ interface Host {
   readonly workloads: WorkloadUseCases;
 }
 
-const meta = (name: string) => ({
-  uid: newId(systemRandom),
-  tenant: 'default',
-  namespace: 'default',
-  name,
-  labels: {},
-  annotations: {},
-  generation: 1,
-  finalizers: [],
-  createdAt: new Date(0).toISOString(),
-});
+const meta = (name: string) => sampleMeta('Tenant', name, { uid: newId(systemRandom) });
 
 /** Writes wait for each other, so that all have been checked before the first of them. */
 class Barrier {

@@ -1,19 +1,10 @@
 import type { Image, ImageFacts, ImageView, Network, Pod, PodDraft } from '@kraud/cloud';
+import { sampleMeta } from '@kraud/macro/samples';
 
 export const imageId = `sha256:${'a1'.repeat(32)}`;
 export const createdAt = '2023-11-14T22:13:20.000Z';
 
-const meta = (name: string, uid: string): Pod['meta'] => ({
-  uid,
-  tenant: 'default',
-  namespace: 'default',
-  name,
-  labels: {},
-  annotations: {},
-  generation: 1,
-  finalizers: [],
-  createdAt,
-});
+const meta = (name: string, uid: string): Pod['meta'] => sampleMeta('Pod', name, { uid, createdAt });
 
 /** Of every image here. */
 const imageEnv = ['PATH=/bin'];

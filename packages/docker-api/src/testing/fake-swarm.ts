@@ -14,36 +14,14 @@ import {
   type WorkloadDraft,
   type Workloads,
 } from '@kraud/cloud';
+import { sampleHost, sampleMeta } from '@kraud/macro/samples';
 import { buildPod, createdAt } from './builders.ts';
 import { testRoot } from './ca.ts';
 
 export function buildHost(name: string, uid: string, spec: Partial<Host['spec']> = {}): Host {
-  return {
-    kind: 'Host',
-    meta: {
-      uid,
-      tenant: 'default',
-      namespace: 'default',
-      name,
-      labels: {},
-      annotations: {},
-      generation: 1,
-      finalizers: [],
-      createdAt,
-    },
-    spec: { cordoned: false, ...spec },
-    status: {
-      ready: true,
-      cpus: 2,
-      memoryBytes: 1_000_000,
-      architecture: 'amd64',
-      kernel: '6',
-      operatingSystem: 'Linux',
-      accelerator: { kind: 'tcg', reason: 'test' },
-      heartbeatAt: createdAt,
-    },
-    given: {},
-  };
+  const host = sampleHost(name, { memoryBytes: 1_000_000, architecture: 'amd64', heartbeatAt: createdAt });
+  const meta = { ...host.meta, uid, createdAt };
+  return { ...host, meta, spec: { ...host.spec, ...spec } };
 }
 
 /** A workload as the cloud would make it of a draft, without its policy. Its controller has seen it. */
@@ -74,17 +52,13 @@ export function buildWorkload(draft: WorkloadDraft, uid: string, generation = 1)
   const revision = { number: generation, hash: `h${generation}`, spec, given: draft.given, createdAt };
   return {
     kind: 'Workload',
-    meta: {
+    meta: sampleMeta('Workload', draft.name, {
       uid,
-      tenant: 'default',
-      namespace: 'default',
-      name: draft.name,
       labels: draft.labels,
       annotations: draft.annotations,
       generation,
-      finalizers: [],
       createdAt,
-    },
+    }),
     spec,
     status: {
       generation,

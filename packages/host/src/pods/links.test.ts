@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { FakeClock } from '@kraud/base';
 import type { Pod } from '@kraud/macro';
 import { linkedPods, linkNames, linkVariables, withLinkVariables } from './links.ts';
 
@@ -23,15 +24,36 @@ const web = {
 
 type World = Parameters<typeof linkedPods>[0];
 
-/** The pods as they are at each look, the last for ever. */
-function world(...looks: (Pod | undefined)[]): World {
-  const byUid = (wanted: string): Pod | undefined => {
-    const pod = looks.length > 1 ? looks.shift() : looks[0];
-    return pod?.meta.uid === wanted ? pod : undefined;
-  };
-  const clock = { monotonic: () => 0, sleep: () => Promise.resolve() };
-  return { pods: { byUid }, clock } as unknown as World;
+/** One pod, which `change` makes another. */
+class Pods {
+  readonly clock = new FakeClock();
+  readonly #listeners = new Set<() => void>();
+  #pod: Pod | undefined;
+
+  constructor(pod: Pod | undefined) {
+    this.#pod = pod;
+  }
+
+  get parts(): World {
+    const byUid = (wanted: string) => (this.#pod?.meta.uid === wanted ? this.#pod : undefined);
+    const subscribe = (listener: () => void) => {
+      this.#listeners.add(listener);
+      return () => this.#listeners.delete(listener);
+    };
+    return { pods: { byUid, subscribe }, clock: this.clock } as unknown as World;
+  }
+
+  get followers(): number {
+    return this.#listeners.size;
+  }
+
+  change(pod: Pod | undefined): void {
+    this.#pod = pod;
+    for (const listener of this.#listeners) listener();
+  }
 }
+
+const world = (pod: Pod | undefined): World => new Pods(pod).parts;
 
 const { signal } = new AbortController();
 const inPhase = (phase: Pod['status']['phase']): Pod => {
@@ -74,9 +96,31 @@ test('one that is there must run; one that is gone is no link any more', async (
 });
 
 test('one that is on its way is waited for', async () => {
-  const looks = world(inPhase('restarting'), inPhase('starting'), inPhase('running'));
-  const [linked] = await linkedPods(looks, web, signal);
+  const pods = new Pods(inPhase('restarting'));
+  const waiting = linkedPods(pods.parts, web, signal);
+  pods.change(inPhase('starting'));
+  await pods.clock.advance(1000);
+  pods.change(inPhase('running'));
+  const [linked] = await waiting;
   assert.deepEqual([linked?.alias, linked?.pod.status.phase], ['my-db', 'running']);
+  assert.equal(pods.followers, 0);
+});
+
+test('the wait ends: with the one that is waited for, with time, and with the start', async () => {
+  const gone = new Pods(inPhase('starting'));
+  const none = linkedPods(gone.parts, web, signal);
+  gone.change(undefined);
+  assert.deepEqual(await none, []);
+  const slow = new Pods(inPhase('starting'));
+  const late = assert.rejects(linkedPods(slow.parts, web, signal), { code: 'conflict' });
+  await slow.clock.advance(30_000);
+  await late;
+  const stop = new AbortController();
+  const cut = new Pods(inPhase('starting'));
+  const over = assert.rejects(linkedPods(cut.parts, web, stop.signal));
+  stop.abort();
+  await over;
+  assert.deepEqual([gone.followers, slow.followers, cut.followers], [0, 0, 0]);
 });
 
 test('on the default network it goes by all its names, on others by the one asked for', () => {

@@ -14,7 +14,6 @@ interface Linked {
 
 /** How long a start waits for what it is linked to, when that is on its way: after a restart of the host all start at once. */
 const waitMs = 30_000;
-const lookEveryMs = 100;
 
 /** Those that are on this host. One that is there and neither runs nor is about to is a `conflict`, in Docker's words. */
 export async function linkedPods(
@@ -23,14 +22,14 @@ export async function linkedPods(
   signal: AbortSignal,
 ): Promise<Linked[]> {
   const links = pod.spec.networks.find(({ name }) => name === 'default')?.links ?? [];
-  const untilMs = parts.clock.monotonic() + waitMs;
+  await settled(
+    parts,
+    links.map(({ to }) => to),
+    signal,
+  );
   const linked: Linked[] = [];
   for (const { alias, to } of links) {
-    let target = parts.pods.byUid(to);
-    while (target && isComing(target) && parts.clock.monotonic() < untilMs) {
-      await parts.clock.sleep(lookEveryMs, signal);
-      target = parts.pods.byUid(to);
-    }
+    const target = parts.pods.byUid(to);
     if (!target) continue;
     if (!isUp(target.status.phase)) {
       throw new KraudError(
@@ -41,6 +40,32 @@ export async function linkedPods(
     linked.push({ alias, pod: target });
   }
   return linked;
+}
+
+/** Resolves once none of them is on its way any more, or it has taken too long. */
+async function settled(
+  { pods, clock }: Pick<HostParts, 'pods' | 'clock'>,
+  uids: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const areComing = (): boolean =>
+    uids.some((uid) => {
+      const pod = pods.byUid(uid);
+      return pod !== undefined && isComing(pod);
+    });
+  if (!areComing()) return;
+  const over = new AbortController();
+  const stop = pods.subscribe(() => {
+    if (!areComing()) over.abort();
+  });
+  try {
+    // What has changed before it was followed is not told.
+    if (areComing()) await clock.sleep(waitMs, AbortSignal.any([signal, over.signal]));
+  } catch (error) {
+    if (!over.signal.aborted) throw error;
+  } finally {
+    stop();
+  }
 }
 
 /** It doesn't run, and will without anyone's doing. */

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, codeOf, must, silentLogger, systemClock, systemRandom } from '@kraud/base';
 import { type Host, openMemoryStore, type Store } from '@kraud/macro';
+import { sampleHost } from '@kraud/macro/samples';
 import {
   Authority,
   CloudMembership,
@@ -117,33 +118,7 @@ export class TestHosts {
 }
 
 export function resourceOf(name: string, { ip, port }: PeerAddress): Host {
-  return {
-    kind: 'Host',
-    meta: {
-      uid: 'ab'.repeat(32),
-      tenant: 'default',
-      namespace: 'default',
-      name,
-      labels: {},
-      annotations: {},
-      generation: 1,
-      finalizers: [],
-      createdAt: '2026-01-01T00:00:00.000Z',
-    },
-    spec: { cordoned: false },
-    status: {
-      ready: true,
-      cpus: 1,
-      memoryBytes: 0,
-      architecture: 'amd64',
-      kernel: '6.1',
-      operatingSystem: 'Debian',
-      accelerator: { kind: 'tcg', reason: 'a test' },
-      heartbeatAt: '2026-01-01T00:00:00.000Z',
-      address: `${ip}:${port}`,
-    },
-    given: {},
-  };
+  return sampleHost(name, { address: `${ip}:${port}` });
 }
 
 export async function freePort(): Promise<number> {
