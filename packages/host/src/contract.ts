@@ -73,6 +73,8 @@ export interface OutputQuery {
   untilNs?: bigint;
   /** `no`: up to what is there now. `run`: until the present run ends, or, when none is on, the next one. */
   follow: 'no' | 'run';
+  /** The serial of the run that is meant by `run`: if that is over by now, nothing is waited for. */
+  run?: number;
   /** Entries may hold several lines: for readers that only pass bytes on. */
   chunks?: boolean;
 }

@@ -7,6 +7,7 @@ import type { Client } from '../wire/client.ts';
 import { parseDetachKeys } from '../wire/detach-keys.ts';
 import { outputType } from '../wire/output-type.ts';
 import { runSession } from '../wire/session.ts';
+import { presentRun } from './logs.ts';
 import { mainOf } from './show/given.ts';
 
 /** As both forms of attach take them. */
@@ -97,7 +98,7 @@ async function outputOf(
       stdout,
       stderr,
       from: query.flag('logs') ? 'start' : 'end',
-      follow: query.flag('stream') ? 'run' : 'no',
+      ...(query.flag('stream') ? presentRun(pod) : { follow: 'no' as const }),
       chunks: true,
     },
     signal,

@@ -41,7 +41,7 @@ export const containerLogs: Operation = {
     const follows = query.flag('follow') && goesOn(pod) && (leftMs ?? 1) > 0;
     const output = {
       ...wanted,
-      follow: follows ? ('run' as const) : ('no' as const),
+      ...(follows ? presentRun(pod) : { follow: 'no' as const }),
       chunks: !shown.timestamps && shown.details === '',
     };
     using due = new Due(clock, follows ? leftMs : undefined);
@@ -86,6 +86,13 @@ class Due implements Disposable {
 
 /** Only what runs, or is about to, is followed: like dockerd, `logs -f` of a container that has ended ends too. */
 export const goesOn = (pod: Pod): boolean => isRunning(pod) || pod.status.phase === 'starting';
+
+/** The run that a pod is in, or the next one; it may be over before it is asked for. */
+export function presentRun(pod: Pod): { follow: 'run'; run?: number } {
+  const { phase, serial } = pod.status;
+  const isIn = phase === 'running' || phase === 'paused' || phase === 'stopping';
+  return { follow: 'run', ...(isIn ? { run: serial } : {}) };
+}
 
 /** What a client asks for of a container's or a task's output. */
 export function outputQueryOf(call: Call): Omit<OutputQuery, 'follow' | 'chunks'> {

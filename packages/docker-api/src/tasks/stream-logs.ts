@@ -1,7 +1,7 @@
 import { codeOf } from '@kraud/base';
 import type { Cloud, OutputEntry, OutputQuery } from '@kraud/cloud';
 import type { Call } from '../call.ts';
-import { goesOn, outputQueryOf } from '../containers/logs.ts';
+import { goesOn, outputQueryOf, presentRun } from '../containers/logs.ts';
 import { type Param, yes } from '../operation.ts';
 import { swarmId } from '../swarm/ids.ts';
 import { nsToIso } from '../times.ts';
@@ -87,7 +87,7 @@ async function* outputOf(
   const { pod } = task;
   if (pod.spec.containers[0]?.log.driver === 'none') return;
   const goes = follow && (goesOn(pod) || pod.status.phase === 'created');
-  const output = { ...asked, follow: goes ? ('run' as const) : ('no' as const) };
+  const output = { ...asked, ...(goes ? presentRun(pod) : { follow: 'no' as const }) };
   try {
     for await (const entry of await cloud.pods.output(call.caller, pod.meta.uid, output, call.signal)) {
       yield { task, entry };

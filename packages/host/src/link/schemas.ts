@@ -37,6 +37,7 @@ export const Output = Type.Tuple([
     sinceNs: Type.Optional(nanoseconds),
     untilNs: Type.Optional(nanoseconds),
     follow: Type.Union([Type.Literal('no'), Type.Literal('run')]),
+    run: Type.Optional(Type.Integer({ minimum: 0 })),
     chunks: Type.Optional(Type.Boolean()),
   }),
 ]);

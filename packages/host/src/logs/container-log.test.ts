@@ -100,18 +100,30 @@ test('a follower gets what comes, and ends with the run', async () => {
   await new Promise((resolve) => setImmediate(resolve));
   log.append(1, [entry(4, 'new\n')]);
   log.append(1, [entry(8, 'newer\n')]);
-  log.endRun();
+  log.endRun(1);
   log.append(2, [entry(0, 'next run\n')]);
   assert.deepEqual(await live, ['new\n', 'newer\n']);
   assert.deepEqual(await everything, ['old\n', 'new\n', 'newer\n']);
   assert.equal(log.readers, 0);
 });
 
+test('who comes to follow a run that is over by now waits for nothing; the next one is followed', async () => {
+  const log = make().open();
+  log.append(1, [entry(0, 'all\n')]);
+  log.endRun(1);
+  assert.deepEqual(await text(log, { follow: 'run', run: 1 }), ['all\n']);
+  const next = text(log, { follow: 'run', run: 2 });
+  await new Promise((resolve) => setImmediate(resolve));
+  log.append(2, [entry(0, 'more\n')]);
+  log.endRun(2);
+  assert.deepEqual(await next, ['all\n', 'more\n']);
+});
+
 test('a place is taken when it is asked for, not when reading begins', async () => {
   const log = make().open();
   const reader = log.read({ ...all, from: 'end', follow: 'run' }, never);
   log.append(1, [entry(0, 'seen\n')]);
-  log.endRun();
+  log.endRun(1);
   const found: OutputEntry[] = [];
   for await (const item of reader) found.push(item);
   assert.equal(found.length, 1);
@@ -141,7 +153,7 @@ test('old files go, and a reader that was on one goes on with the next', async (
   assert.match((await reader.next()).value?.data.toString() ?? '', /\.0\n$/);
   for (let n = 1; n < 100; n += 1) write(n);
   assert.equal(readdirSync(dir).length, 3);
-  log.endRun();
+  log.endRun(1);
   const rest: number[] = [];
   for (let item = await reader.next(); !item.done; item = await reader.next()) {
     rest.push(Number(item.value.data.toString().replaceAll('.', '')));

@@ -34,6 +34,8 @@ export class ContainerLog {
   #segments: Segments;
   #serial = 0;
   #nextOffset = 0;
+  /** The last run that is known to be over. */
+  #over = 0;
   #latest: { start: Position; bytes: Buffer } | undefined;
 
   constructor(options: ContainerLogOptions) {
@@ -83,8 +85,13 @@ export class ContainerLog {
     this.#wakeAll();
   }
 
-  /** The present run is over, or the log is given up: who follows it reads on to here. */
-  endRun(): void {
+  /** The present run is over: who follows it, or comes to do so, reads on to here. */
+  endRun(serial: number): void {
+    this.#over = Math.max(this.#over, serial);
+    this.#stopAll();
+  }
+
+  #stopAll(): void {
     for (const follower of this.#followers) follower.stopAt ??= this.#segments.end;
     this.#wakeAll();
   }
@@ -92,7 +99,8 @@ export class ContainerLog {
   /** What `query` asks for, as of this call. */
   read(query: OutputQuery, signal: AbortSignal): AsyncIterable<OutputEntry> {
     const end = this.#segments.end;
-    const follower: Follower = { stopAt: query.follow === 'no' ? end : undefined, wake: () => {} };
+    const isOver = query.follow === 'no' || (query.run !== undefined && query.run <= this.#over);
+    const follower: Follower = { stopAt: isOver ? end : undefined, wake: () => {} };
     const leave = (): void => {
       this.#followers.delete(follower);
       signal.removeEventListener('abort', onAbort);
@@ -125,7 +133,7 @@ export class ContainerLog {
 
   /** Nothing is left of it; readers end. */
   remove(): void {
-    this.endRun();
+    this.#stopAll();
     this.#segments.close();
     rmSync(this.#options.dir, { recursive: true, force: true });
     this.#segments = new Segments(this.#options);

@@ -8,6 +8,7 @@ export class LogBook {
   readonly #files: PodFiles;
   readonly #limits: HostLimits;
   readonly #logs = new Map<string, ContainerLog>();
+  #over = 0;
 
   constructor(files: PodFiles, limits: HostLimits) {
     this.#files = files;
@@ -23,14 +24,16 @@ export class LogBook {
       ...rotation(spec?.log, this.#limits),
       readBytesMax: this.#limits.logReadBytes,
     });
+    log.endRun(this.#over);
     this.#logs.set(container, log);
     return log;
   }
 
   /** The run is over; files are closed, and readers read on to the end. */
-  endRun(): void {
+  endRun(serial: number): void {
+    this.#over = serial;
     for (const log of this.#logs.values()) {
-      log.endRun();
+      log.endRun(serial);
       log.close();
     }
   }

@@ -431,9 +431,10 @@ export class PodOwner {
   /** Nothing runs. What an earlier daemon noted of the run's end is told, otherwise that it is lost. */
   async #settle(because: 'lost' | 'overtaken'): Promise<void> {
     const record = readRecord(this.files.record);
-    const noted =
-      record?.use === 'run' && record.serial === this.#pod.status.serial ? notedEnds(record) : undefined;
+    const { serial } = this.#pod.status;
+    const noted = record?.use === 'run' && record.serial === serial ? notedEnds(record) : undefined;
     await releaseHolds(this.#parts, this.uid);
+    this.logs.endRun(serial);
     const how = lossOf(this.#parts, because);
     await this.#write((pod) => settledStatus(pod, how, nsOfMs(this.#parts.clock.now()), noted));
     removeRecord(this.files.record);

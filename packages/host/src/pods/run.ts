@@ -211,7 +211,7 @@ export class Run {
   #end(): void {
     this.#ended = true;
     this.#stop.abort();
-    this.#logs.endRun();
+    this.#logs.endRun(this.serial);
     this.#resolveEnded();
   }
 }
