@@ -253,7 +253,10 @@ static int share_init(void *unused) {
 int pod_pid_namespace(struct fault *fault) {
   if (share_namespace >= 0) return share_namespace;
   long pid = syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, NULL);
-  if (pid == 0) _exit(share_init(NULL));
+  if (pid == 0) {
+    close_all_but(NULL, 0);
+    _exit(share_init(NULL));
+  }
   char path[64];
   snprintf(path, sizeof path, "/proc/%ld/ns/pid", pid);
   if (pid < 0 || (share_namespace = open(path, O_RDONLY | O_CLOEXEC)) < 0) {
