@@ -40,14 +40,24 @@ export interface VmSpec {
   readonly images: readonly string[];
   /** The ext4 disk d4, of `dataDiskBytes`. With `create`, made when it does not exist. */
   readonly writable: { readonly path: string; readonly create?: { readonly sizeBytes: number } };
-  /** ext4 disks of `dataDiskBytes`: d5, d6, … `readOnly` is kept by the guest's mount. */
-  readonly volumes: readonly { readonly path: string; readonly readOnly: boolean }[];
+  /** d5, d6, … */
+  readonly volumes: readonly VmVolume[];
   /** Directories or files of the host, shown in the 9p share as `0`, `1`, … Read-only ones are mounted so. */
   readonly hostPaths: readonly { readonly source: string; readonly readOnly: boolean }[];
   /** Whether the tap is handed out. */
   readonly network: boolean;
   /** Limits of the VMM on the host. What is absent follows from the size. */
   readonly limits?: { readonly cpus?: number; readonly memoryBytes?: number };
+}
+
+/** An ext4 disk of `dataDiskBytes`, which one VM at a time has in its slot. */
+export interface VmVolume {
+  readonly path: string;
+  /**
+   * Absent: the VM has the disk from its claim to its end. `elsewhere`: another VM has it, the slot is empty. `taken`: it
+   * was elsewhere, and was put into the slot by `takeVolume`. A claim says no `taken`.
+   */
+  readonly share?: 'elsewhere' | 'taken';
 }
 
 /**
@@ -101,6 +111,7 @@ export interface VmUsage {
 /** A VM that belongs to one pod. It ends by `stop`, `kill` or by itself; `exited` settles once, never rejects. */
 export interface Vm {
   readonly id: string;
+  /** As claimed, but for the volumes that were taken since. */
   readonly spec: VmSpec;
   /** The VMM's process on the host. */
   readonly pid: number;
@@ -121,6 +132,13 @@ export interface Vm {
   stop(): Promise<void>;
   /** As `stop`, without asking the guest. */
   kill(): Promise<void>;
+  /**
+   * Puts the disk of a volume that was `elsewhere` into its slot; the guest is to be told. `conflict` while another VM has
+   * it. Safe to repeat, also for a later daemon; a failure leaves the slot empty.
+   */
+  takeVolume(index: number): Promise<void>;
+  /** Takes such a disk out of its slot again, whatever the guest does with it. Safe to repeat. */
+  dropVolume(index: number): Promise<void>;
   usage(): Promise<VmUsage>;
 }
 

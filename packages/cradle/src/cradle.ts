@@ -208,7 +208,7 @@ class QemuCradle implements Cradle {
     if (this.#vms.has(spec.id) || this.#claiming.has(spec.id)) {
       throw new KraudError('conflict', `pod ${spec.id} has a VM already`);
     }
-    this.#checkDisksFree(spec);
+    this.#checkDisksFree(dataPathsOf(spec), spec.id);
     this.#claiming.set(spec.id, spec);
     try {
       return await pool.quietly(() => this.#claim(spec, signal));
@@ -252,12 +252,12 @@ class QemuCradle implements Cradle {
   }
 
   /** A file system that two kernels write is lost: a data disk is one VM's at a time. */
-  #checkDisksFree(spec: VmSpec): void {
-    const wanted = new Set(dataPathsOf(spec));
-    const others = [...this.#claiming.values(), ...[...this.#vms.values()].map((vm) => vm.spec)];
-    for (const other of others) {
-      const shared = dataPathsOf(other).find((path) => wanted.has(path));
-      if (shared !== undefined) throw new KraudError('conflict', `${shared} is in use by pod ${other.id}`);
+  #checkDisksFree(paths: readonly string[], id: string): void {
+    const wanted = new Set(paths);
+    const specs = [...this.#claiming.values(), ...[...this.#vms.values()].map((vm) => vm.spec)];
+    for (const other of specs) {
+      const taken = other.id === id ? undefined : dataPathsOf(other).find((path) => wanted.has(path));
+      if (taken !== undefined) throw new KraudError('conflict', `${taken} is in use by pod ${other.id}`);
     }
   }
 
@@ -371,6 +371,7 @@ class QemuCradle implements Cradle {
       logger,
       connectTimeoutMs: limits.bootTimeoutMs,
       stopTimeoutMs: limits.stopTimeoutMs,
+      checkDiskFree: (path) => this.#checkDisksFree([path], spec.id),
       onGone: () => this.#vms.delete(spec.id),
     });
     this.#vms.set(spec.id, vm);

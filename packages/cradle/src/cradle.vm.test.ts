@@ -60,7 +60,7 @@ test('the writable disk survives its VM', async () => {
 test('volumes are told apart, and one VM at a time has a disk', async () => {
   const paths = ['a', 'b'].map((name) => join(world.dir, `volume-${name}`));
   for (const path of paths) await cradle.createDisk(path, 64 * 1024 * 1024);
-  const volumes = paths.map((path) => ({ path, readOnly: false }));
+  const volumes = paths.map((path) => ({ path }));
   const disks = paths.map((_, index) => ({
     device: `d${index + 5}`,
     at: `volumes/${index}`,
@@ -81,6 +81,40 @@ test('volumes are told apart, and one VM at a time has a disk', async () => {
     '1\n0\n',
   );
   await swapped.stop();
+});
+
+test('a disk that another VM had is put into one that runs, and out again, also by a later daemon', async () => {
+  const path = join(world.dir, 'volume-c');
+  await cradle.createDisk(path, 64 * 1024 * 1024);
+  const given = {
+    pod: { disks: [{ device: 'd5', at: 'volumes/0', type: 'ext4' as const }] },
+    container: { mounts: [{ type: 'volume' as const, source: 'volumes/0', target: '/v' }] },
+  };
+  const first = await cradle.claim(world.spec({ volumes: [{ path }] }));
+  await runScript(first, 'echo kept > /v/n', given);
+  const second = await cradle.claim(world.spec({ volumes: [{ path, share: 'elsewhere' }] }));
+  await assert.rejects(second.takeVolume(0), { code: 'conflict' });
+  assert.deepEqual(second.spec.volumes, [{ path, share: 'elsewhere' }]);
+  await assert.rejects(first.takeVolume(0), { code: 'invalid' });
+  await first.stop();
+  await second.takeVolume(0);
+  await second.takeVolume(0);
+  await cradle.close({ keepRunning: true });
+  cradle = world.cradle();
+  const [vm] = await cradle.start();
+  assert.ok(vm);
+  assert.deepEqual(vm.spec.volumes, [{ path, share: 'taken' }]);
+  await vm.takeVolume(0);
+  await assert.rejects(cradle.claim(world.spec({ volumes: [{ path }] })), { code: 'conflict' });
+  assert.notEqual(statSync(path).uid, 0);
+  await vm.dropVolume(0);
+  assert.equal(statSync(path).uid, 0);
+  assert.equal(statSync(path).nlink, 1);
+  await vm.takeVolume(0);
+  assert.equal(await runScript(vm, 'cat /v/n', given), 'kept\n');
+  await vm.stop();
+  assert.equal(statSync(path).uid, 0);
+  assert.deepEqual(world.leftovers(), []);
 });
 
 test('the VMM has nothing but its own: user, namespaces, files, no capabilities, a system call filter', async () => {
@@ -161,7 +195,7 @@ test('what no VM can be is refused before anything is made', async () => {
     world.spec({ size: { ...smallSize, vcpus: 0 } }),
     world.spec({ size: { ...smallSize, memoryMiB: 1 } }),
     world.spec({ images: Array.from({ length: 5 }, () => world.image) }),
-    world.spec({ volumes: Array.from({ length: 7 }, (_, n) => ({ path: `/v${n}`, readOnly: false })) }),
+    world.spec({ volumes: Array.from({ length: 7 }, (_, n) => ({ path: `/v${n}` })) }),
     world.spec({ hostPaths: [{ source: '/etc', readOnly: true }] }),
     world.spec({ images: ['image'] }),
   ];

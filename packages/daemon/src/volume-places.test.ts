@@ -38,7 +38,7 @@ test('the first host that uses a volume has it, however many try; the others say
     const first = tried[0]?.status === 'fulfilled' ? 0 : 1;
     const [host, driver, other] = first === 0 ? ['a', a, b] : ['b', b, a];
     assert.equal(tables.volumes.get(key)?.status.host, host);
-    assert.deepEqual([driver.holders.size, other.holders.size], [1, 0]);
+    assert.deepEqual([driver.made.size, other.made.size], [1, 0]);
     await place[first]?.(key);
     await assert.rejects(place[1 - first]?.(key) ?? assert.fail(), {
       code: 'conflict',

@@ -369,27 +369,19 @@ test('health is asked for, and told', async () => {
   await world.until('bad', () => statusOf('bad') === 'unhealthy');
 });
 
-test('two pods cannot write one volume, and the first gives it back', async () => {
-  await using world = new HostWorld({ programs });
+test('unless volumes may be shared, the second pod is refused, and the first gives its own back', async () => {
+  await using world = new HostWorld({ programs, limits: { shareVolumes: false } });
   await world.boot();
   await world.volumes.create({ tenant: 'default', name: 'data' });
-  const mounts = [
-    {
-      type: 'volume' as const,
-      volume: 'data',
-      target: '/d',
-      readOnly: false,
-      copyUp: true,
-      anonymous: false,
-    },
-  ];
-  await world.create('a', ['sleep'], { container: { mounts } });
-  await world.create('b', ['sleep'], { container: { mounts } });
+  const rest = { volume: 'data', target: '/d', readOnly: false, copyUp: true, anonymous: false };
+  const container = { mounts: [{ type: 'volume' as const, ...rest }] };
+  await world.create('a', ['sleep'], { container });
+  await world.create('b', ['sleep'], { container });
   await world.start('a');
   await world.until('a', running);
   await world.start('b');
   const refused = await world.until('b', (pod) => pod?.status.serial === 1);
-  assert.match(refused?.status.containers[0]?.error ?? '', /in use/);
+  assert.match(refused?.status.containers[0]?.error ?? '', /one running pod at a time/);
   await world.want('a', 'stopped');
   await world.until('a', exited);
   await world.start('b');

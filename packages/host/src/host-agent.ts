@@ -34,6 +34,7 @@ import { PodOwner } from './pods/owner.ts';
 import { podsDir } from './pods/pod-files.ts';
 import { type ContainerStdin, stdinWritable } from './pods/stdin.ts';
 import { ToolboxHolds } from './pods/toolbox-holds.ts';
+import { Shares } from './shares/shares.ts';
 
 /**
  * Makes true on this host what is bound to it, and reports what is. Each pod has one owner, made when the pod is first
@@ -54,9 +55,9 @@ export class HostAgent implements HostApi {
   #unsubscribe: () => void = () => {};
   #stopped = false;
 
-  constructor(parts: Omit<HostParts, 'toolboxes'>) {
+  constructor(parts: Omit<HostParts, 'toolboxes' | 'shares'>) {
     this.name = parts.name;
-    this.#parts = { ...parts, toolboxes: new ToolboxHolds() };
+    this.#parts = { ...parts, toolboxes: new ToolboxHolds(), shares: new Shares(parts) };
     this.images = hostImages(parts.images);
     this.volumes = hostVolumes(parts.volumes);
     this.ports = hostPorts((uid) => this.#address(uid), parts.limits.connectTimeoutMs);
@@ -97,6 +98,7 @@ export class HostAgent implements HostApi {
     } else {
       await finished;
     }
+    this.#parts.shares.close();
     await this.#parts.cradle.close({ keepRunning: options.keepVms });
   }
 
@@ -239,6 +241,7 @@ export class HostAgent implements HostApi {
 
   async facts(): Promise<HostFacts> {
     const facts = hostFacts(this.#parts);
-    return { ...facts, warnings: [...facts.warnings, ...this.#warnings.flatMap((source) => source())] };
+    const more = [...this.#parts.shares.faults, ...this.#warnings.flatMap((source) => source())];
+    return { ...facts, warnings: [...facts.warnings, ...more] };
   }
 }

@@ -16,6 +16,10 @@ export interface HostLimits {
   readonly diskFullWaitMs: number;
   /** A file call's VM stays for the next call this long. */
   readonly toolboxIdleMs: number;
+  /** Whether running pods may share a local volume; otherwise the second one is refused. Decision 99 says what is missing. */
+  readonly shareVolumes: boolean;
+  /** How long a guest has to mount a volume's disk when it becomes its keeper; then another pod is asked. */
+  readonly shareHoldTimeoutMs: number;
   /** After SIGKILL, how long the guest has to report the exit before its VM is ended. */
   readonly killGraceMs: number;
   /** A VM of an earlier daemon that doesn't answer within this is taken for lost. */
@@ -49,6 +53,8 @@ export const hostLimits: HostLimits = {
   guestLogBufferBytes: MiB,
   diskFullWaitMs: 60_000,
   toolboxIdleMs: 300,
+  shareVolumes: false,
+  shareHoldTimeoutMs: 60_000,
   killGraceMs: 10_000,
   adoptTimeoutMs: 10_000,
   socketAcceptsPending: 4,

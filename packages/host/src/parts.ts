@@ -8,6 +8,7 @@ import type { Guest } from './guest/guest.ts';
 import type { HostLimits } from './limits.ts';
 import type { MayRun } from './liveness/liveness.ts';
 import type { ToolboxHolds } from './pods/toolbox-holds.ts';
+import type { Shares } from './shares/shares.ts';
 
 /** The pods that are bound to this host: read from a cache, written to the store. */
 export interface PodTable {
@@ -41,6 +42,9 @@ export interface HostVm {
   reconnect(): Promise<unknown>;
   stop(): Promise<void>;
   kill(): Promise<void>;
+  /** The disk of a volume that was elsewhere comes into its slot, and out of it again. Both are safe to repeat. */
+  takeVolume(index: number): Promise<void>;
+  dropVolume(index: number): Promise<void>;
 }
 
 export interface HostCradle {
@@ -92,6 +96,7 @@ export interface HostParts {
   readonly placeVolume: (key: { readonly tenant: string; readonly name: string }) => Promise<void>;
   readonly fileSources: FileSources;
   readonly toolboxes: ToolboxHolds;
+  readonly shares: Shares;
   readonly liveness: MayRun;
   readonly clock: Clock;
   readonly random: Random;

@@ -1,13 +1,13 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { KraudError } from '@kraud/base';
-import type { VmExit, VmSpec } from '@kraud/cradle';
+import type { VmExit, VmSpec, VmVolume } from '@kraud/cradle';
 import type { HostCradle, HostVm } from '@kraud/host';
 import { FakeMachine, type FakePrograms } from './fake-machine.ts';
 import { live } from './live.ts';
 
 interface Slot {
   readonly machine: FakeMachine;
-  readonly spec: VmSpec;
+  spec: VmSpec;
   readonly exited: Promise<VmExit>;
   readonly end: (exit: VmExit) => void;
 }
@@ -54,6 +54,7 @@ export class FakeCradle implements HostCradle {
     signal?.throwIfAborted();
     if (this.claimFailure !== undefined) throw this.claimFailure;
     if (this.#slots.has(spec.id)) throw new KraudError('conflict', `there is a VM ${spec.id} already`);
+    for (const volume of spec.volumes.filter(isHere)) this.#checkFree(volume, spec.id);
     const machine = new FakeMachine(spec.id, this.#programs);
     const { promise, resolve } = Promise.withResolvers<VmExit>();
     const slot: Slot = { machine, spec, exited: promise, end: resolve };
@@ -82,6 +83,24 @@ export class FakeCradle implements HostCradle {
     writeFileSync(path, '');
   }
 
+  #checkFree({ path }: VmVolume, id: string): void {
+    for (const { spec } of this.#slots.values()) {
+      if (spec.id !== id && spec.volumes.some((volume) => volume.path === path && isHere(volume)))
+        throw new KraudError('conflict', `${path} is in use by pod ${spec.id}`);
+    }
+  }
+
+  #setShare(slot: Slot, index: number, share: 'taken' | 'elsewhere'): void {
+    const { spec } = slot;
+    const volume = spec.volumes[index];
+    if (volume?.share === undefined) throw new KraudError('invalid', 'no such shared volume');
+    if (this.#slots.get(spec.id) !== slot) throw new KraudError('unavailable', 'the VM has ended');
+    if (share === 'taken') this.#checkFree(volume, spec.id);
+    const volumes = spec.volumes.map((present, at) => (at === index ? { ...present, share } : present));
+    slot.spec = { ...spec, volumes };
+    slot.machine.calls.push(`${share} ${index}`);
+  }
+
   #end(id: string, exit: VmExit, expected?: Slot): void {
     const slot = this.#slots.get(id);
     if (!slot || (expected && slot !== expected)) return;
@@ -91,7 +110,8 @@ export class FakeCradle implements HostCradle {
   }
 
   #handle(slot: Slot): HostVm {
-    const { machine, spec, exited } = slot;
+    const { machine, exited } = slot;
+    const { spec } = slot;
     const end = async (gate: Promise<void>): Promise<void> => {
       await Promise.race([gate, exited]);
       this.#end(spec.id, { reason: 'stopped', detail: '' }, slot);
@@ -99,7 +119,9 @@ export class FakeCradle implements HostCradle {
     const vm = {
       [live]: true,
       id: spec.id,
-      spec,
+      get spec() {
+        return slot.spec;
+      },
       pid: 4242,
       guest: machine.connect(),
       tap: spec.network ? { netnsPid: 1, name: 'tap0', mac: '02:00:00:00:00:01' } : undefined,
@@ -108,9 +130,16 @@ export class FakeCradle implements HostCradle {
       warm: false,
       exited,
       reconnect: async () => {},
-      stop: () => end(this.stopGate),
+      stop: () => {
+        machine.calls.push('stop');
+        return end(this.stopGate);
+      },
       kill: () => end(Promise.resolve()),
+      takeVolume: async (index: number) => this.#setShare(slot, index, 'taken'),
+      dropVolume: async (index: number) => this.#setShare(slot, index, 'elsewhere'),
     };
     return vm;
   }
 }
+
+const isHere = ({ share }: VmVolume): boolean => share !== 'elsewhere';

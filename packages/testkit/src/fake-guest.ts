@@ -46,6 +46,7 @@ export class FakeGuest implements Guest {
   async setPod(pod: PodBody): Promise<void> {
     await this.#turn('setPod');
     this.#machine.pod = pod;
+    this.#machine.shares.begin(pod);
   }
 
   async deletePod(): Promise<void> {
@@ -215,6 +216,21 @@ export class FakeGuest implements Guest {
   async archivePut(name: string, path: string, tar: Readable): Promise<void> {
     await this.#turn(`put-archive ${name} ${path}`);
     for await (const _ of tar);
+  }
+
+  async linkShare(at: string): Promise<Duplex> {
+    await this.#turn(`link ${at}`);
+    return this.#machine.shares.link(at);
+  }
+
+  async serveShare(at: string): Promise<Duplex> {
+    await this.#turn(`serve ${at}`);
+    return this.#machine.shares.serve(at);
+  }
+
+  async holdShare(at: string): Promise<void> {
+    await this.#turn(`hold ${at}`);
+    this.#machine.shares.hold(at);
   }
 
   async setNetwork(body: { network: { addresses: readonly string[] } | null }): Promise<void> {

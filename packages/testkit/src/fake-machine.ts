@@ -1,7 +1,9 @@
 import { KraudError } from '@kraud/base';
+import type { PodBody } from '@kraud/cradle';
 import type { Guest } from '@kraud/host';
 import type { FakeContainer, FakeProgram } from './fake-container.ts';
 import { FakeGuest } from './fake-guest.ts';
+import { FakeShares } from './fake-shares.ts';
 
 export type FakePrograms = Readonly<Record<string, FakeProgram>>;
 
@@ -13,7 +15,8 @@ export class FakeMachine {
   readonly id: string;
   readonly containers = new Map<string, FakeContainer>();
   readonly programs: FakePrograms;
-  pod: unknown;
+  readonly shares: FakeShares;
+  pod: PodBody | undefined;
   /** Calls in the order in which they came. */
   readonly calls: string[] = [];
   /** The VMM is gone: every call fails. */
@@ -23,6 +26,7 @@ export class FakeMachine {
 
   constructor(id: string, programs: FakePrograms) {
     this.id = id;
+    this.shares = new FakeShares(id);
     this.programs = programs;
   }
 
@@ -39,6 +43,7 @@ export class FakeMachine {
 
   end(): void {
     this.dead = true;
+    this.shares.end();
     for (const container of this.containers.values()) container.abandon();
   }
 }

@@ -1,28 +1,36 @@
 import { KraudError } from '@kraud/base';
-import type { VolumeDisk, VolumeDriver, VolumeHolder, VolumeInfo, VolumeKey } from '@kraud/volumes';
+import {
+  Holders,
+  type VolumeDisk,
+  type VolumeDriver,
+  type VolumeHolder,
+  type VolumeInfo,
+  type VolumeKey,
+  type VolumeRole,
+} from '@kraud/volumes';
 import { live } from './live.ts';
 
 const idOf = ({ tenant, name }: VolumeKey): string => `${tenant}/${name}`;
 
-/** Volumes without disks, with the locks of real ones. */
+/** Volumes without disks, held as real ones are. */
 export class FakeVolumes implements VolumeDriver {
   readonly [live] = true;
   readonly name = 'local';
-  readonly shareable = false;
-  readonly holders = new Map<string, Map<string, VolumeHolder>>();
+  readonly made = new Set<string>();
+  #holders = new Holders();
 
   parseOptions() {
     return { sizeBytes: 1 };
   }
 
   async create(key: VolumeKey): Promise<VolumeInfo> {
-    if (!this.holders.has(idOf(key))) this.holders.set(idOf(key), new Map());
+    this.made.add(idOf(key));
     return await this.inspect(key);
   }
 
   async inspect(key: VolumeKey): Promise<VolumeInfo> {
-    const holders = [...this.#holders(key).values()];
-    return { ...key, driver: 'local', sizeBytes: 1, createdAtMs: 0, holders };
+    this.#must(key);
+    return { ...key, driver: 'local', sizeBytes: 1, createdAtMs: 0, holders: this.holders(key) };
   }
 
   async list(): Promise<VolumeInfo[]> {
@@ -34,40 +42,41 @@ export class FakeVolumes implements VolumeDriver {
   }
 
   async remove(key: VolumeKey): Promise<void> {
-    this.holders.delete(idOf(key));
+    this.made.delete(idOf(key));
   }
 
-  async attach(key: VolumeKey, holder: VolumeHolder): Promise<VolumeDisk> {
-    const holders = this.#holders(key);
-    for (const other of holders.values()) {
-      if (other.podId !== holder.podId && !(other.readOnly && holder.readOnly)) {
-        throw new KraudError('conflict', `volume ${key.name} is in use by ${other.podId}`);
-      }
-    }
-    holders.set(holder.podId, holder);
-    return { path: this.path(key), fsType: 'ext4', readOnly: holder.readOnly };
+  async attach(key: VolumeKey, podId: string): Promise<VolumeDisk> {
+    this.#must(key);
+    const { role } = this.#holders.add(key, podId);
+    return { path: this.path(key), fsType: 'ext4', role };
+  }
+
+  holders(key: VolumeKey): readonly VolumeHolder[] {
+    return this.#holders.of(key);
+  }
+
+  setRole(key: VolumeKey, podId: string, role: VolumeRole): void {
+    this.#holders.setRole(key, podId, role);
   }
 
   async detach(key: VolumeKey, podId: string): Promise<void> {
-    this.holders.get(idOf(key))?.delete(podId);
+    this.#holders.remove(key, podId);
   }
 
   async detachAll(podId: string): Promise<void> {
-    for (const holders of this.holders.values()) holders.delete(podId);
+    this.#holders.removeAll(podId);
   }
 
   async adopt(holds: readonly (VolumeHolder & { readonly key: VolumeKey })[]): Promise<void> {
-    for (const holders of this.holders.values()) holders.clear();
-    for (const { key, podId, readOnly } of holds) await this.attach(key, { podId, readOnly });
+    this.#holders = new Holders();
+    for (const { key, ...holder } of holds) this.#holders.restore(key, holder);
   }
 
   path(key: VolumeKey): string {
     return `/volumes/${idOf(key)}`;
   }
 
-  #holders(key: VolumeKey): Map<string, VolumeHolder> {
-    const holders = this.holders.get(idOf(key));
-    if (!holders) throw new KraudError('not-found', `no such volume: ${key.name}`);
-    return holders;
+  #must(key: VolumeKey): void {
+    if (!this.made.has(idOf(key))) throw new KraudError('not-found', `no such volume: ${key.name}`);
   }
 }

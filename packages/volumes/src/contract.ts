@@ -13,9 +13,12 @@ export interface VolumeInfo extends VolumeKey {
   readonly holders: readonly VolumeHolder[];
 }
 
+/** The keeper has the disk in its VM. Sharers use it through the keeper, and any of them may be the next. */
+export type VolumeRole = 'keeper' | 'sharer';
+
 export interface VolumeHolder {
   readonly podId: string;
-  readonly readOnly: boolean;
+  readonly role: VolumeRole;
 }
 
 /** How the launcher presents an attached volume to the VM. */
@@ -23,7 +26,7 @@ export interface VolumeDisk {
   /** A raw disk image, for one virtio-blk device. The host never mounts it. */
   readonly path: string;
   readonly fsType: 'ext4';
-  readonly readOnly: boolean;
+  readonly role: VolumeRole;
 }
 
 /**
@@ -34,8 +37,6 @@ export interface VolumeDisk {
  */
 export interface VolumeDriver {
   readonly name: string;
-  /** Several VMs may write at the same time. */
-  readonly shareable: boolean;
 
   /** Checks options without doing anything; answers the size. `invalid` or `unsupported` names the option. */
   parseOptions(options: Readonly<Record<string, string>>): { sizeBytes: number };
@@ -48,16 +49,17 @@ export interface VolumeDriver {
   /** `conflict` while attached; unknown volumes are `not-found`. */
   remove(key: VolumeKey): Promise<void>;
 
-  /**
-   * Locks the volume for a pod. `conflict` names the holder when another pod has it and either of the two would
-   * write. Again for the same pod answers the same (and may turn a read-only hold into a writing one).
-   */
-  attach(key: VolumeKey, options: VolumeHolder): Promise<VolumeDisk>;
+  /** Holds the volume for a pod: the first is its keeper, every other a sharer. Again for the same pod answers the same. */
+  attach(key: VolumeKey, podId: string): Promise<VolumeDisk>;
+  /** Who holds it now. */
+  holders(key: VolumeKey): readonly VolumeHolder[];
+  /** A sharer becomes the keeper, as there is none any more; or the keeper a sharer again, which did not get the disk. */
+  setRole(key: VolumeKey, podId: string, role: VolumeRole): void;
   /** A pod that doesn't hold it is fine. */
   detach(key: VolumeKey, podId: string): Promise<void>;
   /** Everything that the pod holds. */
   detachAll(podId: string): Promise<void>;
-  /** After a restart: these pods' VMs go on and hold these volumes. */
+  /** After a restart: these pods' VMs go on and hold these volumes, in these roles. */
   adopt(holds: readonly (VolumeHolder & { readonly key: VolumeKey })[]): Promise<void>;
   /** Where the volume's disk file is on the host: what Docker shows as mount point. */
   path(key: VolumeKey): string;

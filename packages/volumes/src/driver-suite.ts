@@ -64,38 +64,46 @@ export function volumeDriverSuite(
   test(`${name}: who holds a volume is known, and it can't be removed meanwhile`, async () => {
     const { fresh, reopen } = await world();
     const driver = await fresh();
-    await assert.rejects(driver.attach(key, { podId: 'p1', readOnly: false }), code('not-found'));
+    await assert.rejects(driver.attach(key, 'p1'), code('not-found'));
     await driver.create(key);
-    const disk = await driver.attach(key, { podId: 'p1', readOnly: true });
-    assert.deepEqual(disk, { path: driver.path(key), fsType: 'ext4', readOnly: true });
-    await driver.attach(key, { podId: 'p2', readOnly: true });
-    await driver.detach(key, 'p2');
-    await driver.attach(key, { podId: 'p1', readOnly: false });
-    assert.deepEqual((await driver.inspect(key)).holders, [{ podId: 'p1', readOnly: false }]);
+    const disk = await driver.attach(key, 'p1');
+    assert.deepEqual(disk, { path: driver.path(key), fsType: 'ext4', role: 'keeper' });
+    assert.deepEqual((await driver.inspect(key)).holders, [{ podId: 'p1', role: 'keeper' }]);
     await assert.rejects(driver.remove(key), code('conflict'));
     const next = await reopen();
-    await next.adopt([{ key, podId: 'p1', readOnly: false }]);
-    await assert.rejects(next.remove(key), code('conflict'));
-    await next.detachAll('p1');
-    await next.detachAll('p1');
+    await next.adopt([
+      { key, podId: 'p1', role: 'keeper' },
+      { key, podId: 'p2', role: 'sharer' },
+    ]);
+    await next.detach(key, 'p1');
+    await assert.rejects(next.remove(key), (e) => codeOf(e) === 'conflict' && messageOf(e).includes('p2'));
+    assert.equal((await next.attach(key, 'p3')).role, 'sharer', 'the disk is for one that waits for it');
+    await next.detachAll('p2');
+    await next.detachAll('p2');
+    await next.detachAll('p3');
     await next.remove(key);
   });
 
-  test(`${name}: unless it can be shared, one pod writes, or several read`, async () => {
+  test(`${name}: the first is the keeper, and another once that has gone`, async () => {
     const driver = await (await world()).fresh();
-    if (driver.shareable) return;
     await driver.create(key);
-    for (const [first, second] of [
-      [false, false],
-      [false, true],
-      [true, false],
-    ] as const) {
-      await driver.attach(key, { podId: 'p1', readOnly: first });
-      await assert.rejects(
-        driver.attach(key, { podId: 'p2', readOnly: second }),
-        (e) => codeOf(e) === 'conflict' && messageOf(e).includes('p1'),
-      );
-      await driver.detach(key, 'p1');
-    }
+    const roles = await Promise.all(['p1', 'p2', 'p3'].map((pod) => driver.attach(key, pod)));
+    assert.deepEqual(
+      roles.map(({ role }) => role),
+      ['keeper', 'sharer', 'sharer'],
+    );
+    assert.throws(() => driver.setRole(key, 'p2', 'keeper'), /p1 is the keeper/);
+    await driver.detach(key, 'p1');
+    driver.setRole(key, 'p2', 'keeper');
+    assert.equal((await driver.attach(key, 'p2')).role, 'keeper');
+    driver.setRole(key, 'p2', 'sharer');
+    driver.setRole(key, 'p3', 'keeper');
+    assert.throws(() => driver.setRole(key, 'p1', 'sharer'), code('not-found'));
+    assert.deepEqual(driver.holders(key), [
+      { podId: 'p2', role: 'sharer' },
+      { podId: 'p3', role: 'keeper' },
+    ]);
+    await Promise.all([driver.detachAll('p2'), driver.detachAll('p3')]);
+    assert.equal((await driver.attach(key, 'p1')).role, 'keeper');
   });
 }

@@ -14,7 +14,14 @@ import {
   systemClock,
   systemRandom,
 } from '@kraud/base';
-import type { VolumeDisk, VolumeDriver, VolumeHolder, VolumeInfo, VolumeKey } from './contract.ts';
+import type {
+  VolumeDisk,
+  VolumeDriver,
+  VolumeHolder,
+  VolumeInfo,
+  VolumeKey,
+  VolumeRole,
+} from './contract.ts';
 import { defaultVolumeLimits, type VolumeLimits } from './defaults.ts';
 import { Ext4Maker } from './ext4.ts';
 import { Holders } from './holders.ts';
@@ -41,7 +48,6 @@ interface VolumeRecord {
  */
 export class LocalBlockVolumes implements VolumeDriver {
   readonly name = 'lv';
-  readonly shareable = false;
   readonly #dir: string;
   readonly #limits: VolumeLimits;
   readonly #clock: Clock;
@@ -149,12 +155,20 @@ export class LocalBlockVolumes implements VolumeDriver {
     });
   }
 
-  attach(key: VolumeKey, options: VolumeHolder): Promise<VolumeDisk> {
+  attach(key: VolumeKey, podId: string): Promise<VolumeDisk> {
     return this.#lock.run(keyText(key), async () => {
       await this.#must(key);
-      this.#holders.add(key, options);
-      return { path: this.path(key), fsType: 'ext4', readOnly: options.readOnly };
+      const { role } = this.#holders.add(key, podId);
+      return { path: this.path(key), fsType: 'ext4', role };
     });
+  }
+
+  holders(key: VolumeKey): readonly VolumeHolder[] {
+    return this.#holders.of(key);
+  }
+
+  setRole(key: VolumeKey, podId: string, role: VolumeRole): void {
+    this.#holders.setRole(key, podId, role);
   }
 
   async detach(key: VolumeKey, podId: string): Promise<void> {
@@ -166,7 +180,7 @@ export class LocalBlockVolumes implements VolumeDriver {
   }
 
   async adopt(holds: readonly (VolumeHolder & { readonly key: VolumeKey })[]): Promise<void> {
-    for (const { key, ...holder } of holds) this.#holders.add(key, holder);
+    for (const { key, ...holder } of holds) this.#holders.restore(key, holder);
   }
 
   path(key: VolumeKey): string {

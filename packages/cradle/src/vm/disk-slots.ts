@@ -1,5 +1,5 @@
-import { chownSync, linkSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { chownSync, linkSync, readdirSync, statSync, unlinkSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { codeOf, isErrno, KraudError, messageOf } from '@kraud/base';
 import { allDisks, type DiskSlot, emptyNode, jailPaths, slotNode } from '../vmm/arguments.ts';
 import type { Vmm } from '../vmm/vmm.ts';
@@ -20,13 +20,16 @@ export class DiskSlots {
   readonly #uid: number;
   readonly #slots = allDisks();
   readonly #attached = new Map<string, string>();
+  /** False for a VMM of an earlier daemon, which may have left any step half done. */
+  #known: boolean;
   #serial = 0;
   /** What the guest waits for is mostly in the host's page cache: then io_uring answers without another thread. */
   #aio: 'io_uring' | 'threads' = 'io_uring';
 
-  constructor(vmm: Vmm, uid: number) {
+  constructor(vmm: Vmm, uid: number, { adopted = false } = {}) {
     this.#vmm = vmm;
     this.#uid = uid;
+    this.#known = !adopted;
   }
 
   /** All or none. */
@@ -86,16 +89,62 @@ export class DiskSlots {
     await Promise.all(dropped);
   }
 
+  /** Puts a file into the slot unless it is there already. What fails may leave links: see `drop`. */
+  async take(file: DiskFile): Promise<void> {
+    await this.#learn();
+    const shown = this.pathOf(file.node);
+    if (shown === undefined || statSync(shown).ino !== statSync(file.path).ino) await this.attach([file]);
+  }
+
+  /** The slot shows zeroes again, and no link to what it showed is left. */
+  async drop(node: string): Promise<void> {
+    if (!this.#vmm.gone) await this.#learn();
+    if (!this.#vmm.gone && this.#attached.has(node)) await this.#empty([this.#slot(node)]);
+    for (const name of this.#linksOf(node)) {
+      const path = join(this.#dir, name);
+      chownSync(path, 0, 0);
+      unlinkSync(path);
+    }
+  }
+
+  /** What the slots of a VMM that an earlier daemon had show; nodes that are in none are leftovers, and go. */
+  async #learn(): Promise<void> {
+    if (this.#known) return;
+    const nodes = blockNodes(await this.#vmm.execute('query-named-block-nodes', { flat: true }));
+    for (const disk of this.#slots) {
+      const file = nodes.get(disk.node);
+      const shown = file?.startsWith(`${jailPaths.disks}/`) ? basename(file) : undefined;
+      if (shown !== undefined) this.#attached.set(disk.node, shown);
+      for (const name of [...nodes.keys(), ...this.#linksOf(disk.node)]) {
+        if (!name.startsWith(`${disk.node}-`)) continue;
+        this.#serial = Math.max(this.#serial, Number(name.split('-')[1]) || 0);
+        if (nodes.has(name) && name !== this.#shown(disk.node)) await this.#delete(name).catch(() => {});
+      }
+    }
+    this.#known = true;
+  }
+
+  get #dir(): string {
+    return join(this.#vmm.identity.dir, 'disks');
+  }
+
+  #linksOf(node: string): string[] {
+    return readdirSync(this.#dir).filter((name) => name.startsWith(`${node}-`));
+  }
+
   /** Where the file that a slot shows is linked into the VM's directory. */
   pathOf(node: string): string | undefined {
     const name = this.#attached.get(node);
-    return name === undefined ? undefined : join(this.#vmm.identity.dir, 'disks', name);
+    return name === undefined ? undefined : join(this.#dir, name);
   }
 
   /** The slots show zeroes again, and the files are closed. */
   async detachAll(): Promise<void> {
     const disks = this.#slots.filter((disk) => this.#attached.has(disk.node));
-    if (disks.length === 0) return;
+    if (disks.length > 0) await this.#empty(disks);
+  }
+
+  async #empty(disks: readonly DiskSlot[]): Promise<void> {
     await Promise.all([
       ...disks.map((disk) => this.#vmm.execute('blockdev-add', emptyNode(disk))),
       this.#vmm.execute('blockdev-reopen', {
@@ -117,7 +166,7 @@ export class DiskSlots {
 
   /** Synchronous, as each of these takes microseconds and a claim waits for them. */
   #admit(path: string, name: string, disk: { sizeBytes: number; readOnly: boolean }): void {
-    const target = join(this.#vmm.identity.dir, 'disks', name);
+    const target = join(this.#dir, name);
     try {
       const facts = statSync(path);
       if (!facts.isFile() || facts.size !== disk.sizeBytes) {
@@ -142,4 +191,14 @@ export class DiskSlots {
     if (!slot) throw new KraudError('invalid', `there is no disk slot ${node}`);
     return slot;
   }
+}
+
+/** The file of each named node, as the VMM tells them. */
+function blockNodes(answer: unknown): Map<string, string> {
+  const nodes = new Map<string, string>();
+  for (const node of Array.isArray(answer) ? answer : []) {
+    const { 'node-name': name, file } = Object(node) as Record<string, unknown>;
+    if (typeof name === 'string') nodes.set(name, String(file));
+  }
+  return nodes;
 }

@@ -1,14 +1,19 @@
-import { BoundedQueue, type Clock, KraudError, type Logger, messageOf } from '@kraud/base';
+import { BoundedQueue, type Clock, codeOf, KraudError, type Logger, messageOf } from '@kraud/base';
 import type { Accelerator, ClaimPhases, Tap, Vm, VmExit, VmSpec, VmUsage } from '../contract.ts';
 import type { GuestClient } from '../guest/index.ts';
 import { cpuMsOf, memoryOf } from '../process.ts';
+import type { DiskFile } from './disk-slots.ts';
 import { connectAgent, endPod } from './guest.ts';
 import { judge, type VmRequest, type VmState } from './policy.ts';
+import { writeRecord } from './record.ts';
+import { volumeFile } from './spec.ts';
 import type { Machine, Yard } from './yard.ts';
 
 interface Job {
   /** `ended`: the VMM is gone. */
   readonly request: VmRequest | 'ended';
+  /** Of `take` and `drop`: which. */
+  readonly volume: number;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -26,6 +31,8 @@ export interface PodVmOptions {
   readonly logger: Logger;
   readonly connectTimeoutMs: number;
   readonly stopTimeoutMs: number;
+  /** `conflict` if another VM has this disk. */
+  readonly checkDiskFree: (path: string) => void;
   /** Called once, when everything is released. */
   readonly onGone: () => void;
 }
@@ -37,7 +44,6 @@ export interface PodVmOptions {
  */
 export class PodVm implements Vm {
   readonly id: string;
-  readonly spec: VmSpec;
   readonly pid: number;
   readonly tap: Tap | undefined;
   readonly accelerator: Accelerator;
@@ -49,12 +55,13 @@ export class PodVm implements Vm {
   readonly #hurry = new AbortController();
   #state: VmState = 'running';
   #guest: GuestClient;
+  #spec: VmSpec;
 
   constructor(options: PodVmOptions) {
     const { machine, spec } = options;
     this.#options = options;
     this.id = spec.id;
-    this.spec = spec;
+    this.#spec = spec;
     this.pid = machine.vmm.identity.mark.pid;
     this.#guest = options.guest;
     this.tap = options.tap;
@@ -63,6 +70,10 @@ export class PodVm implements Vm {
     this.warm = machine.record.warm;
     void machine.vmm.exited.then(() => this.#ask('ended'));
     this.exited = this.#run();
+  }
+
+  get spec(): VmSpec {
+    return this.#spec;
   }
 
   get guest(): GuestClient {
@@ -94,6 +105,14 @@ export class PodVm implements Vm {
     return this.#ask('kill');
   }
 
+  takeVolume(index: number): Promise<void> {
+    return this.#ask('take', index);
+  }
+
+  dropVolume(index: number): Promise<void> {
+    return this.#ask('drop', index);
+  }
+
   async usage(): Promise<VmUsage> {
     return { cpuMs: await cpuMsOf(this.pid), ...(await memoryOf(this.pid)) };
   }
@@ -104,9 +123,9 @@ export class PodVm implements Vm {
     this.#guest.close();
   }
 
-  #ask(request: Job['request']): Promise<void> {
+  #ask(request: Job['request'], volume = -1): Promise<void> {
     return new Promise((resolve, reject) => {
-      const job = { request, resolve, reject };
+      const job = { request, volume, resolve, reject };
       if (this.#state === 'gone') this.#answer(job);
       else this.#jobs.push(job);
     });
@@ -136,6 +155,12 @@ export class PodVm implements Vm {
         await vmm.execute('cont');
         this.#state = 'running';
         break;
+      case 'take':
+        await this.#take(job.volume);
+        break;
+      case 'drop':
+        await this.#drop(job.volume);
+        break;
       case 'stop':
         await this.#letGo();
         await this.#release();
@@ -151,6 +176,46 @@ export class PodVm implements Vm {
   #answer(job: Job): void {
     if (job.request === 'ended' || judge(this.#state, job.request) === 'done') job.resolve();
     else job.reject(new KraudError('conflict', `the VM is ${this.#state}: it can't ${job.request}`));
+  }
+
+  /** The record says first who has the disk: from then on nobody else gets it before this VM has let go of it. */
+  async #take(index: number): Promise<void> {
+    const { machine, checkDiskFree } = this.#options;
+    const file = this.#sharedFile(index);
+    checkDiskFree(file.path);
+    try {
+      this.#note(index, 'taken');
+      await machine.disks.take(file);
+    } catch (error) {
+      // A VMM that is on its way out may write to it until then.
+      if (codeOf(error) === 'unavailable') await machine.vmm.exited;
+      await machine.disks.drop(file.node);
+      this.#note(index, 'elsewhere');
+      throw error;
+    }
+  }
+
+  async #drop(index: number): Promise<void> {
+    const { node } = this.#sharedFile(index);
+    await this.#options.machine.disks.drop(node);
+    this.#note(index, 'elsewhere');
+  }
+
+  #sharedFile(index: number): DiskFile {
+    if (this.#spec.volumes[index]?.share === undefined) {
+      throw new KraudError('invalid', `pod ${this.id} has no shared volume ${index}`);
+    }
+    return volumeFile(this.#spec, index);
+  }
+
+  #note(index: number, share: 'elsewhere' | 'taken'): void {
+    const { dir, record } = this.#options.machine;
+    const volumes = this.#spec.volumes.map((volume, at) => (at === index ? { ...volume, share } : volume));
+    const spec = { ...this.#spec, volumes };
+    // In memory as long as it may be on disk.
+    if (share === 'taken') this.#spec = spec;
+    writeRecord(dir, { ...record, spec });
+    this.#spec = spec;
   }
 
   /** The guest syncs and unmounts; a guest that doesn't in time is killed all the same. */

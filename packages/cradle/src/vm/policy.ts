@@ -7,9 +7,11 @@
  *     │     resume                   │
  *     ├──────────────────────────────┘
  *     └──────────────── the VMM ended by itself ─────> gone      (also from suspended)
+ *
+ * While it is running, disks are taken into their slots and dropped from them.
  */
 export type VmState = 'running' | 'suspended' | 'stopping' | 'gone';
-export type VmRequest = 'suspend' | 'resume' | 'stop' | 'kill';
+export type VmRequest = 'suspend' | 'resume' | 'stop' | 'kill' | 'take' | 'drop';
 
 /** What to do with a request: carry it out, nothing (it is so already), or refuse it. */
 export type Verdict = 'do' | 'done' | 'refuse';
@@ -17,6 +19,7 @@ export type Verdict = 'do' | 'done' | 'refuse';
 export function judge(state: VmState, request: VmRequest): Verdict {
   if (request === 'stop' || request === 'kill') return state === 'gone' ? 'done' : 'do';
   if (state === 'stopping' || state === 'gone') return 'refuse';
+  if (request === 'take' || request === 'drop') return state === 'running' ? 'do' : 'refuse';
   const wanted: VmState = request === 'suspend' ? 'suspended' : 'running';
   return state === wanted ? 'done' : 'do';
 }

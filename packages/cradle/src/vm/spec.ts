@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path';
 import { KraudError } from '@kraud/base';
-import { diskSlots, type VmSpec } from '../contract.ts';
+import { diskSlots, type VmSpec, type VmVolume } from '../contract.ts';
 import type { DiskFile } from './disk-slots.ts';
 
 const memoryMiBMin = 64;
@@ -27,28 +27,37 @@ export function checkSpec(spec: VmSpec): void {
   }
   if (spec.hostPaths.length > hostPathsMax) refuse(`a VM has at most ${hostPathsMax} host paths`);
   if (spec.hostPaths.length > 0 && !spec.size.hostPaths) refuse('host paths need a size class that has them');
-  const paths = [...filesOf(spec), ...spec.hostPaths.map(({ source }) => ({ path: source }))];
+  const paths = [
+    ...filesOf(spec),
+    ...spec.volumes,
+    ...spec.hostPaths.map(({ source }) => ({ path: source })),
+  ];
   for (const { path } of paths)
     if (!isAbsolute(path) || path.includes('\0')) refuse(`'${path}' is no absolute path`);
-  const data = dataPathsOf(spec);
+  const data = [spec.writable.path, ...spec.volumes.map(({ path }) => path)];
   if (new Set(data).size !== data.length) refuse('a disk is named twice');
+  if (spec.volumes.some(({ share }) => share === 'taken')) refuse('a disk is taken by a VM that runs');
 }
 
-/** The disk files of a pod by slot. */
+/** The disk files that the VM has, by slot. */
 export function filesOf(spec: VmSpec): DiskFile[] {
   const inSlot = (slots: readonly string[], paths: readonly string[]): DiskFile[] =>
     paths.map((path, index) => ({ node: slots[index] ?? 'none', path }));
   return [
     ...inSlot(diskSlots.images, spec.images),
     { node: diskSlots.writable, path: spec.writable.path },
-    ...inSlot(
-      diskSlots.volumes,
-      spec.volumes.map(({ path }) => path),
-    ),
+    ...spec.volumes.flatMap((volume, index) => (has(volume) ? [volumeFile(spec, index)] : [])),
   ];
 }
 
 /** The disks that the VM writes. */
 export function dataPathsOf(spec: VmSpec): string[] {
-  return [spec.writable.path, ...spec.volumes.map(({ path }) => path)];
+  return [spec.writable.path, ...spec.volumes.filter(has).map(({ path }) => path)];
 }
+
+/** A volume's file and its slot, whether it is in there or not. */
+export function volumeFile({ volumes }: VmSpec, index: number): DiskFile {
+  return { node: diskSlots.volumes[index] ?? 'none', path: volumes[index]?.path ?? '' };
+}
+
+const has = ({ share }: VmVolume): boolean => share !== 'elsewhere';

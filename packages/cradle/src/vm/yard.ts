@@ -145,7 +145,7 @@ export class Yard {
       if (sameBoot && record.state === 'claimed' && record.mark && (await isAlive(record.mark))) {
         try {
           const vmm = await Vmm.connect({ name, dir, mark: record.mark }, { clock, cgroups });
-          kept.push({ record, dir, vmm, disks: new DiskSlots(vmm, record.uid) });
+          kept.push({ record, dir, vmm, disks: new DiskSlots(vmm, record.uid, { adopted: true }) });
           continue;
         } catch (error) {
           logger.warn(

@@ -20,7 +20,9 @@ function hostVm(vm: Vm): HostVm {
   const guest = hostGuest(() => vm.guest);
   return {
     id: vm.id,
-    spec: vm.spec,
+    get spec() {
+      return vm.spec;
+    },
     pid: vm.pid,
     guest,
     tap: vm.tap,
@@ -31,6 +33,8 @@ function hostVm(vm: Vm): HostVm {
     reconnect: () => vm.reconnect(),
     stop: () => vm.stop(),
     kill: () => vm.kill(),
+    takeVolume: (index) => vm.takeVolume(index),
+    dropVolume: (index) => vm.dropVolume(index),
   };
 }
 
@@ -79,6 +83,9 @@ export function hostGuest(client: () => GuestClient): Guest {
     archivePut: (name, path, tar, { noOverwriteDirNonDir, copyUidGid }) =>
       client().writeArchive(name, path, tar, { noOverwriteDirNonDir, copyUIDGID: copyUidGid }),
     putFile: (name, file, bytes) => client().putFile(name, file, bytes),
+    linkShare: (at, signal) => client().linkShare(at, signal),
+    serveShare: (at, signal) => client().serveShare(at, signal),
+    holdShare: (at) => client().holdShare(at),
     listen: (name, socket) => client().listenUnix(name, socket),
     accept: (id, signal) => client().accept(id, signal),
   };

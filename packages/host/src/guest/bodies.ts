@@ -12,13 +12,14 @@ import {
 } from '@kraud/cradle';
 import type { Container, Pod, Resources } from '@kraud/macro';
 import type { Reservation } from '@kraud/network';
+import type { VolumeRole } from '@kraud/volumes';
 import { splitSysctls } from './sysctls.ts';
 
 /** What a pod's containers share of disks and host paths, in the order in which the VM shows them. */
 export interface PodDisks {
   /** Image ids: d0, d1, … */
   readonly images: readonly string[];
-  /** Volumes: d5, d6, … Read-only when no container writes. */
+  /** Volumes: d5, d6, … `readOnly` when no container writes. */
   readonly volumes: readonly { readonly name: string; readonly readOnly: boolean }[];
   /** Host paths: 0, 1, … of the 9p share. */
   readonly hostPaths: readonly { readonly source: string; readonly readOnly: boolean }[];
@@ -72,13 +73,15 @@ export function podBody(
   pod: Pod,
   given: {
     readonly disks: PodDisks;
+    /** As what the VM has each of the volumes. */
+    readonly roles: readonly VolumeRole[];
     readonly imageFormat: 'squashfs' | 'erofs';
     readonly reservation: Reservation | undefined;
     readonly nowMs: number;
     readonly random: Random;
   },
 ): PodBody {
-  const { disks, reservation } = given;
+  const { disks, roles, reservation } = given;
   const slot = (slots: readonly string[], index: number): string => slots[index] ?? '';
   const list: PodDisk[] = disks.images.map((_, index) => ({
     device: slot(diskSlots.images, index),
@@ -87,9 +90,11 @@ export function podBody(
     readOnly: true,
   }));
   list.push({ device: diskSlots.writable, at: 'writable', type: 'ext4', readOnly: false });
-  disks.volumes.forEach(({ readOnly }, index) => {
+  // Always writable, for those that share it: a container that may only read has it mounted so.
+  roles.forEach((role, index) => {
     const device = slot(diskSlots.volumes, index);
-    list.push({ device, at: `volumes/${index}`, type: 'ext4', readOnly });
+    const type = role === 'keeper' ? 'ext4' : 'share';
+    list.push({ device, at: `volumes/${index}`, type, readOnly: false });
   });
   if (disks.hostPaths.length > 0) list.push({ tag: hostPathsTag, at: 'hostpaths', type: '9p' });
   const network = reservation?.guest.network;
@@ -109,11 +114,11 @@ export function podBody(
   };
 }
 
-/** Body of `PUT /v1/containers/NAME`. Sockets and files are calls of their own. */
+/** Body of `PUT /v1/containers/NAME`; `sysctls` are the pod's. Sockets and files are calls of their own. */
 export function containerBody(
   container: Container,
   disks: PodDisks,
-  logBufferBytes: number,
+  given: { readonly logBufferBytes: number; readonly sysctls: Readonly<Record<string, string>> },
 ): ContainerConfig {
   const mounts: ContainerMount[] = [];
   for (const mount of container.mounts) {
@@ -125,7 +130,7 @@ export function containerBody(
           source: `volumes/${index}`,
           target: mount.target,
           readOnly: mount.readOnly,
-          copyUp: mount.copyUp && !disks.volumes[index]?.readOnly,
+          copyUp: mount.copyUp,
           subpath: mount.subpath ?? '',
         });
         break;
@@ -172,12 +177,12 @@ export function containerBody(
     resources: resourcesBody(container.resources),
     shmBytes: container.shmBytes,
     devices: container.devices ?? [],
-    sysctls: {},
+    sysctls: splitSysctls(given.sysctls).container,
     mounts,
     maskedPaths: container.maskedPaths,
     readonlyPaths: container.readonlyPaths,
     shareProcesses: false,
-    logBufferBytes,
+    logBufferBytes: given.logBufferBytes,
   };
 }
 

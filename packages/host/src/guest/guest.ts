@@ -62,6 +62,13 @@ export interface Guest {
     bytes: Buffer,
   ): Promise<void>;
 
+  /** What this VM asks of a volume that another one has (readable), and the answers (writable). One at a time. */
+  linkShare(at: string, signal: AbortSignal): Promise<Duplex>;
+  /** What others ask of a volume that this VM has (writable), and the answers (readable). */
+  serveShare(at: string, signal: AbortSignal): Promise<Duplex>;
+  /** The volume's disk is in its slot now: this VM mounts it and needs no link any more. Safe to repeat. */
+  holdShare(at: string): Promise<void>;
+
   /** Listens on a unix socket in the container. */
   listen(name: string, socket: { path: string; mode: number; uid: number; gid: number }): Promise<string>;
   /** Resolves when a process connected. Both directions end on their own. */

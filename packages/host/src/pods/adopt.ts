@@ -4,6 +4,7 @@ import type { Attachment } from '@kraud/network';
 import type { GuestInfo } from '../guest/guest.ts';
 import type { LogBook } from '../logs/log-book.ts';
 import type { HostParts, HostVm } from '../parts.ts';
+import { discardVm } from './claim.ts';
 import { PodFiles } from './pod-files.ts';
 import { Run } from './run.ts';
 import { notedEnds, type RunRecord, readRecord } from './run-record.ts';
@@ -29,9 +30,9 @@ export async function findAdoptable(parts: HostParts, vms: readonly HostVm[]): P
 
 async function look(parts: HostParts, vm: HostVm): Promise<Adoptable | undefined> {
   const logger = parts.logger.child({ vm: vm.id.slice(0, 12) });
-  const end = async (why: string): Promise<undefined> => {
+  const end = async (why: string, how = discardVm): Promise<undefined> => {
     logger.info({ why }, 'a VM of an earlier daemon is ended');
-    await vm.kill();
+    await how(vm);
     return undefined;
   };
   const pod = parts.pods.byUid(vm.id);
@@ -43,7 +44,7 @@ async function look(parts: HostParts, vm: HostVm): Promise<Adoptable | undefined
   try {
     info = await answered(parts, vm);
   } catch (error) {
-    return await end(`its guest doesn't answer: ${messageOf(error)}`);
+    return await end(`its guest doesn't answer: ${messageOf(error)}`, () => vm.kill());
   }
   const started = pod.spec.containers.every(({ name }) => {
     const state = info.containers.find((container) => container.name === name)?.state;
@@ -66,7 +67,7 @@ async function answered(parts: HostParts, vm: HostVm): Promise<GuestInfo> {
   }
 }
 
-/** Gives networks back to the pods that go on, and volumes to all that have a VM. */
+/** Gives networks back to the pods that go on, and volumes to all that have a VM; those that go on share them again. */
 export async function adoptHolds(parts: HostParts, going: readonly Adoptable[]): Promise<void> {
   // Of a run that is over the next pod may have the address by now.
   const attachments = going.flatMap(({ record, info }): Attachment[] =>
@@ -86,14 +87,19 @@ export async function adoptHolds(parts: HostParts, going: readonly Adoptable[]):
     parts.logger.warn({ ...report }, 'not every network could be restored');
   }
   await parts.volumes.adopt(
-    going.flatMap(({ pod, record }) =>
-      record.volumes.map(({ name, readOnly }) => ({
+    going.flatMap(({ pod, vm, record }) =>
+      record.volumes.map(({ name }, index) => ({
         key: { tenant: pod.meta.tenant, name },
         podId: pod.meta.uid,
-        readOnly,
+        role: vm.spec.volumes[index]?.share === 'elsewhere' ? ('sharer' as const) : ('keeper' as const),
       })),
     ),
   );
+  for (const { pod, vm, record, info } of going) {
+    const { tenant, uid } = pod.meta;
+    const volumes = record.volumes.map(({ name }) => name);
+    if (info) parts.shares.join({ tenant, uid, vm, volumes, brief: false }).catch(() => {});
+  }
 }
 
 /**

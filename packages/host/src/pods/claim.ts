@@ -1,8 +1,8 @@
-import { codeOf } from '@kraud/base';
+import { KraudError } from '@kraud/base';
 import type { SizeClass, VmSpec } from '@kraud/cradle';
 import type { RootfsFormat } from '@kraud/images';
 import type { Pod } from '@kraud/macro';
-import type { VolumeDisk } from '@kraud/volumes';
+import type { VolumeDisk, VolumeRole } from '@kraud/volumes';
 import type { PodDisks } from '../guest/bodies.ts';
 import type { HostParts, HostVm } from '../parts.ts';
 import type { PodFiles } from './pod-files.ts';
@@ -11,6 +11,8 @@ import { rootDisks } from './pod-images.ts';
 export interface Claim {
   readonly vm: HostVm;
   readonly imageFormat: RootfsFormat;
+  /** As what it has each of its volumes. */
+  readonly roles: readonly VolumeRole[];
   /** When the cradle was asked, on the monotonic clock. */
   readonly askedAtMs: number;
 }
@@ -27,18 +29,19 @@ export async function claimVm(
   pod: Pod,
   files: PodFiles,
   disks: PodDisks,
-  options: { readonly network: boolean; readonly signal: AbortSignal },
+  options: { readonly network: boolean; readonly signal: AbortSignal; readonly brief: boolean },
 ): Promise<Claim> {
-  const [rootfs, volumes] = await Promise.all([
+  // What goes on after a failure could hold a volume that nobody gives back.
+  const [rootfs, volumes] = await settled(
     rootDisks(parts, files, pod),
-    Promise.all(disks.volumes.map((volume) => attachVolume(parts, pod, volume, options.signal))),
-  ]);
+    attachVolumes(parts, pod, disks, options),
+  );
   const spec: VmSpec = {
     id: pod.meta.uid,
     size: sizeOf(pod, disks),
     images: rootfs.map(({ path }) => path),
     writable: { path: files.writable, create: { sizeBytes: pod.spec.writableBytes } },
-    volumes: volumes.map(({ path, readOnly }) => ({ path, readOnly })),
+    volumes: volumes.map(({ path, role }) => (role === 'keeper' ? { path } : { path, share: 'elsewhere' })),
     hostPaths: disks.hostPaths,
     network: options.network,
     ...(pod.spec.cpus !== undefined ? { limits: { cpus: pod.spec.cpus } } : {}),
@@ -46,34 +49,65 @@ export async function claimVm(
   options.signal.throwIfAborted();
   const askedAtMs = parts.clock.monotonic();
   const vm = await parts.cradle.claim(spec, options.signal);
-  return { vm, imageFormat: rootfs[0]?.format ?? 'erofs', askedAtMs };
+  const roles = volumes.map(({ role }) => role);
+  return { vm, imageFormat: rootfs[0]?.format ?? 'erofs', roles, askedAtMs };
 }
 
-/** The pod has the volume from now on. Without a signal it doesn't wait for a toolbox that has it. */
-export async function attachVolume(
+/**
+ * The pod holds its volumes from now on. One that is to run would rather keep a volume than share it with a toolbox that
+ * is soon gone: it waits for its end, and meanwhile holds nothing that the toolbox may wait for.
+ */
+async function attachVolumes(
   parts: HostParts,
-  { meta }: Pod,
-  { name, readOnly }: PodDisks['volumes'][number],
-  signal?: AbortSignal,
-): Promise<VolumeDisk> {
-  const { tenant, uid } = meta;
+  { meta: { tenant, uid } }: Pod,
+  disks: PodDisks,
+  { signal, brief }: { readonly signal: AbortSignal; readonly brief: boolean },
+): Promise<VolumeDisk[]> {
+  const keys = disks.volumes.map(({ name }) => ({ tenant, name }));
   for (;;) {
-    await parts.placeVolume({ tenant, name });
-    try {
-      return await parts.volumes.attach({ tenant, name }, { podId: uid, readOnly });
-    } catch (error) {
-      const over = codeOf(error) === 'conflict' && signal ? parts.toolboxes.over(tenant, name) : undefined;
-      if (!over) throw error;
-      await over;
-      signal?.throwIfAborted();
+    await Promise.all(keys.map((key) => parts.placeVolume(key)));
+    const attached = await settled(...keys.map((key) => parts.volumes.attach(key, uid)));
+    const keepers = keys.map(
+      (key) => parts.volumes.holders(key).find(({ role }) => role === 'keeper')?.podId,
+    );
+    const over = keepers.map((keeper) => (keeper === uid ? undefined : parts.toolboxes.over(keeper ?? '')));
+    if (brief) return attached;
+    if (over.every((promise) => promise === undefined)) {
+      const shared = attached.findIndex(({ role }) => role === 'sharer');
+      if (shared < 0 || parts.limits.shareVolumes) return attached;
+      throw new KraudError(
+        'conflict',
+        `volume ${keys[shared]?.name} is attached to pod ${keepers[shared]}: a local block volume is for one running pod at a time`,
+      );
     }
+    await releaseVolumes(parts, uid);
+    await Promise.all(over);
+    signal.throwIfAborted();
   }
 }
 
-/** Everything that a pod holds beside its VM. Safe to repeat. */
+/** Ends a VM that is of no use. What is in its volumes, also from those that share them, is written before. */
+export async function discardVm(vm: HostVm): Promise<void> {
+  await (vm.spec.volumes.length > 0 ? vm.stop() : vm.kill());
+}
+
+/** All values, or the first fault: either way once all is over. */
+async function settled<const T extends readonly Promise<unknown>[]>(
+  ...work: T
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(work);
+  return await Promise.all(work);
+}
+
+/** Everything that a pod holds beside its VM, which is gone: others may have its disks. Safe to repeat. */
 export async function releaseHolds(parts: HostParts, uid: string): Promise<void> {
-  await Promise.all([parts.network.detach(uid), parts.volumes.detachAll(uid)]);
+  await Promise.all([parts.network.detach(uid), releaseVolumes(parts, uid)]);
   parts.toolboxes.end(uid);
+}
+
+async function releaseVolumes(parts: HostParts, uid: string): Promise<void> {
+  await parts.volumes.detachAll(uid);
+  parts.shares.left();
 }
 
 /** Why nothing runs of a pod that the store has as running: what the fence has ended was lost for that reason. */

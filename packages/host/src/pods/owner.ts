@@ -7,7 +7,7 @@ import { HealthProbes } from '../health/probes.ts';
 import { LogBook } from '../logs/log-book.ts';
 import type { HostParts } from '../parts.ts';
 import { type Adoptable, adoptRun } from './adopt.ts';
-import { lossOf, releaseHolds } from './claim.ts';
+import { releaseHolds } from './claim.ts';
 import { diskBytes, readNumber } from './disk-bytes.ts';
 import { untilNothingNew } from './drain.ts';
 import { ignoring } from './ignoring.ts';
@@ -16,11 +16,11 @@ import { type Action, type Observed, plan } from './plan.ts';
 import { PodFiles } from './pod-files.ts';
 import { changePod } from './pod-table.ts';
 import { preparePod } from './prepare.ts';
-import { holdsPlaces, type Run, sharesFiles } from './run.ts';
-import { notedEnds, noteEnds, readRecord, removeRecord } from './run-record.ts';
+import { type Run, sharesFiles } from './run.ts';
+import { RunEnding } from './run-ending.ts';
+import { removeRecord } from './run-record.ts';
 import { startFailure, startRun } from './start.ts';
-import { afterExit, failedStatus, removalStatus, settledStatus, upStatus } from './status.ts';
-import { nsOfMs } from './times.ts';
+import { failedStatus, removalStatus, upStatus } from './status.ts';
 import { openToolbox, type Toolbox } from './toolbox.ts';
 import { Waiters } from './waiters.ts';
 
@@ -71,8 +71,7 @@ export class PodOwner {
   #gone = false;
   #seen = { atMs: 0, atWallMs: 0 };
   #probes: HealthProbes | undefined;
-  /** The last run's VM, which goes down while the pod is removed. A daemon that dies meanwhile finds it and ends it. */
-  #leftover: Promise<void> = Promise.resolve();
+  readonly #ending: RunEnding;
   /** Steps that failed since the last one that didn't. */
   #failures = 0;
   readonly #backoff = new Backoff({ firstMs: 100, maxMs: 30_000 });
@@ -84,6 +83,7 @@ export class PodOwner {
     this.#logger = parts.logger.child({ pod: pod.meta.name, uid: pod.meta.uid.slice(0, 12) });
     this.files = new PodFiles(parts.dataDir, pod.meta.uid);
     this.logs = new LogBook(this.files, parts.limits);
+    this.#ending = new RunEnding(parts, pod.meta.uid, this.files, this.logs);
     this.#queue = new BoundedQueue(parts.limits.ownerEventsMax);
     if (adoptable) this.#take(adoptRun(parts, adoptable, this.logs));
     this.finished = this.#loop();
@@ -159,7 +159,7 @@ export class PodOwner {
     await this.#probes?.stop();
     if (this.#run) await this.#run.leave();
     if (!this.#gone) this.logs.close();
-    await this.#leftover.catch((fault: unknown) => {
+    await this.#ending.over.catch((fault: unknown) => {
       this.#logger.error({ error: messageOf(fault) }, 'a VM does not go; the next start ends it');
     });
   }
@@ -248,7 +248,7 @@ export class PodOwner {
         this.#withRun('finish', (run) => this.#finish(run));
         break;
       case 'settle':
-        this.#work('act', () => this.#settle(action.because));
+        this.#work('act', () => this.#ending.settle(this.#pod, action.because));
         break;
       case 'open-toolbox':
         this.#work('toolbox-open', () => this.#openToolbox());
@@ -311,7 +311,7 @@ export class PodOwner {
     this.#abort = new AbortController();
     const { signal } = this.#abort;
     const { files, logs } = this;
-    await this.#leftover;
+    await this.#ending.over;
     try {
       await this.#parts.liveness.mayRun(signal);
       this.#take(
@@ -393,51 +393,10 @@ export class PodOwner {
     );
   }
 
-  /**
-   * A run is over. Its exit is told as soon as nothing is held any more that another pod could trip over (ports,
-   * volumes); the VM may still be going down then, and of a pod that goes for good its network. The VM goes first where its disks are to be kept, and last, behind
-   * the pod's own removal, where nothing is.
-   */
   async #finish(run: Run): Promise<void> {
     await this.#probes?.stop();
-    const { spec, meta } = this.#pod;
-    noteEnds(this.files.record, run.record, run.ends);
-    const network = this.#parts.network.detach(this.uid);
-    const shares = sharesFiles(run);
-    const keepsNothing = !shares && (meta.deletedAt !== undefined || spec.autoRemove);
-    const released = this.#release(run, network, keepsNothing);
-    released.catch(() => {});
-    if (shares) await released;
-    else if (!keepsNothing || holdsPlaces(this.#pod)) await network;
-    if (!run.exitReported) {
-      await this.#change((pod) => afterExit(pod, run, keepsNothing, this.#parts.clock.now()));
-      run.exitReported = true;
-    }
-    // The record is kept until the exit is told: a daemon that dies before that tells it from there.
-    const gone = released.then(() => removeRecord(this.files.record));
-    // Looked at by the next who needs the disks, or at the end.
-    gone.catch(() => {});
-    if (keepsNothing) this.#leftover = gone;
-    else await gone;
+    await this.#ending.finish(this.#pod, run);
     this.#run = undefined;
-  }
-
-  async #release(run: Run, network: Promise<void>, keepsNothing: boolean): Promise<void> {
-    await (keepsNothing ? run.vm.kill() : run.vm.stop());
-    await network;
-    await releaseHolds(this.#parts, this.uid);
-  }
-
-  /** Nothing runs. What an earlier daemon noted of the run's end is told, otherwise that it is lost. */
-  async #settle(because: 'lost' | 'overtaken'): Promise<void> {
-    const record = readRecord(this.files.record);
-    const { serial } = this.#pod.status;
-    const noted = record?.use === 'run' && record.serial === serial ? notedEnds(record) : undefined;
-    await releaseHolds(this.#parts, this.uid);
-    this.logs.endRun(serial);
-    const how = lossOf(this.#parts, because);
-    await this.#write((pod) => settledStatus(pod, how, nsOfMs(this.#parts.clock.now()), noted));
-    removeRecord(this.files.record);
   }
 
   #serve(): void {
@@ -446,7 +405,7 @@ export class PodOwner {
   }
 
   async #openToolbox(): Promise<void> {
-    await this.#leftover;
+    await this.#ending.over;
     try {
       this.#toolbox = await openToolbox(this.#parts, this.#pod, this.files, () => this.podChanged());
     } catch (error) {

@@ -217,7 +217,7 @@ export class Run {
 }
 
 /** Has a port or an address of its own that the next pod may ask for as soon as this one is said to be over. */
-export function holdsPlaces({ spec }: Pod): boolean {
+export function holdsPlaces({ spec }: Pick<Pod, 'spec'>): boolean {
   return spec.ports.length > 0 || spec.networks.some(({ ipv4 }) => ipv4 !== undefined);
 }
 

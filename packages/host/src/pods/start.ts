@@ -3,10 +3,9 @@ import { KraudError, MiB, messageOf } from '@kraud/base';
 import type { Pod } from '@kraud/macro';
 import type { Reservation } from '@kraud/network';
 import { containerBody, disksOf, type PodDisks, podBody } from '../guest/bodies.ts';
-import { splitSysctls } from '../guest/sysctls.ts';
 import type { LogBook } from '../logs/log-book.ts';
 import type { HostParts, HostVm } from '../parts.ts';
-import { type Claim, claimVm, releaseHolds } from './claim.ts';
+import { type Claim, claimVm, discardVm, releaseHolds } from './claim.ts';
 import { execFailure } from './exec-failure.ts';
 import { type GivenFile, givenFiles } from './given-files.ts';
 import { ledgerOf } from './ledger.ts';
@@ -15,6 +14,7 @@ import { networkStatus, reservePlaces } from './places.ts';
 import type { PodFiles } from './pod-files.ts';
 import { Run } from './run.ts';
 import { type RunRecord, removeRecord, writeRecord } from './run-record.ts';
+import { useVolumes } from './use-volumes.ts';
 
 export interface StartRequest {
   readonly pod: Pod;
@@ -34,6 +34,8 @@ export interface StartRequest {
  *         └─ address, ports ───────────┴─ pod, container, files, sockets ┴─ start
  * ```
  *
+ * Between pod and container, a VM with a volume that another one keeps waits until it can use it.
+ *
  * Once `start` is on its way the run counts as begun: the next daemon finds the VM, and what became of it.
  */
 export async function startRun(parts: HostParts, request: StartRequest): Promise<Run> {
@@ -49,15 +51,19 @@ export async function startRun(parts: HostParts, request: StartRequest): Promise
   let vm: HostVm | undefined;
   try {
     const [claim, network] = await bothOrNeither(
-      claimVm(parts, pod, files, disks, { network: pod.spec.networks.length > 0, signal }),
+      claimVm(parts, pod, files, disks, {
+        network: pod.spec.networks.length > 0,
+        brief: false,
+        signal,
+      }),
       reserve(parts, pod),
-      (orphan) => orphan.vm.kill(),
+      (orphan) => discardVm(orphan.vm),
     );
     vm = claim.vm;
     signal.throwIfAborted();
     return await boot(parts, request, { claim, network, disks, given, record, begunAtMs, linked });
   } catch (error) {
-    await vm?.kill();
+    if (vm) await discardVm(vm);
     await releaseHolds(parts, pod.meta.uid);
     removeRecord(files.record);
     throw error;
@@ -87,7 +93,7 @@ async function reserve(parts: HostParts, pod: Pod): Promise<Timed<Reservation> |
 
 async function boot(
   parts: HostParts,
-  { pod, files, logs, seen }: StartRequest,
+  { pod, files, logs, seen, signal }: StartRequest,
   made: {
     claim: Claim;
     network: Timed<Reservation> | undefined;
@@ -100,7 +106,7 @@ async function boot(
 ): Promise<Run> {
   const { clock, limits, random } = parts;
   const { disks, given, network } = made;
-  const { vm, imageFormat, askedAtMs } = made.claim;
+  const { vm, imageFormat, roles, askedAtMs } = made.claim;
   const { guest } = vm;
   const claimedAtMs = clock.monotonic();
   const reservation = network?.value;
@@ -112,15 +118,21 @@ async function boot(
   if (reservation) writeRecord(files.record, attached);
   const plugged = reservation && vm.tap ? parts.network.plug(pod.meta.uid, tapOf(vm.tap)) : Promise.resolve();
 
-  const body = { disks, imageFormat, reservation, nowMs: clock.now(), random };
-  const steps: Promise<unknown>[] = [plugged, guest.setPod(podBody(pod, body))];
+  const body = { disks, roles, imageFormat, reservation, nowMs: clock.now(), random };
+  const set = guest.setPod(podBody(pod, body));
+  const steps: Promise<unknown>[] = [plugged, set];
+  quiet(steps);
+  const turn = await useVolumes(parts, pod, { vm, disks, roles, set, brief: false }, signal);
+  const puts: Promise<unknown>[] = [];
   const variables = linkVariables(pod, made.linked);
   for (const container of pod.spec.containers) {
     const env = withLinkVariables(container.env, variables);
-    const body = containerBody({ ...container, env }, disks, limits.guestLogBufferBytes);
-    const wanted = { ...body, sysctls: splitSysctls(pod.spec.sysctls).container };
-    steps.push(guest.putContainer(container.name, wanted));
+    const { sysctls } = pod.spec;
+    const given = { logBufferBytes: limits.guestLogBufferBytes, sysctls };
+    puts.push(guest.putContainer(container.name, containerBody({ ...container, env }, disks, given)));
   }
+  steps.push(...puts);
+  void Promise.allSettled(puts).then(turn);
   for (const { container, bytes, ...file } of given) steps.push(guest.putFile(container, file, bytes));
   const sockets = Promise.all(
     disks.sockets.map(async ({ container, source, target }) => ({

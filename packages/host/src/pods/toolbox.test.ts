@@ -29,28 +29,36 @@ test('file calls on a pod that does not run get a VM for their time', async () =
   assert.equal(world.cradle.machine(meta.uid).container('main').state, 'running');
 });
 
-test('a start waits for a VM of file calls that has its volume; file calls go on beside a run that has it', async () => {
+const data = { tenant: 'default', name: 'data' };
+const mount = { type: 'volume', volume: 'data', target: '/data', readOnly: false, copyUp: true } as const;
+const container = { mounts: [{ ...mount, anonymous: false }] };
+const put = { noOverwriteDirNonDir: false, copyUidGid: false };
+
+test('a start waits for a VM of file calls that keeps its volume; file calls on another pod share what a run keeps', async () => {
   await using world = new HostWorld({ programs });
   const agent = await world.boot();
-  await world.volumes.create({ tenant: 'default', name: 'data' });
-  const rest = { volume: 'data', target: '/data', readOnly: false, copyUp: true, anonymous: false };
-  const container = { mounts: [{ type: 'volume' as const, ...rest }] };
+  await world.volumes.create(data);
   const { meta } = await world.create('a', ['sleep'], { container });
-  await world.create('b', ['sleep'], { container });
-  const put = () =>
-    agent.archivePut(meta.uid, 'main', '/', Readable.from([]), {
-      noOverwriteDirNonDir: false,
-      copyUidGid: false,
-    });
-  await put();
-  assert.equal((await world.volumes.inspect({ tenant: 'default', name: 'data' })).holders.length, 1);
+  const b = await world.create('b', ['sleep'], { container });
+  await agent.archivePut(meta.uid, 'main', '/', Readable.from([]), put);
+  assert.deepEqual(world.volumes.holders(data), [{ podId: meta.uid, role: 'keeper' }]);
   await world.start('b');
   await world.until('b', (pod) => running(pod) || exited(pod));
   assert.ok(running(world.pod('b')), world.pod('b')?.status.message);
-  await put();
-  const mounts = world.cradle.machine(meta.uid).container('main').config.mounts;
-  assert.deepEqual(
-    mounts?.map(({ type, target }) => [type, target]),
-    [['tmpfs', '/data']],
-  );
+  assert.deepEqual(world.volumes.holders(data), [{ podId: b.meta.uid, role: 'keeper' }]);
+  await agent.archivePut(meta.uid, 'main', '/', Readable.from([]), put);
+  const { shares } = world.cradle.machine(meta.uid);
+  assert.equal(await shares.ask('volumes/0', 'ls'), `${b.meta.uid} ls`);
+});
+
+test('what was copied into a volume is written to it, also when the pod is removed at once', async () => {
+  await using world = new HostWorld({ programs, limits: { toolboxIdleMs: 60_000 } });
+  const agent = await world.boot();
+  await world.volumes.create(data);
+  const { meta } = await world.create('a', ['sleep'], { container });
+  await agent.archivePut(meta.uid, 'main', '/', Readable.from([]), put);
+  const machine = world.cradle.machine(meta.uid);
+  await world.remove('a');
+  await world.until('a', (pod) => pod === undefined);
+  assert.equal(machine.calls.at(-1), 'stop');
 });

@@ -1,13 +1,13 @@
 import { mkdirSync } from 'node:fs';
-import { codeOf } from '@kraud/base';
 import type { Pod } from '@kraud/macro';
 import { containerBody, disksOf, podBody } from '../guest/bodies.ts';
 import type { HostParts, HostVm } from '../parts.ts';
-import { attachVolume, claimVm, releaseHolds } from './claim.ts';
+import { claimVm, discardVm, releaseHolds } from './claim.ts';
 import type { GuestLease } from './owner.ts';
 import type { Observed } from './plan.ts';
 import type { PodFiles } from './pod-files.ts';
 import { removeRecord, writeRecord } from './run-record.ts';
+import { useVolumes } from './use-volumes.ts';
 
 /**
  * A VM with the disks of a pod that doesn't run, its containers set up but not started, for calls about files.
@@ -52,10 +52,12 @@ export class Toolbox {
     };
   }
 
-  /** The guest writes what it has to the disks, unless nobody needs them any more. */
+  /** The guest writes what it has to the disks, unless nobody needs them any more: volumes outlive the pod. */
   async close(abandon: boolean): Promise<void> {
     this.#timer.abort();
-    await (abandon ? this.#vm.kill() : this.#vm.stop());
+    const { volumes, hostPaths } = this.#vm.spec;
+    const keepsNothing = abandon && volumes.length === 0 && hostPaths.length === 0;
+    await (keepsNothing ? this.#vm.kill() : this.#vm.stop());
   }
 
   #rest(): void {
@@ -74,72 +76,43 @@ export class Toolbox {
 
 export async function openToolbox(
   parts: HostParts,
-  owner: Pod,
+  pod: Pod,
   files: PodFiles,
   wake: () => void,
 ): Promise<Toolbox> {
-  const { uid } = owner.meta;
-  const pod = await withFreeVolumes(parts, owner).catch(async (error: unknown) => {
-    await releaseHolds(parts, uid);
-    throw error;
-  });
+  const { uid } = pod.meta;
   const disks = disksOf(pod);
-  parts.toolboxes.begin(
-    pod,
-    disks.volumes.map(({ name }) => name),
-  );
+  parts.toolboxes.begin(uid);
   mkdirSync(files.dir, { recursive: true, mode: 0o700 });
   writeRecord(files.record, { use: 'toolbox', serial: 0, volumes: disks.volumes, sockets: [] });
   let vm: HostVm | undefined;
   try {
     const signal = new AbortController().signal;
-    const claim = await claimVm(parts, pod, files, disks, { network: false, signal });
+    const claim = await claimVm(parts, pod, files, disks, { network: false, brief: true, signal });
     vm = claim.vm;
     const { guest } = vm;
     const body = {
       disks,
+      roles: claim.roles,
       imageFormat: claim.imageFormat,
       reservation: undefined,
       nowMs: parts.clock.now(),
       random: parts.random,
     };
-    await Promise.all([
-      guest.setPod(podBody(pod, body)),
-      ...pod.spec.containers.map((container) =>
-        guest.putContainer(container.name, containerBody(container, disks, parts.limits.guestLogBufferBytes)),
-      ),
-    ]);
+    const set = guest.setPod(podBody(pod, body));
+    set.catch(() => {});
+    const turn = await useVolumes(parts, pod, { vm, disks, roles: claim.roles, set, brief: true });
+    const given = { logBufferBytes: parts.limits.guestLogBufferBytes, sysctls: pod.spec.sysctls };
+    const puts = pod.spec.containers.map((container) =>
+      guest.putContainer(container.name, containerBody(container, disks, given)),
+    );
+    void Promise.allSettled(puts).then(turn);
+    await Promise.all([set, ...puts]);
     return new Toolbox(parts, vm, wake);
   } catch (error) {
-    await vm?.kill();
+    if (vm) await discardVm(vm);
     await releaseHolds(parts, uid);
     removeRecord(files.record);
     throw error;
   }
-}
-
-/**
- * The pod with what it can have now: in the place of a volume that another pod has is something empty that nobody can
- * write to. The other volumes are attached.
- */
-async function withFreeVolumes(parts: HostParts, pod: Pod): Promise<Pod> {
-  const taken = new Set<string>();
-  for (const volume of disksOf(pod).volumes) {
-    try {
-      await attachVolume(parts, pod, volume);
-    } catch (error) {
-      if (codeOf(error) !== 'conflict') throw error;
-      taken.add(volume.name);
-    }
-  }
-  if (taken.size === 0) return pod;
-  const containers = pod.spec.containers.map((container) => ({
-    ...container,
-    mounts: container.mounts.map((mount) =>
-      mount.type === 'volume' && taken.has(mount.volume)
-        ? { type: 'tmpfs' as const, target: mount.target, options: 'ro,size=64k' }
-        : mount,
-    ),
-  }));
-  return { ...pod, spec: { ...pod.spec, containers } };
 }
