@@ -39,6 +39,12 @@ test('a swarm has an ingress network: shown, not made twice, and no service name
     [Name, Driver, Scope, Ingress, Attachable, IPAM.Config],
     ['ingress', 'overlay', 'swarm', true, false, []],
   );
+  for (const [scope, status] of [
+    ['swarm', 200],
+    ['local', 404],
+  ] as const) {
+    assert.equal((await server.ask('GET', `/networks/ingress?scope=${scope}`)).status, status, scope);
+  }
   for (const [filter, value, count] of [
     ['driver', 'overlay', 1],
     ['scope', 'swarm', 1],

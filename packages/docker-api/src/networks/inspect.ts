@@ -1,6 +1,7 @@
+import { KraudError } from '@kraud/base';
 import { refOf } from '../containers/draft/network.ts';
 import { type Operation, yes } from '../operation.ts';
-import { networkOf } from './show.ts';
+import { networkOf, networkScope } from './show.ts';
 
 export const inspectNetwork: Operation = {
   method: 'GET',
@@ -9,6 +10,10 @@ export const inspectNetwork: Operation = {
   async run({ networks }, call) {
     const ref = call.param('id');
     const network = await networks.get(call.caller, refOf(ref));
+    const scope = call.query.text('scope');
+    if (scope !== '' && scope !== networkScope(network)) {
+      throw new KraudError('not-found', `network ${ref} not found`);
+    }
     call.json(200, networkOf(network, await networks.members(call.caller, network)));
   },
 };
