@@ -4,6 +4,7 @@
 #include "files.h"
 #include "mounts.h"
 #include "pod.h"
+#include "shares.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -241,6 +242,7 @@ bool assemble(struct container *container, struct fault *fault) {
             stdio_open(&container->stdio, json_is_true(json_object_get(container->config, "tty")),
                        json_is_true(json_object_get(container->config, "stdin")), container->pts,
                        number(container->config, "rows", 24), number(container->config, "cols", 80), fault) &&
+            (!shares_any() || stdio_apart(&container->stdio, fault)) &&
             mount_console(container, fault);
   if (!ok) assemble_undo(container);
   return ok;

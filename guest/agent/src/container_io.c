@@ -10,6 +10,9 @@ static void close_watched(struct watch *watch, int *fd) {
   close_fd(fd);
 }
 
+/* Whether an empty pipe is the end of it. */
+static bool is_last(const struct container *container) { return container->state == STATE_EXITED && !container->stdio.apart; }
+
 /* Reads until there is no more (true: the far end is closed, or the process is gone and its pipe empty) or no room. */
 static bool take_output(struct container *container, struct watch *watch, int fd, uint8_t stream) {
   static uint8_t bytes[LOG_ENTRY_BYTES_MAX];
@@ -25,7 +28,11 @@ static bool take_output(struct container *container, struct watch *watch, int fd
       if ((size_t)got < room && container->state != STATE_EXITED) return false;
       continue;
     }
-    return got == 0 || errno != EAGAIN || container->state == STATE_EXITED;
+    if (got < 0 && errno == EAGAIN && !is_last(container)) {
+      watch_want(watch, EPOLLIN);
+      return false;
+    }
+    return true;
   }
 }
 
@@ -58,6 +65,7 @@ static void resume_output(struct container *container) {
 }
 
 void container_io_finish(struct container *container) {
+  stdio_drain(&container->stdio);
   on_output(container, &container->out_watch, &container->stdio.out, 1);
   on_output(container, &container->err_watch, &container->stdio.err, 2);
 }

@@ -80,6 +80,7 @@ static void maybe_finish(struct exec *exec) {
 /* As for a container, but straight to the stream: there is no log. */
 static void take_output(struct exec *exec, struct watch *watch, int *fd, enum frame_kind kind) {
   static uint8_t bytes[16 * 1024];
+  bool is_last = !exec->running && !exec->stdio.apart;
   while (*fd >= 0) {
     if (exec->stream && !stream_writable(exec->stream)) {
       watch_want(watch, 0);
@@ -88,13 +89,13 @@ static void take_output(struct exec *exec, struct watch *watch, int *fd, enum fr
     ssize_t got = RETRY(read(*fd, bytes, sizeof bytes));
     if (got > 0) {
       if (exec->stream) stream_write_frame(exec->stream, kind, bytes, (size_t)got);
-      if ((size_t)got < sizeof bytes && exec->running) {
+      if ((size_t)got < sizeof bytes && !is_last) {
         watch_want(watch, EPOLLIN);
         return;
       }
       continue;
     }
-    if (got < 0 && errno == EAGAIN && exec->running) {
+    if (got < 0 && errno == EAGAIN && !is_last) {
       watch_want(watch, EPOLLIN);
       return;
     }
@@ -214,7 +215,8 @@ static bool start(struct exec *exec, const json_t *config, struct fault *fault) 
   }
   bool ok = (plan.apart || config_exec(&plan, config, container, fault)) &&
             stdio_open(&exec->stdio, tty, wants_stdin, container->pts, json_is_integer(rows) ? (int)json_integer_value(rows) : 24,
-                       json_is_integer(cols) ? (int)json_integer_value(cols) : 80, fault);
+                       json_is_integer(cols) ? (int)json_integer_value(cols) : 80, fault) &&
+            (!plan.apart || stdio_apart(&exec->stdio, fault));
   if (ok) {
     plan.in = exec->stdio.child_in;
     plan.out = exec->stdio.child_out;
@@ -403,6 +405,7 @@ void execs_settle(struct container *container) {
     if (!exec->ended) continue;
     if (exec->config && !settle_start(exec)) continue;
     exec->ended = false;
+    stdio_drain(&exec->stdio);
     take_all(exec);
     close_fd(&exec->stdio.child_out);
   }

@@ -4,7 +4,8 @@
  *   share:  waiting <--link--> linked --hold--> held
  *
  * Nothing here, and nothing else in the agent's loop, touches a path in a share or waits for one: its bytes pass through
- * this very loop. Who would, does so in a process of its own (task.h, worker.h, spawn.h).
+ * this very loop. Who would, does so in a process of its own (task.h, worker.h, spawn.h);
+ * and what programs write into pipes comes through one (pump.h).
  */
 #ifndef SHARES_H
 #define SHARES_H

@@ -1,5 +1,7 @@
 #include "stdio.h"
 
+#include "pump.h"
+
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <termios.h>
@@ -47,6 +49,24 @@ bool stdio_open(struct stdio *stdio, bool tty, bool stdin_wanted, int pts, int r
   }
   if (!ok) stdio_close(stdio);
   return ok;
+}
+
+bool stdio_apart(struct stdio *stdio, struct fault *fault) {
+  if (stdio->tty) return true;
+  stdio->apart = true;
+  if ((stdio->out = pump_out(stdio->out)) < 0 || (stdio->err = pump_out(stdio->err)) < 0 ||
+      (stdio->in >= 0 && (stdio->in = pump_in(stdio->in)) < 0)) {
+    fail_errno(fault, errno, "starting a pump");
+    stdio_close(stdio);
+    return false;
+  }
+  return true;
+}
+
+void stdio_drain(const struct stdio *stdio) {
+  if (!stdio->apart) return;
+  pump_drain(stdio->out);
+  pump_drain(stdio->err);
 }
 
 void stdio_started(struct stdio *stdio) {

@@ -369,25 +369,6 @@ test('health is asked for, and told', async () => {
   await world.until('bad', () => statusOf('bad') === 'unhealthy');
 });
 
-test('unless volumes may be shared, the second pod is refused, and the first gives its own back', async () => {
-  await using world = new HostWorld({ programs, limits: { shareVolumes: false } });
-  await world.boot();
-  await world.volumes.create({ tenant: 'default', name: 'data' });
-  const rest = { volume: 'data', target: '/d', readOnly: false, copyUp: true, anonymous: false };
-  const container = { mounts: [{ type: 'volume' as const, ...rest }] };
-  await world.create('a', ['sleep'], { container });
-  await world.create('b', ['sleep'], { container });
-  await world.start('a');
-  await world.until('a', running);
-  await world.start('b');
-  const refused = await world.until('b', (pod) => pod?.status.serial === 1);
-  assert.match(refused?.status.containers[0]?.error ?? '', /one running pod at a time/);
-  await world.want('a', 'stopped');
-  await world.until('a', exited);
-  await world.start('b');
-  await world.until('b', running);
-});
-
 test('a removal that fails again and again is told as dead, and goes through once it can', async () => {
   await using world = new HostWorld({ programs });
   await world.boot();

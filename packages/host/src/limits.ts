@@ -16,8 +16,6 @@ export interface HostLimits {
   readonly diskFullWaitMs: number;
   /** A file call's VM stays for the next call this long. */
   readonly toolboxIdleMs: number;
-  /** Whether running pods may share a local volume; otherwise the second one is refused. Decision 99 says what is missing. */
-  readonly shareVolumes: boolean;
   /** How long a guest has to mount a volume's disk when it becomes its keeper; then another pod is asked. */
   readonly shareHoldTimeoutMs: number;
   /** After SIGKILL, how long the guest has to report the exit before its VM is ended. */
@@ -53,7 +51,6 @@ export const hostLimits: HostLimits = {
   guestLogBufferBytes: MiB,
   diskFullWaitMs: 60_000,
   toolboxIdleMs: 300,
-  shareVolumes: false,
   shareHoldTimeoutMs: 60_000,
   killGraceMs: 10_000,
   adoptTimeoutMs: 10_000,

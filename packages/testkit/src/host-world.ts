@@ -59,7 +59,6 @@ export class HostWorld implements AsyncDisposable {
     this.#random = new SeededRandom(options.seed ?? 1);
     this.#limits = {
       ...hostLimits,
-      shareVolumes: true,
       toolboxIdleMs: 1,
       killGraceMs: 200,
       adoptTimeoutMs: 200,

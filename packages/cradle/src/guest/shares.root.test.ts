@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +11,7 @@ import type { GuestError } from './error.ts';
 import { AgentProcess, agentBinary, containerOf } from './testing/agent-process.ts';
 import { LoopDisk } from './testing/loop-disk.ts';
 import { SharePump } from './testing/pump.ts';
-import { execIn, output, run } from './testing/run.ts';
+import { execIn, finish, output, run } from './testing/run.ts';
 
 const at = 'volumes/0';
 const agentSources = join(agentBinary, '../..');
@@ -156,6 +157,36 @@ test('an open file without a name outlives its link; a killed process does not w
   for await (const entry of logs) read.push(entry.bytes.toString());
   assert.deepEqual(read, ['there\n']);
   await sharer.removeContainer('nameless');
+});
+
+test('programs that send files of a share straight into their output, and fill them from their input', async () => {
+  await using _pump = await SharePump.start(sharer, keeper, at);
+  await sh(keeper, 'mkdir /data/many; for i in $(seq 50); do seq $i 2000 > /data/many/$i; done');
+  const files = 'cat /data/many/* /data/many/* /data/many/*';
+  const wanted = (await sh(keeper, `${files} | md5sum`)).stdout;
+  const sent = await sh(sharer, files);
+  assert.equal(createHash('md5').update(sent.stdout).digest('hex'), wanted.slice(0, 32));
+  const app = { mounts: [volume('/data')] };
+  await sharer.createContainer('sender', containerOf(['sleep', '1000'], app));
+  await sharer.startContainer('sender');
+  const both = await Promise.all(
+    [1, 2].map(() => execIn(sharer, 'sender', { args: ['sh', '-c', `${files}; echo end >&2; exit 3`] })),
+  );
+  for (const { stdout, stderr, exit } of both) {
+    assert.equal(createHash('md5').update(stdout).digest('hex'), wanted.slice(0, 32));
+    assert.deepEqual([stderr, exit.code], ['end\n', 3]);
+  }
+  // What is left running doesn't keep the end back.
+  const left = await execIn(sharer, 'sender', { args: ['sh', '-c', 'sleep 1000 & echo begun'] });
+  assert.equal(left.stdout, 'begun\n');
+  const taken = await sharer.exec('sender', 'taker', {
+    args: ['sh', '-c', 'cat > /data/taken'],
+    stdin: true,
+  });
+  taken.stdin.end(Buffer.alloc(3_000_000, 'x'));
+  assert.equal((await finish(taken)).exit.code, 0);
+  assert.equal((await sh(keeper, 'wc -c < /data/taken')).stdout, '3000000\n');
+  await sharer.removeContainer('sender');
 });
 
 test('calls on what is no share, and bytes that are no request', async () => {

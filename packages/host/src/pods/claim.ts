@@ -1,4 +1,3 @@
-import { KraudError } from '@kraud/base';
 import type { SizeClass, VmSpec } from '@kraud/cradle';
 import type { RootfsFormat } from '@kraud/images';
 import type { Pod } from '@kraud/macro';
@@ -72,14 +71,7 @@ async function attachVolumes(
     );
     const over = keepers.map((keeper) => (keeper === uid ? undefined : parts.toolboxes.over(keeper ?? '')));
     if (brief) return attached;
-    if (over.every((promise) => promise === undefined)) {
-      const shared = attached.findIndex(({ role }) => role === 'sharer');
-      if (shared < 0 || parts.limits.shareVolumes) return attached;
-      throw new KraudError(
-        'conflict',
-        `volume ${keys[shared]?.name} is attached to pod ${keepers[shared]}: a local block volume is for one running pod at a time`,
-      );
-    }
+    if (over.every((promise) => promise === undefined)) return attached;
     await releaseVolumes(parts, uid);
     await Promise.all(over);
     signal.throwIfAborted();

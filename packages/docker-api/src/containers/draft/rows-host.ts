@@ -64,7 +64,7 @@ export const hostRows: readonly BodyRow[] = [
     note: 'local; a volume is refused with another',
   }),
   row('yes', h('VolumesFrom'), 'strings', ['other:ro'], {
-    note: 'volumes and host paths; a volume is used by one running pod at a time',
+    note: 'volumes and host paths; those of a running container are shared with it',
   }),
   row('yes', h('NetworkMode'), 'string', 'none', {
     note: 'default, bridge, none, or a network, which must be there when it starts; host and container:… are refused',
