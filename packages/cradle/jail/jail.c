@@ -181,7 +181,8 @@ static void open_tap(void)
 /* A root on tmpfs with the host's /usr, this VM's own directories, and four devices. */
 static void build_root(const struct options *o)
 {
-	mount_or_die(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL);
+	if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+		die(errno == EINVAL ? "the root directory is no mount point: in a chroot, bind its directory onto itself first" : "mount /");
 	const char *root = join(o->dir, "root");
 	mount_or_die("jail", root, "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=256k");
 	static const char *const dirs[] = {"usr", "etc", "dev", "disks", "run", "hostpaths", "proc"};
