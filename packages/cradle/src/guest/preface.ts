@@ -32,10 +32,13 @@ export class PrefaceScanner {
   }
 }
 
+/** Several times what the agent of a VM that has just been restored takes. */
+const firstWaitMs = 60;
+
 export interface PrefaceOptions {
   readonly clock: Clock;
   readonly random: Random;
-  /** How long one attempt waits for its answer before the next is sent. */
+  /** How long an attempt waits for its answer at most before the next is sent. The first ones wait less. */
   readonly attemptTimeoutMs: number;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
@@ -83,10 +86,12 @@ export async function openPreface(duplex: Duplex, options: PrefaceOptions): Prom
   });
   const ask = async () => {
     const startMs = clock.monotonic();
+    let waitMs = Math.min(firstWaitMs, options.attemptTimeoutMs);
     for (let line = first; ; line = newLine()) {
       scanner.expect(line);
       duplex.write(line);
-      await clock.sleep(options.attemptTimeoutMs, done.signal);
+      await clock.sleep(waitMs, done.signal);
+      waitMs = Math.min(waitMs * 2, options.attemptTimeoutMs);
       if (clock.monotonic() - startMs >= options.timeoutMs) {
         throw new KraudError('timeout', `the guest agent did not answer within ${options.timeoutMs} ms`);
       }
