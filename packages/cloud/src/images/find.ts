@@ -67,18 +67,10 @@ export class ImageFinder {
     } catch (error) {
       if (codeOf(error) !== 'unavailable' && codeOf(error) !== 'not-found') throw error;
       return {
+        ...noFacts,
         id: spec.id,
         createdAt: meta.createdAt,
-        author: '',
-        comment: '',
-        architecture: '',
-        variant: '',
-        os: 'linux',
-        parentId: '',
-        config: {},
-        diffIds: [],
         sizeBytes: status.sizeBytes,
-        history: [],
       };
     }
   }
@@ -87,6 +79,21 @@ export class ImageFinder {
     this.#facts.delete(id);
   }
 }
+
+/** Of an image of which nothing is known. */
+export const noFacts: Omit<ImageFacts, 'id'> = {
+  createdAt: new Date(0).toISOString(),
+  author: '',
+  comment: '',
+  architecture: '',
+  variant: '',
+  os: 'linux',
+  parentId: '',
+  config: {},
+  diffIds: [],
+  sizeBytes: 0,
+  history: [],
+};
 
 function nameOf(ref: string): ImageName | undefined {
   try {

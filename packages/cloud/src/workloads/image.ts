@@ -2,7 +2,7 @@ import { codeOf, messageOf } from '@kraud/base';
 import type { ImageFacts } from '@kraud/host';
 import { noImage, type Workload } from '@kraud/macro';
 import type { Caller, Images } from '../contract.ts';
-import type { ImageFinder } from '../images/find.ts';
+import { type ImageFinder, noFacts } from '../images/find.ts';
 import type { ImageWish, WorkloadDraft } from './contract.ts';
 
 /** What pods are to be made of. `missing`: why the image could not be had, and they can't start. */
@@ -47,17 +47,4 @@ export async function keptImage(
 }
 
 /** Nothing ever runs by these. */
-const factsOfNone: ImageFacts = {
-  id: noImage,
-  createdAt: new Date(0).toISOString(),
-  author: '',
-  comment: '',
-  architecture: '',
-  variant: '',
-  os: 'linux',
-  parentId: '',
-  config: { cmd: ['/'] },
-  diffIds: [],
-  sizeBytes: 0,
-  history: [],
-};
+const factsOfNone: ImageFacts = { ...noFacts, id: noImage, config: { cmd: ['/'] } };

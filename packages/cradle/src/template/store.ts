@@ -71,13 +71,12 @@ export class TemplateStore {
     return [...this.#ready.values()];
   }
 
-  /** A template that does not load is made anew. */
+  /** A template that does not load is made anew, once, whoever finds out: the next one has its place on disk. */
   async discard(template: Template): Promise<void> {
     const name = className(template.size);
-    if ((await this.#known.get(name)?.catch(() => undefined)) === template) {
-      this.#known.delete(name);
-      this.#ready.delete(name);
-    }
+    if ((await this.#known.get(name)?.catch(() => undefined)) !== template) return;
+    this.#known.delete(name);
+    this.#ready.delete(name);
     await rm(template.dir, { recursive: true, force: true });
   }
 
