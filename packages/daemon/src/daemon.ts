@@ -221,6 +221,7 @@ export class Daemon {
       wanted === undefined || wanted === name ? agent : links.to(wanted);
     const gates = ingressPorts({ name, tables, hostOf, limits: config.gates, clock, logger });
     agent.warnWith(() => gates.problems);
+    agent.warnWith(() => networks.problems);
     this.#background('ingress ports', (signal) => gates.run(signal));
     await peers?.listen();
     this.#stopped('peer listener', () => peers?.close());

@@ -2,10 +2,11 @@ import { type Clock, codeOf, KeyedLock, KraudError, type Logger, messageOf } fro
 import type { NetworkSource } from '@kraud/host';
 import { type Network, ResourceClient, type Store, type Tables } from '@kraud/macro';
 import type { HostNetwork, NetworkSpec, NetworkState } from '@kraud/network';
+import { realizeDefaultNetworks } from './default-networks.ts';
 import { withSlice } from './slices.ts';
 
 export interface NetworkKeeperParts {
-  readonly tables: Pick<Tables, 'networks' | 'hosts'>;
+  readonly tables: Pick<Tables, 'networks' | 'hosts' | 'pods'>;
   readonly store: Store;
   readonly network: HostNetwork;
   /** This host's. */
@@ -24,6 +25,7 @@ export class NetworkKeeper implements NetworkSource {
   readonly #parts: NetworkKeeperParts;
   readonly #client: ResourceClient<'Network'>;
   readonly #lock = new KeyedLock();
+  #problems: readonly string[] = [];
 
   constructor(parts: NetworkKeeperParts) {
     this.#parts = parts;
@@ -46,24 +48,14 @@ export class NetworkKeeper implements NetworkSource {
     return (await this.#claim(tenant, name)) !== undefined;
   }
 
-  /** The network that warm VMs wait in: every tenant's `default`, with a subnet if it has none yet. */
+  /** What is amiss with them here, for people. */
+  get problems(): readonly string[] {
+    return this.#problems;
+  }
+
   async realizeDefaults(): Promise<void> {
-    const { tables, network } = this.#parts;
-    for (const { meta, spec } of tables.networks.everywhere()) {
-      if (meta.name !== 'default') continue;
-      if (spec.subnet === undefined) {
-        const taken = tables.networks.everywhere().flatMap((other) => other.spec.subnet ?? []);
-        const subnet = await network.chooseSubnet(undefined, taken);
-        await tables.networks.mutate(meta, (present) =>
-          present.spec.subnet === undefined ? { ...present, spec: { ...present.spec, subnet } } : undefined,
-        );
-      }
-      const real = await this.spec(meta.tenant, meta.name);
-      if (!real) continue;
-      const { gateway } = await network.ensureNetwork(real);
-      if (spec.gateway === gateway) continue;
-      await tables.networks.mutate(meta, (present) => ({ ...present, spec: { ...present.spec, gateway } }));
-    }
+    const spec = (tenant: string, name: string) => this.spec(tenant, name);
+    this.#problems = await realizeDefaultNetworks({ ...this.#parts, spec });
   }
 
   /** Takes down what the store has no more as soon as it doesn't. Answers how to stop. */
