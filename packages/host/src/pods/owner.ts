@@ -6,25 +6,23 @@ import type { Guest } from '../guest/guest.ts';
 import { HealthProbes } from '../health/probes.ts';
 import { LogBook } from '../logs/log-book.ts';
 import type { HostParts } from '../parts.ts';
+import { killAll, setPaused, signalStop, stopTimeoutMs } from './act-on-run.ts';
 import { type Adoptable, adoptRun } from './adopt.ts';
 import { releaseHolds } from './claim.ts';
 import { diskBytes, readNumber } from './disk-bytes.ts';
 import { untilNothingNew } from './drain.ts';
-import { ignoring } from './ignoring.ts';
 import { renameRun } from './places.ts';
 import { type Action, type Observed, plan } from './plan.ts';
 import { PodFiles } from './pod-files.ts';
 import { changePod } from './pod-table.ts';
 import { preparePod } from './prepare.ts';
-import { type Run, sharesFiles } from './run.ts';
+import type { Run } from './run.ts';
 import { RunEnding } from './run-ending.ts';
 import { removeRecord } from './run-record.ts';
 import { startFailure, startRun } from './start.ts';
 import { failedStatus, removalStatus, upStatus } from './status.ts';
 import { openToolbox, type Toolbox } from './toolbox.ts';
 import { Waiters } from './waiters.ts';
-
-const sigkill = 9;
 
 type OwnerEvent =
   | { readonly on: 'pod' }
@@ -347,43 +345,22 @@ export class PodOwner {
   }
 
   async #setPaused(run: Run, paused: boolean): Promise<void> {
-    await this.#each(run, (name) => (paused ? run.guest.pause(name) : run.guest.resume(name)));
-    run.paused = paused;
+    await setPaused(this.#pod, run, paused);
     await this.#report(run);
   }
 
   async #signal(run: Run): Promise<void> {
-    const { run: wanted, containers } = this.#pod.spec;
     run.stop = 'signalled';
     await untilNothingNew(this.#parts, this.#pod, run.signal);
-    const timeouts = containers.map(({ stopTimeoutMs }) => wanted.stop?.timeoutMs ?? stopTimeoutMs);
-    const timeoutMs = timeouts.some((ms) => ms < 0) ? undefined : Math.max(...timeouts);
+    const timeoutMs = stopTimeoutMs(this.#pod);
     if (timeoutMs !== undefined) this.#later(run, timeoutMs, 'overdue');
-    await Promise.all(
-      containers
-        .filter(({ name }) => !run.ends.has(name))
-        .map(async ({ name, stopSignal }) => {
-          await ignoring('conflict', run.guest.kill(name, wanted.stop?.signal ?? stopSignal));
-          if (run.paused) await ignoring('conflict', run.guest.resume(name));
-        }),
-    );
+    await signalStop(this.#pod, run);
   }
 
   async #kill(run: Run): Promise<void> {
     run.stop = 'killed';
     this.#later(run, this.#parts.limits.killGraceMs, 'given-up');
-    // A pod that goes for good and shares nothing: its VM is ended with all that is in it.
-    if (this.#pod.meta.deletedAt !== undefined && !sharesFiles(run)) return await run.vm.kill();
-    await this.#each(run, async (name) => {
-      await run.guest.kill(name, sigkill);
-      if (run.paused) await run.guest.resume(name);
-    });
-  }
-
-  #each(run: Run, act: (name: string) => Promise<void>): Promise<unknown> {
-    const up = this.#pod.spec.containers.filter(({ name }) => !run.ends.has(name));
-    // One that ended meanwhile needs nothing.
-    return Promise.all(up.map(({ name }) => ignoring('conflict', act(name))));
+    await killAll(this.#pod, run);
   }
 
   #later(run: Run, ms: number, stop: 'overdue' | 'given-up'): void {
