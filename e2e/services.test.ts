@@ -350,8 +350,8 @@ test('bad wishes are refused by name, and make nothing', async () => {
   const create = ['service', 'create', '-d', '--name', 'x'];
   await cloud.fails([...create, '--generic-resource', 'gpu=1', image], /GenericResources is not supported/);
   await cloud.fails(
-    [...create, '--constraint', 'engine.labels.a==b', image],
-    /engine\.labels\.a is not supported/,
+    [...create, '--constraint', 'node.ip==10.0.0.1', image],
+    /constraint on node\.ip is not supported/,
   );
   await cloud.fails([...create, '--network', 'nosuch', image], /nosuch/);
   await cloud.fails(

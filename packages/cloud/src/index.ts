@@ -42,4 +42,4 @@ export { certificateTtlMsOf } from './swarm/note.ts';
 export type { Table } from './table.ts';
 export type * from './workloads/contract.ts';
 export { previousOf } from './workloads/previous.ts';
-export { versionOf } from './workloads/version.ts';
+export { changedAtOf, versionOf } from './workloads/version.ts';

@@ -1,11 +1,14 @@
 import type { Network, Pod } from '@kraud/macro';
 import type { Caller, PlaceDraft } from '../contract.ts';
+import type { SubnetPool } from '../swarm/contract.ts';
 
 export interface NetworkDraft {
   name: string;
   labels: Record<string, string>;
   /** `10.1.0.0/16`; absent: one that is free. */
   subnet?: string;
+  /** Where that is taken from; absent: the hosts' own. */
+  pool?: SubnetPool;
   gateway?: string;
   /** Part of the subnet that addresses are chosen from. */
   range?: string;

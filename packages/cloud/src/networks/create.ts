@@ -1,12 +1,15 @@
-import { KraudError, newId } from '@kraud/base';
+import { codeOf, KraudError, newId } from '@kraud/base';
 import { defaultNamespace, type Network } from '@kraud/macro';
 import type { Caller } from '../contract.ts';
 import type { CloudParts } from '../parts.ts';
 import type { NetworkDraft } from './contract.ts';
 import { checkNetworkName } from './names.ts';
+import { freeSubnets } from './pool.ts';
 import { checkAddresses, firstOf, overlap } from './subnets.ts';
 
 const attemptsMax = 20;
+/** Subnets of a pool that routes of the host overlap. */
+const poolTriesMax = 256;
 
 /**
  * Makes a network. Its subnet is chosen once, for all hosts; nothing of it is on a host until a pod needs it. Two that
@@ -24,7 +27,7 @@ export async function createNetwork(
     if (parts.networks.get(key)) {
       throw new KraudError('exists', `network with name ${draft.name} already exists`);
     }
-    const subnet = await parts.chooseSubnet(draft.subnet, subnetsOf(parts.networks.everywhere()));
+    const subnet = await chooseSubnet(parts, draft);
     const { options, internal, range, reserved } = draft;
     const network = await parts.networks.create({
       kind: 'Network',
@@ -60,6 +63,26 @@ export async function createNetwork(
       throw new KraudError('conflict', 'Pool overlaps with other one on this address space');
     }
   }
+}
+
+async function chooseSubnet(
+  { chooseSubnet: choose, networks }: Pick<CloudParts, 'networks' | 'chooseSubnet'>,
+  { subnet, pool }: NetworkDraft,
+): Promise<string> {
+  const taken = subnetsOf(networks.everywhere());
+  if (subnet !== undefined || !pool) return await choose(subnet, taken);
+  let tried = 0;
+  for (const free of freeSubnets(pool, taken)) {
+    try {
+      return await choose(free, taken);
+    } catch (error) {
+      // A route of the host is in the way.
+      if (codeOf(error) !== 'conflict') throw error;
+      tried += 1;
+      if (tried >= poolTriesMax) break;
+    }
+  }
+  throw new KraudError('exhausted', 'the default address pool of the swarm has no subnet that is free');
 }
 
 const subnetsOf = (networks: readonly Network[]): string[] =>

@@ -2,16 +2,16 @@ import { isIPv4 } from 'node:net';
 import { KraudError } from '@kraud/base';
 
 /** A block of IPv4 addresses: from `first` to `last`, as numbers. */
-interface Block {
+export interface Block {
   readonly first: number;
   readonly last: number;
 }
 
 const prefixMin = 8;
 /** A gateway and one pod. */
-const prefixMax = 30;
+export const prefixMax = 30;
 
-function blockOf(text: string, what: string): Block {
+export function blockOf(text: string, what: string): Block {
   const [address = '', prefixText = ''] = text.split('/');
   const prefix = Number(prefixText);
   if (!isIPv4(address) || !/^\d{1,2}$/.test(prefixText) || prefix > 32) {
@@ -28,7 +28,7 @@ function blockOf(text: string, what: string): Block {
 
 const numberOf = (ipv4: string): number =>
   ipv4.split('.').reduce((value, part) => value * 256 + Number(part), 0);
-const textOf = (value: number): string =>
+export const textOf = (value: number): string =>
   [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
 const holds = (outer: Block, inner: Block): boolean => outer.first <= inner.first && inner.last <= outer.last;
 

@@ -13,7 +13,7 @@ const ingress = (hostPort: number, podPort = 80): PublishedPort => ({
 
 const holding = (...ports: PublishedPort[]): Workload =>
   ({
-    meta: { uid: 'u', name: 'other', createdAt: '2023-11-14T22:13:20.000Z' },
+    meta: { uid: 'a'.repeat(64), name: 'other', createdAt: '2023-11-14T22:13:20.000Z' },
     spec: { template: { spec: { ports } } },
   }) as unknown as Workload;
 
@@ -32,6 +32,12 @@ test('a port of another workload is refused, with its name', () => {
   assert.throws(() => settlePorts([ingress(8080)], [holding(ingress(8080))], []), /8080.*'other'/);
   const udp = { ...ingress(8080), protocol: 'udp' as const };
   assert.deepEqual(hostPorts(settlePorts([udp], [holding(ingress(8080))], [])), [8080]);
+});
+
+test('a port that is asked for by number is not given to one that is open, wherever it stands', () => {
+  const before = [ingress(5005), ingress(30_000)];
+  assert.deepEqual(hostPorts(settlePorts([ingress(0), ingress(5005)], [], before)), [30_000, 5005]);
+  assert.deepEqual(hostPorts(settlePorts([ingress(0), ingress(30_000)], [], [])), [30_001, 30_000]);
 });
 
 test('a port twice is refused', () => {

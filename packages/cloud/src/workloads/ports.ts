@@ -1,4 +1,4 @@
-import { KraudError } from '@kraud/base';
+import { compactId, KraudError } from '@kraud/base';
 import { freeIngressPort, ingressOwner, type PublishedPort, type Workload } from '@kraud/macro';
 
 /**
@@ -10,6 +10,8 @@ import { freeIngressPort, ingressOwner, type PublishedPort, type Workload } from
  * | any, ingress    | –               | the lowest free one |
  * | any, ingress    | `30001` for the same port of the pod | `30001` |
  * | any, host       | –               | stays open: the pod's host chooses |
+ *
+ * What is asked for by number is nobody else's to get, wherever it stands: clients give those without a number first.
  */
 export function settlePorts(
   asked: readonly PublishedPort[],
@@ -17,6 +19,7 @@ export function settlePorts(
   present: readonly PublishedPort[],
 ): PublishedPort[] {
   const settled: PublishedPort[] = [];
+  const numbered = asked.filter(({ mode, hostPort }) => mode === 'ingress' && hostPort !== 0);
   const mine = (port: PublishedPort): boolean =>
     settled.some((other) => other.mode === 'ingress' && sameHostPort(other, port));
   for (const port of asked) {
@@ -24,12 +27,12 @@ export function settlePorts(
       settled.push(port);
       continue;
     }
-    const chosen = port.hostPort === 0 ? choose(port, others, present, settled) : port;
+    const chosen = port.hostPort === 0 ? choose(port, others, present, [...settled, ...numbered]) : port;
     const owner = ingressOwner(chosen, others);
     if (owner) {
       throw new KraudError(
         'invalid',
-        `port '${chosen.hostPort}' is already in use by service '${owner.meta.name}' (${owner.meta.uid}) as an ingress port`,
+        `port '${chosen.hostPort}' is already in use by service '${owner.meta.name}' (${compactId(owner.meta.uid)}) as an ingress port`,
       );
     }
     if (mine(chosen)) {
@@ -50,14 +53,15 @@ function choose(
   port: PublishedPort,
   others: readonly Workload[],
   present: readonly PublishedPort[],
-  settled: readonly PublishedPort[],
+  gone: readonly PublishedPort[],
 ): PublishedPort {
+  const isFree = (old: PublishedPort): boolean => !gone.some((other) => sameHostPort(other, old));
   const kept = present.find(
-    (old) => old.mode === 'ingress' && old.podPort === port.podPort && old.protocol === port.protocol,
+    (old) =>
+      old.mode === 'ingress' && old.podPort === port.podPort && old.protocol === port.protocol && isFree(old),
   );
-  if (kept && !settled.some((other) => sameHostPort(other, kept)))
-    return { ...port, hostPort: kept.hostPort };
-  const hostPort = freeIngressPort(port.protocol, others, settled);
+  if (kept) return { ...port, hostPort: kept.hostPort };
+  const hostPort = freeIngressPort(port.protocol, others, gone);
   if (hostPort === undefined) throw new KraudError('exhausted', 'no ingress port is free');
   return { ...port, hostPort };
 }

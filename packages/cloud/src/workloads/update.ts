@@ -21,7 +21,7 @@ export async function updateWorkload(
   draft: WorkloadDraft,
   version: number,
   wish: ImageWish,
-): Promise<{ workload: Workload; warnings: string[] }> {
+): Promise<{ workload: Workload; before: Workload; warnings: string[] }> {
   const present = findWorkload(parts, caller, ref);
   refuseStale(present, version);
   if (draft.name !== present.meta.name)
@@ -42,7 +42,7 @@ export async function updateWorkload(
     refuseStale(found, version);
     return { spec, labels, annotations, given };
   });
-  return { workload, warnings };
+  return { workload, before: present, warnings };
 }
 
 /** Back to what was wanted before, and that becomes what this can be rolled back to. */
@@ -51,9 +51,9 @@ export async function rollbackWorkload(
   caller: Caller,
   ref: string,
   version: number,
-): Promise<Workload> {
+): Promise<{ workload: Workload; before: Workload }> {
   const present = findWorkload(parts, caller, ref);
-  return await write(parts, caller, present, (found) => {
+  const workload = await write(parts, caller, present, (found) => {
     refuseStale(found, version);
     const previous = previousOf(found);
     if (!previous) throw new KraudError('conflict', `service ${ref} does not have a previous spec`);
@@ -63,6 +63,7 @@ export async function rollbackWorkload(
       spec: { ...previous.spec, rollsBack: true, jobIteration: iterationAfter(found) },
     };
   });
+  return { workload, before: present };
 }
 
 /** What was wanted before is wanted again if it turns out to be more than the quota has. */
@@ -73,9 +74,10 @@ async function write(
   wanted: (found: Workload) => Wanted,
 ): Promise<Workload> {
   let before = present;
+  const at = new Date(parts.clock.now()).toISOString();
   const written = await parts.workloads.mutate(present.meta, (found) => {
     before = found;
-    return changed(found, wanted(found));
+    return changed(found, wanted(found), at);
   });
   const { uid } = present.meta;
   await confirmQuota(
@@ -85,20 +87,20 @@ async function write(
     () =>
       parts.workloads.mutate(present.meta, (found) =>
         versionOf(found) === versionOf(written)
-          ? { ...changed(found, wantedOf(before)), given: before.given }
+          ? { ...changed(found, wantedOf(before), at), given: before.given }
           : undefined,
       ),
   );
   return written;
 }
 
-function changed(found: Workload, { spec, labels, annotations, given }: Wanted): Workload {
+function changed(found: Workload, { spec, labels, annotations, given }: Wanted, at: string): Workload {
   const { update, ...seen } = found.status;
   // An update that is over says nothing of what is wanted now.
   const over = update?.state === 'completed' || update?.state === 'rollback-completed';
   return {
     ...found,
-    meta: { ...found.meta, labels, annotations: nextChange(found, annotations) },
+    meta: { ...found.meta, labels, annotations: nextChange(found, annotations, at) },
     spec,
     status: over && !isDeepStrictEqual(found.spec, spec) ? seen : found.status,
     given: withPrevious(given, found),

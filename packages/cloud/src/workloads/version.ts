@@ -2,6 +2,7 @@ import { KraudError } from '@kraud/base';
 import type { Workload } from '@kraud/macro';
 
 const changesName = 'kr.changes';
+const changedAtName = 'kr.changed-at';
 
 const changesOf = ({ meta }: Workload): number => Number(meta.annotations[changesName] ?? 0);
 
@@ -17,7 +18,14 @@ export function refuseStale(workload: Workload, version: number): void {
   if (versionOf(workload) !== version) throw new KraudError('conflict', 'update out of sequence');
 }
 
-/** The annotations of a user's next change. */
-export function nextChange(present: Workload, annotations: Record<string, string>): Record<string, string> {
-  return { ...annotations, [changesName]: String(changesOf(present) + 1) };
+/** When a user changed what is wanted, ISO 8601; when it was made, as long as nobody has. */
+export const changedAtOf = ({ meta }: Workload): string => meta.annotations[changedAtName] ?? meta.createdAt;
+
+/** The annotations of a user's next change, which is made at `at`. */
+export function nextChange(
+  present: Workload,
+  annotations: Record<string, string>,
+  at: string,
+): Record<string, string> {
+  return { ...annotations, [changesName]: String(changesOf(present) + 1), [changedAtName]: at };
 }

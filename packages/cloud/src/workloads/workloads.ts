@@ -59,14 +59,14 @@ export class WorkloadUseCases implements Workloads {
     version: number,
     image: ImageWish,
   ): Promise<{ workload: Workload; warnings: string[] }> {
-    const updated = await updateWorkload(this.#tools, caller, ref, draft, version, image);
-    await this.#record(caller, 'update', updated.workload);
+    const { before, ...updated } = await updateWorkload(this.#tools, caller, ref, draft, version, image);
+    await this.#record(caller, 'update', updated.workload, changesOf(before, updated.workload));
     return updated;
   }
 
   async rollback(caller: Caller, ref: string, version: number): Promise<Workload> {
-    const workload = await rollbackWorkload(this.#tools, caller, ref, version);
-    await this.#record(caller, 'update', workload);
+    const { workload, before } = await rollbackWorkload(this.#tools, caller, ref, version);
+    await this.#record(caller, 'update', workload, changesOf(before, workload));
     return workload;
   }
 
@@ -87,8 +87,31 @@ export class WorkloadUseCases implements Workloads {
     );
   }
 
-  async #record(caller: Caller, action: string, { meta }: Workload): Promise<void> {
-    const attributes = { name: meta.name };
+  async #record(
+    caller: Caller,
+    action: string,
+    { meta }: Workload,
+    changes: Record<string, string> = {},
+  ): Promise<void> {
+    const attributes = { name: meta.name, ...changes };
     await this.#events.record(caller, { type: 'service', action, actor: meta.uid, attributes });
   }
+}
+
+/** What an event tells of a change: the number of replicas and the image, where they are others now. */
+function changesOf(before: Workload, after: Workload): Record<string, string> {
+  const seen = ({ spec: { mode, template } }: Workload): Record<string, string | undefined> => ({
+    image: template.spec.containers[0]?.image.name,
+    replicas: mode.type === 'replicated' ? String(mode.replicas) : undefined,
+  });
+  const [was, is] = [seen(before), seen(after)];
+  const pairs = Object.keys(is).flatMap((name) =>
+    was[name] === undefined || is[name] === undefined || was[name] === is[name]
+      ? []
+      : [
+          [`${name}.old`, was[name]],
+          [`${name}.new`, is[name]],
+        ],
+  );
+  return Object.fromEntries(pairs) as Record<string, string>;
 }

@@ -1,9 +1,10 @@
 import { KraudError } from '@kraud/base';
-import type { Cloud, NetworkDraft } from '@kraud/cloud';
+import type { Caller, Cloud, NetworkDraft } from '@kraud/cloud';
 import { row } from '../body/rows.ts';
 import type { Call } from '../call.ts';
 import type { Operation } from '../operation.ts';
 import { swarmOf } from '../swarm/member.ts';
+import { givenOf } from './show.ts';
 
 const drivers = ['bridge', 'overlay', 'vpc'];
 
@@ -98,12 +99,19 @@ export const createNetwork: Operation = {
   async run({ networks, swarms }, call) {
     const body = (await call.body('refuse')).body as CreateBody;
     if (body.Ingress) await refuseIngress({ networks, swarms }, call);
-    const draft = draftOf(body);
+    const draft = await withPool(draftOf(body), swarms, call.caller);
     const warnings = warningsOf(draft.options);
     const network = await networks.create(call.caller, draft);
     call.json(201, { Id: network.meta.uid, Warning: warnings.join('; ') });
   },
 };
+
+/** Networks of swarm scope get their subnets from the swarm's pool, if it has one. */
+async function withPool(draft: NetworkDraft, swarms: Cloud['swarms'], caller: Caller): Promise<NetworkDraft> {
+  if (draft.subnet !== undefined || givenOf(draft.given).Scope !== 'swarm') return draft;
+  const pool = (await swarms.get(caller))?.pool;
+  return pool ? { ...draft, pool } : draft;
+}
 
 async function refuseIngress(cloud: Pick<Cloud, 'networks' | 'swarms'>, call: Call): Promise<never> {
   await swarmOf(cloud, call);

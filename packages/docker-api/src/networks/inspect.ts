@@ -1,4 +1,5 @@
 import { KraudError } from '@kraud/base';
+import { isPredefined } from '@kraud/cloud';
 import { refOf } from '../containers/draft/network.ts';
 import { type Operation, yes } from '../operation.ts';
 import { networkOf, networkScope } from './show.ts';
@@ -7,11 +8,13 @@ export const inspectNetwork: Operation = {
   method: 'GET',
   path: '/networks/:id',
   params: { verbose: yes('flag', 'there are no services to add'), scope: yes('text') },
-  async run({ networks }, call) {
+  async run({ networks, swarms }, call) {
     const ref = call.param('id');
     const network = await networks.get(call.caller, refOf(ref));
     const scope = call.query.text('scope');
-    if (scope !== '' && scope !== networkScope(network)) {
+    // A swarm knows the networks that every daemon has, too: clients ask so before they make a service on one.
+    const inSwarm = isPredefined(network) && (await swarms.get(call.caller)) !== undefined;
+    if (scope !== '' && scope !== networkScope(network) && !(scope === 'swarm' && inSwarm)) {
       throw new KraudError('not-found', `network ${ref} not found`);
     }
     call.json(200, networkOf(network, await networks.members(call.caller, network)));

@@ -5,7 +5,7 @@ import { HttpFault } from '../errors.ts';
 import { type Operation, yes } from '../operation.ts';
 import { swarmOf } from '../swarm/member.ts';
 import { outOfSequence } from '../swarm/sequence.ts';
-import { availabilityOf } from './availability.ts';
+import { availabilityOf, shownAvailability } from './availability.ts';
 import { findNode } from './find.ts';
 import { recordNode } from './record.ts';
 import { versionOf } from './show.ts';
@@ -35,15 +35,23 @@ export const updateNode: Operation = {
     const body = (await call.body()).body as NodeBody;
     const host = await findNode(cloud, call, call.param('id'));
     const change = changeOf(host, body, await cloud.hosts.list(call.caller));
-    await outOfSequence(
+    const changed = await outOfSequence(
       versionOf(host) === version
         ? cloud.hosts.update(call.caller, host.meta.name, change)
         : Promise.reject(new KraudError('conflict', 'update out of sequence')),
     );
-    await recordNode(cloud, call, 'update', host);
+    await recordNode(cloud, call, 'update', host, {
+      ...changeOfOne('availability', shownAvailability(host), shownAvailability(changed)),
+      ...changeOfOne('role', roleOf(host), roleOf(changed)),
+    });
     call.empty(200);
   },
 };
+
+const roleOf = ({ spec }: Host): string => (spec.manager ? 'manager' : 'worker');
+
+const changeOfOne = (name: string, was: string, is: string): Record<string, string> =>
+  was === is ? {} : { [`${name}.old`]: was, [`${name}.new`]: is };
 
 function changeOf(host: Host, body: NodeBody, all: readonly Host[]): HostChange {
   if (body.Role !== undefined && body.Role !== 'manager' && body.Role !== 'worker') {

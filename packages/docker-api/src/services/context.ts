@@ -19,6 +19,12 @@ export async function contextOf(
     sockets: call.serving.sockets,
     hostOfNode: (id) => nodes.find((host) => swarmId(host) === id)?.meta.name,
     network: (ref) => {
+      if (ref === 'host') {
+        throw new KraudError(
+          'unsupported',
+          'network host is not supported: a pod shares no network namespace with the host',
+        );
+      }
       const wanted = refOf(ref);
       const network =
         known.find(({ meta }) => meta.name === wanted || meta.uid === wanted) ??

@@ -42,7 +42,9 @@ export const containerRows: readonly BodyRow[] = [
   row('yes', m('Type'), 'string', 'tmpfs', {
     note: 'bind, volume, tmpfs; npipe, cluster and image are refused',
   }),
-  row('yes', m('Source'), 'string', 'other', { note: templated }),
+  row('yes', m('Source'), 'string', 'other', {
+    note: `${templated}; a path that a task’s host lacks has the task rejected`,
+  }),
   row('yes', m('Target'), 'string', '/other', { note: templated }),
   row('yes', m('ReadOnly'), 'bool', true),
   row('partly', m('Consistency'), 'string', 'cached', {

@@ -52,10 +52,10 @@ export const serviceRows: readonly BodyRow[] = [
   row('yes', t('RestartPolicy.MaxAttempts'), 'int', 3),
   row('yes', t('RestartPolicy.Window'), 'int', 1_000_000_000),
   row('partly', t('Placement.Constraints'), 'strings', ['node.role==manager'], {
-    note: 'node.id, node.hostname, node.role, node.platform.os, node.platform.arch and node.labels.…; others are refused',
+    note: 'node.id, node.hostname, node.role, node.platform.os, node.platform.arch, node.labels.… and engine.labels.… (a host’s label of that name); others are refused',
   }),
   row('partly', t('Placement.Preferences[].Spread.SpreadDescriptor'), 'string', 'node.labels.zone', {
-    note: 'the same names as in constraints',
+    note: 'the same names as in constraints; others spread nothing, with a warning',
   }),
   row('yes', t('Placement.MaxReplicas'), 'int', 2),
   row('yes', t('Placement.Platforms[].Architecture'), 'string', 'amd64'),

@@ -149,17 +149,12 @@ const refusals: [string, object, number, RegExp][] = [
   ],
   ['a ratio above 1', { ...web, UpdateConfig: { MaxFailureRatio: 2 } }, 400, /MaxFailureRatio/],
   ['an unknown network', task({ Networks: [{ Target: 'nosuch' }] }), 404, /network nosuch not found/],
-  ['an unknown fact', task({ Placement: { Constraints: ['engine.labels.a==b'] } }), 501, /engine\.labels\.a/],
+  ['an unknown fact', task({ Placement: { Constraints: ['node.ip==1.2.3.4'] } }), 501, /node\.ip/],
+  ['the host’s network', task({ Networks: [{ Target: 'host' }] }), 501, /network host is not supported/],
   ['no operator', task({ Placement: { Constraints: ['node.role'] } }), 400, /expected one operator/],
   ['sctp', ports({ TargetPort: 80, Protocol: 'sctp' }), 501, /sctp is not supported/],
   ['a port of 0', ports({ TargetPort: 0 }), 400, /invalid target port/],
   ['plugins', { Name: 'x', TaskTemplate: { Runtime: 'plugin' } }, 501, /Runtime is not supported: plugins/],
-  [
-    'jobs that run for ever',
-    { ...task({ RestartPolicy: { Condition: 'any' } }), Mode: { GlobalJob: {} } },
-    400,
-    /"any"/,
-  ],
 ];
 
 function task(more: object): object {
@@ -196,6 +191,51 @@ test('constraints are conditions on facts of hosts', async () => {
     { key: 'kr.arch', op: 'in', values: ['amd64'] },
   ]);
   assert.deepEqual([placement.spread[0]?.topology, placement.perHostMax], ['rack', 2]);
+});
+
+test('a label of an engine is a label of a host; what no node has spreads nothing, and is warned of', async () => {
+  const made = await create(
+    task({
+      Placement: {
+        Constraints: ['engine.labels.disk==ssd'],
+        Preferences: [{ Spread: { SpreadDescriptor: 'com.example.rack' } }],
+      },
+    }),
+  );
+  assert.deepEqual([made.status, made.json.Warnings.length], [201, 1]);
+  assert.match(made.json.Warnings[0], /no node has com\.example\.rack/);
+  const placement = must(server.fake.swarm.drafts[0]?.pod.placement, 'it is placed');
+  assert.deepEqual(placement.constraints, [{ key: 'engine.labels.disk', op: 'in', values: ['ssd'] }]);
+});
+
+test('services may be on the networks that every daemon has, without names there', async () => {
+  for (const name of ['bridge', 'none']) {
+    const shown = await server.ask('GET', `/networks/${name}?scope=swarm`);
+    assert.equal(shown.status, 200, shown.text);
+    const made = await create({ ...task({ Networks: [{ Target: shown.json.Id }] }), Name: `on-${name}` });
+    assert.equal(made.status, 201, made.text);
+  }
+  const [bridge, none] = server.fake.swarm.drafts.map(({ pod }) => pod.networks);
+  assert.deepEqual([bridge, none], [[{ ref: 'default', aliases: [] }], []]);
+});
+
+test('a job goes on after failures, whatever else its policy says', async () => {
+  const RestartPolicy = { Condition: 'any', MaxAttempts: 2 };
+  assert.equal((await create({ ...task({ RestartPolicy }), Mode: { ReplicatedJob: {} } })).status, 201);
+  assert.equal(server.fake.swarm.drafts[0]?.restart.condition, 'on-failure');
+  const shown = await service('x');
+  assert.equal(shown.Spec.TaskTemplate.RestartPolicy.Condition, 'any');
+  assert.equal(shown.JobStatus.LastExecution, shown.CreatedAt);
+});
+
+test('a host path that is missing here may be on the host of a task', async () => {
+  const paths = { kindOf: async () => 'missing' as const, makeDirectory: async () => {} };
+  await using elsewhere = await TestServer.open({ hostPaths: paths });
+  await elsewhere.ask('POST', '/swarm/init', { ListenAddr: '0.0.0.0:2377' });
+  const Mounts = [{ Type: 'bind', Source: '/data', Target: '/data' }];
+  const body = { Name: 'x', TaskTemplate: { ContainerSpec: { ...container, Mounts } } };
+  const made = await elsewhere.ask('POST', '/services/create', body);
+  assert.equal(made.status, 201, made.text);
 });
 
 test('tasks are the pods of services, in Swarm’s words', async () => {

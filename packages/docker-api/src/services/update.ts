@@ -1,6 +1,5 @@
 import { KraudError } from '@kraud/base';
 import { previousOf } from '@kraud/cloud';
-import { settleHostSources } from '../containers/draft/host-sources.ts';
 import { HttpFault } from '../errors.ts';
 import { registryAuth } from '../images/auth.ts';
 import { type Operation, yes } from '../operation.ts';
@@ -11,6 +10,7 @@ import type { ServiceBody } from './body.ts';
 import { contextOf } from './context.ts';
 import { serviceDraftOf } from './draft/draft.ts';
 import { findService } from './find.ts';
+import { settleSources } from './host-sources.ts';
 import { serviceRows } from './rows.ts';
 
 export const updateService: Operation = {
@@ -45,12 +45,13 @@ export const updateService: Operation = {
       call.json(200, { Warnings: null });
       return;
     }
-    const { draft, hostSources } = serviceDraftOf(body as ServiceBody, await contextOf(cloud, call, swarm));
+    const context = await contextOf(cloud, call, swarm);
+    const { draft, hostSources, warnings: said } = serviceDraftOf(body as ServiceBody, context);
     const auth = registryAuth(call);
-    if (caller.local) await settleHostSources(hostSources, call.serving.hostPaths, async () => {});
+    if (caller.local) await settleSources(hostSources, call.serving.hostPaths);
     const wish = { ...(auth ? { auth } : {}), signal };
     const { warnings } = await outOfSequence(cloud.workloads.update(caller, uid, draft, version, wish));
     const ignored = unknown.map((path) => `${path} is not known and was ignored`);
-    call.json(200, { Warnings: [...warnings, ...ignored] });
+    call.json(200, { Warnings: [...said, ...warnings, ...ignored] });
   },
 };

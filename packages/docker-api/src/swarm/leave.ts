@@ -1,12 +1,13 @@
-import type { Caller, Cloud } from '@kraud/cloud';
+import { type Caller, type Cloud, isPredefined } from '@kraud/cloud';
 import { HttpFault } from '../errors.ts';
+import { networkScope } from '../networks/show.ts';
 import { type Operation, yes } from '../operation.ts';
 
 export const leaveSwarm: Operation = {
   method: 'POST',
   path: '/swarm/leave',
   support: 'partly',
-  note: 'the last manager ends the swarm with its services, for the whole cloud; any other host becomes a cloud of its own, once its tasks have moved',
+  note: 'the last manager ends the swarm with its services, secrets, configs and networks, for the whole cloud; any other host becomes a cloud of its own, once its tasks have moved',
   params: { force: yes('flag') },
   async run(cloud, call) {
     const { signal, caller } = call;
@@ -26,10 +27,18 @@ export const leaveSwarm: Operation = {
   },
 };
 
-async function endSwarm({ workloads, swarms }: Cloud, caller: Caller, signal: AbortSignal): Promise<void> {
+async function endSwarm(
+  { workloads, swarms, networks }: Cloud,
+  caller: Caller,
+  signal: AbortSignal,
+): Promise<void> {
   const services = await workloads.list(caller);
   await Promise.all(services.map(({ meta }) => workloads.remove(caller, meta.uid, signal)));
-  await swarms.end(caller);
+  const all = await networks.list(caller);
+  await swarms.end(
+    caller,
+    all.filter((network) => !isPredefined(network) && networkScope(network) === 'swarm'),
+  );
 }
 
 const warning = (isLast: boolean): string =>

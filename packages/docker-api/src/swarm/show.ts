@@ -1,12 +1,11 @@
 import { codeOf, compactId } from '@kraud/base';
 import type { Caller, Cloud, CloudCa, Host, Swarm } from '@kraud/cloud';
 import { swarmId } from './ids.ts';
-import { swarmSpecOf } from './spec.ts';
+import { beginningOf, subnetSizeDefault, swarmSpecOf } from './spec.ts';
 import { clusterTlsInfo } from './tls-info.ts';
 
 /** Docker clients want an address of every node; a cloud of one needs none. */
 const localAddress = '127.0.0.1';
-const dataPathPort = 4789;
 
 /** `ip:port` where other hosts reach this one. */
 export const addressOf = ({ status }: Host): string => status.address ?? `${localAddress}:2377`;
@@ -25,9 +24,9 @@ export function clusterOf(swarm: Swarm, ca: CloudCa | undefined): Record<string,
     Spec: swarmSpecOf(swarm),
     TLSInfo: clusterTlsInfo(ca),
     RootRotationInProgress: ca?.next !== undefined,
-    DefaultAddrPool: ['10.0.0.0/8'],
-    SubnetSize: 24,
-    DataPathPort: dataPathPort,
+    DefaultAddrPool: swarm.pool?.blocks ?? ['10.0.0.0/8'],
+    SubnetSize: swarm.pool?.prefix ?? subnetSizeDefault,
+    DataPathPort: beginningOf(swarm).dataPathPort,
   };
 }
 

@@ -90,11 +90,22 @@ export function swarmSpecOf({ given }: Swarm): Record<string, unknown> & { Label
   };
 }
 
+/** What is settled when a swarm begins, and shown. */
+export interface Beginning {
+  readonly dataPathPort: number;
+}
+
+export const dataPathPortDefault = 4789;
+export const subnetSizeDefault = 24;
+
+export const beginningOf = ({ given }: Swarm): Beginning =>
+  (given.beginning as Beginning | undefined) ?? { dataPathPort: dataPathPortDefault };
+
 /** What the cloud keeps of the settings: never a CA's key, and its certificate only where the CA itself is. */
-export function wishOf(spec: SwarmSpecBody): SwarmWish {
+export function wishOf(spec: SwarmSpecBody, beginning: Beginning): SwarmWish {
   const { SigningCACert: _, SigningCAKey: __, ...config } = spec.CAConfig ?? {};
   const kept = { ...spec, ...(spec.CAConfig ? { CAConfig: config } : {}) };
-  return { given: { docker: kept }, certificateTtlMs: certificateLifeNs(spec) / nsPerMs };
+  return { given: { docker: kept, beginning }, certificateTtlMs: certificateLifeNs(spec) / nsPerMs };
 }
 
 /**

@@ -294,3 +294,38 @@ test('the last manager stays one', async () => {
   assert.equal(reply.status, 400);
   assert.match(reply.json.message, /last manager of the swarm/);
 });
+
+test('what is settled at the beginning is shown, also after a change', async () => {
+  const init = (more: object) => server.ask('POST', '/swarm/init', { ListenAddr: '0.0.0.0:2377', ...more });
+  const refused = await init({ DataPathAddr: '0.0.0.0' });
+  assert.deepEqual(
+    [refused.status, refused.json.message],
+    [400, 'data path address must be a non-zero IP address'],
+  );
+  assert.equal((await init({ DataPathPort: 80 })).status, 400);
+  await init({ DataPathPort: 7777, DefaultAddrPool: ['10.20.0.0/16'], SubnetSize: 26 });
+  const shown = async (): Promise<unknown[]> => {
+    const { json } = await server.ask('GET', '/swarm');
+    return [json.DataPathPort, json.DefaultAddrPool, json.SubnetSize];
+  };
+  const wanted = [7777, ['10.20.0.0/16'], 26];
+  assert.deepEqual(await shown(), wanted);
+  const { Version, Spec } = (await server.ask('GET', '/swarm')).json;
+  await server.ask('POST', `/swarm/update?version=${Version.Index}`, Spec);
+  assert.deepEqual(await shown(), wanted);
+});
+
+test('an event of a node tells what changed', async () => {
+  await server.ask('POST', '/swarm/init', { ListenAddr: '0.0.0.0:2377' });
+  const { ID, Version, Spec } = (await server.ask('GET', '/nodes/beta')).json;
+  const change = { ...Spec, Availability: 'pause', Role: 'manager' };
+  await server.ask('POST', `/nodes/${ID}/update?version=${Version.Index}`, change);
+  const event = server.fake.events.find(({ type }) => type === 'node');
+  assert.deepEqual((event as { attributes?: unknown } | undefined)?.attributes, {
+    name: 'beta',
+    'availability.old': 'active',
+    'availability.new': 'pause',
+    'role.old': 'worker',
+    'role.new': 'manager',
+  });
+});

@@ -3,7 +3,7 @@ import { type Operation, refused, yes } from '../operation.ts';
 import { swarmOf } from './member.ts';
 import { outOfSequence } from './sequence.ts';
 import { joinToken } from './show.ts';
-import { checkSpec, type SwarmSpecBody, swarmSpecRows, wishedRoot, wishOf } from './spec.ts';
+import { beginningOf, checkSpec, type SwarmSpecBody, swarmSpecRows, wishedRoot, wishOf } from './spec.ts';
 
 export const updateSwarm: Operation = {
   method: 'POST',
@@ -25,7 +25,7 @@ export const updateSwarm: Operation = {
     const root = wishedRoot(spec, present);
     const given = root === 'new' ? undefined : root;
     const rotate = root && (await cloud.hosts.caRotation(call.caller, given));
-    await outOfSequence(cloud.swarms.update(call.caller, wishOf(spec), version));
+    await outOfSequence(cloud.swarms.update(call.caller, wishOf(spec, beginningOf(present)), version));
     await rotate?.();
     for (const [role, flag] of [
       ['worker', 'rotateWorkerToken'],

@@ -157,12 +157,14 @@ export class FakeSwarm {
         throw new KraudError('conflict', 'this host listens for no others');
       },
       update: async (_c, ref, { labels = {}, ...spec }) => {
-        const host = find(ref);
+        const present = find(ref);
+        const host = structuredClone(present);
+        this.hosts[this.hosts.indexOf(present)] = host;
         for (const [name, value] of Object.entries(labels)) {
           if (value === undefined) delete host.meta.labels[name];
           else host.meta.labels[name] = value;
         }
-        Object.assign(host.spec, spec);
+        host.spec = { ...host.spec, ...spec };
         return host;
       },
     };
@@ -171,9 +173,16 @@ export class FakeSwarm {
   get swarmCases(): Swarms {
     return {
       get: async () => this.swarm,
-      begin: async (_c, wish) => {
+      begin: async (_c, wish, pool) => {
         if (this.swarm) throw new KraudError('conflict', 'this node is already part of a swarm');
-        this.swarm = { uid: newId(), createdAt, updatedAt: createdAt, version: 1, ...wish };
+        this.swarm = {
+          uid: newId(),
+          createdAt,
+          updatedAt: createdAt,
+          version: 1,
+          ...wish,
+          ...(pool ? { pool } : {}),
+        };
         return this.swarm;
       },
       update: async (_c, wish, version) => {

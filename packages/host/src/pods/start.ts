@@ -1,4 +1,4 @@
-import { mkdirSync, statfsSync } from 'node:fs';
+import { existsSync, mkdirSync, statfsSync } from 'node:fs';
 import { KraudError, MiB, messageOf } from '@kraud/base';
 import type { Pod } from '@kraud/macro';
 import type { Reservation } from '@kraud/network';
@@ -42,8 +42,9 @@ export async function startRun(parts: HostParts, request: StartRequest): Promise
   const { pod, files, signal } = request;
   const begunAtMs = parts.clock.monotonic();
   refuseFullDisk(parts);
-  const linked = await linkedPods(parts, pod, signal);
   const disks = disksOf(pod);
+  refuseMissingPaths(disks);
+  const linked = await linkedPods(parts, pod, signal);
   const given = await givenFiles(pod, parts.fileSources);
   const record: RunRecord = { use: 'run', serial: request.serial, volumes: disks.volumes, sockets: [] };
   mkdirSync(files.dir, { recursive: true, mode: 0o700 });
@@ -76,6 +77,16 @@ function refuseFullDisk({ dataDir, limits }: HostParts): void {
   if (bavail * bsize >= limits.diskFreeBytesMin) return;
   const leastMiB = Math.ceil(limits.diskFreeBytesMin / MiB);
   throw new KraudError('exhausted', `no space left on device: ${dataDir} has less than ${leastMiB} MiB free`);
+}
+
+/** They were there, or may have been on another host, when it was made. */
+function refuseMissingPaths({ hostPaths }: PodDisks): void {
+  const missing = hostPaths.find(({ source }) => !existsSync(source));
+  if (!missing) return;
+  throw new KraudError(
+    'invalid',
+    `invalid mount config for type "bind": bind source path does not exist: ${missing.source}`,
+  );
 }
 
 interface Timed<T> {

@@ -74,7 +74,7 @@ function hostBodyOf(spec: ContainerSpecBody, body: TaskBody, networks: readonly 
   };
 }
 
-/** Tasks answer to the name of their service on each of its networks. */
+/** Tasks answer to the name of their service on each of its networks; those that every daemon has know no names. */
 function endpointsOf(
   networks: readonly AttachmentBody[],
   serviceName: string,
@@ -82,7 +82,7 @@ function endpointsOf(
   return Object.fromEntries(
     networks.map(({ Target: target = '', Aliases: aliases = [] }) => [
       target,
-      { Aliases: [...new Set([serviceName, ...aliases])] },
+      { Aliases: target === 'default' ? aliases : [...new Set([serviceName, ...aliases])] },
     ]),
   );
 }

@@ -6,7 +6,7 @@ import type { AttachmentBody, ServiceBody } from '../body.ts';
 import { containerBodyOf } from './container.ts';
 import { filesOf } from './files.ts';
 import { modeOf } from './mode.ts';
-import { placementOf } from './placement.ts';
+import { placementOf, placementWarnings } from './placement.ts';
 import { restartOf, rollbackOf, updateOf } from './policy.ts';
 import { portsOf } from './ports.ts';
 
@@ -25,7 +25,7 @@ export interface DraftContext {
 export function serviceDraftOf(
   body: ServiceBody,
   context: DraftContext,
-): { draft: WorkloadDraft; hostSources: HostSource[] } {
+): { draft: WorkloadDraft; hostSources: HostSource[]; warnings: string[] } {
   const task = body.TaskTemplate ?? {};
   const spec = task.ContainerSpec;
   if (!spec) throw new KraudError('invalid', 'TaskSpec: missing runtime');
@@ -59,7 +59,7 @@ export function serviceDraftOf(
     force: task.ForceUpdate ?? 0,
     endedKept: context.endedKept,
   };
-  return { draft, hostSources };
+  return { draft, hostSources, warnings: placementWarnings(task.Placement ?? {}) };
 }
 
 /** Clients name networks by either, and look for ids in what they read back. */

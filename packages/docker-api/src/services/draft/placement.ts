@@ -4,6 +4,7 @@ import type { TaskBody } from '../body.ts';
 
 const nanoPerCpu = 1e9;
 const prefix = 'node.labels.';
+const enginePrefix = 'engine.labels.';
 const pattern = /^\s*([a-zA-Z0-9_.\-/]+)\s*(==|!=)\s*(.*?)\s*$/;
 
 /** Docker's names of a node's facts, and the cloud's. */
@@ -13,6 +14,8 @@ const facts: Record<string, string> = {
   'node.platform.os': 'kr.os',
   'node.platform.arch': 'kr.arch',
 };
+const knownFacts =
+  'node.id, node.hostname, node.role, node.platform.os, node.platform.arch, node.labels.… and engine.labels.…';
 const architectures: Record<string, string> = { x86_64: 'amd64', aarch64: 'arm64' };
 const plainArchitecture = (name: string): string => architectures[name] ?? name;
 
@@ -24,6 +27,7 @@ const plainArchitecture = (name: string): string => architectures[name] ?? name;
  * | `node.labels.zone==a`       | label `zone` in `a`        |
  * | `node.role!=manager`        | fact `kr.role` not `manager` |
  * | `node.id==8kb…`             | the name of that host      |
+ * | `engine.labels.disk==ssd`   | label `engine.labels.disk` |
  */
 export function placementOf(body: TaskBody, hostOfNode: (id: string) => string | undefined): Placement {
   const { Constraints: constraints = [], Preferences: preferences = [] } = body.Placement ?? {};
@@ -50,7 +54,7 @@ export function placementOf(body: TaskBody, hostOfNode: (id: string) => string |
     far: [],
     tolerations: [],
     spread: preferences.map(({ Spread: spread }) => ({
-      topology: factOf(spread?.SpreadDescriptor ?? '', 'preference'),
+      topology: topologyOf(spread?.SpreadDescriptor ?? ''),
       labels: {},
       maxSkew: 1,
       required: false,
@@ -65,19 +69,34 @@ function constraintOf(text: string, hostOfNode: (id: string) => string | undefin
     throw new KraudError('invalid', `constraint expected one operator from ==, !=: ${text}`);
   const op = operator === '==' ? 'in' : 'not-in';
   if (name === 'node.id') return { key: 'kr.host', op, values: [hostOfNode(value) ?? value] };
-  const key = factOf(name, 'constraint');
+  const key = factOf(name);
+  if (key === undefined) {
+    throw new KraudError('unsupported', `constraint on ${name} is not supported: ${knownFacts} are`);
+  }
   return { key, op, values: [key === 'kr.arch' ? plainArchitecture(value) : value] };
 }
 
-function factOf(name: string, what: string): string {
-  const fact = facts[name] ?? (name.startsWith(prefix) ? name.slice(prefix.length) : '');
-  if (fact === '') {
-    throw new KraudError(
-      'unsupported',
-      `${what} on ${name || 'nothing'} is not supported: node.id, node.hostname, node.role, node.platform.os, node.platform.arch and node.labels.… are`,
-    );
-  }
-  return fact;
+/** The cloud's name of what Docker's clients call so. */
+function factOf(name: string): string | undefined {
+  if (name.startsWith(enginePrefix) && name !== enginePrefix) return name;
+  return facts[name] ?? (name.startsWith(prefix) ? name.slice(prefix.length) || undefined : undefined);
+}
+
+/** As with Swarm, one that no node has spreads over nothing; `warningsOf` says so. */
+function topologyOf(descriptor: string): string {
+  if (descriptor === '')
+    throw new KraudError('invalid', 'Placement.Preferences: a spread needs a descriptor');
+  return factOf(descriptor) ?? descriptor;
+}
+
+/** What is accepted, and can't have an effect. */
+export function placementWarnings({
+  Preferences: preferences = [],
+}: NonNullable<TaskBody['Placement']>): string[] {
+  const descriptors = preferences.map(({ Spread: spread }) => spread?.SpreadDescriptor ?? '');
+  return descriptors
+    .filter((descriptor) => factOf(descriptor) === undefined)
+    .map((descriptor) => `no node has ${descriptor}, so nothing is spread by it: ${knownFacts} can be`);
 }
 
 /** One of several platforms is enough; one that leaves the fact open asks for nothing. */

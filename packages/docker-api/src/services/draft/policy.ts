@@ -45,21 +45,21 @@ export const updateOf = (body: UpdateBody = {}): UpdatePolicy =>
 export const rollbackOf = (body: UpdateBody = {}): UpdatePolicy =>
   policyOf('RollbackConfig', body, ['pause', 'continue'], 'pause');
 
-/** A job's tasks run again when they fail; others whenever they end. */
+/**
+ * A job's tasks run again when they fail; others whenever they end. `any` means the same for a job: what has completed
+ * is done, and clients say `any` along with whatever else of the policy they were given.
+ */
 export function restartOf(body: NonNullable<TaskBody['RestartPolicy']> = {}, isJob = false): SlotRestart {
   const condition = oneOf('RestartPolicy.Condition', body.Condition || (isJob ? 'on-failure' : 'any'), [
     'none',
     'on-failure',
     'any',
   ]);
-  if (isJob && condition === 'any') {
-    throw new KraudError('invalid', 'job-mode services must not have restart condition "any"');
-  }
   if ((body.MaxAttempts ?? 0) < 0) {
     throw new KraudError('invalid', 'RestartPolicy.MaxAttempts must not be negative');
   }
   return {
-    condition,
+    condition: isJob && condition === 'any' ? 'on-failure' : condition,
     delayMs: msOf('RestartPolicy.Delay', body.Delay) ?? restartDelayMsDefault,
     attemptsMax: body.MaxAttempts ?? 0,
     windowMs: msOf('RestartPolicy.Window', body.Window) ?? 0,

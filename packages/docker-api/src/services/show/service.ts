@@ -1,4 +1,4 @@
-import { previousOf, versionOf, type Workload } from '@kraud/cloud';
+import { changedAtOf, previousOf, versionOf, type Workload } from '@kraud/cloud';
 import { swarmId } from '../../swarm/ids.ts';
 import type { PortBody } from '../body.ts';
 import { specOf } from './spec.ts';
@@ -9,7 +9,7 @@ export function serviceOf(
   workload: Workload,
   options: { defaults?: boolean; status?: boolean } = {},
 ): Record<string, unknown> {
-  const { meta, status } = workload;
+  const { meta } = workload;
   const withDefaults = options.defaults ?? false;
   const spec = specOf(workload, withDefaults);
   const previous = previousOf(workload);
@@ -19,7 +19,7 @@ export function serviceOf(
     ID: swarmId(workload),
     Version: { Index: versionOf(workload) },
     CreatedAt: meta.createdAt,
-    UpdatedAt: status.update?.startedAt ?? meta.createdAt,
+    UpdatedAt: updatedAtOf(workload),
     Spec: spec,
     ...(previous
       ? { PreviousSpec: specOf({ ...previous, meta: { ...meta, labels: previous.labels } }, withDefaults) }
@@ -27,9 +27,21 @@ export function serviceOf(
     Endpoint: endpointOf(workload, spec.EndpointSpec),
     ...(update ? { UpdateStatus: update } : {}),
     ...(options.status ? { ServiceStatus: countsOf(workload) } : {}),
-    ...(isJob ? { JobStatus: { JobIteration: { Index: workload.spec.jobIteration } } } : {}),
+    ...(isJob ? { JobStatus: jobStatusOf(workload) } : {}),
   };
 }
+
+/** Changes by users, and an update that began by itself. */
+function updatedAtOf(workload: Workload): string {
+  const [asked, begun = ''] = [changedAtOf(workload), workload.status.update?.startedAt];
+  return begun > asked ? begun : asked;
+}
+
+/** Every change of a job is another run of it. */
+const jobStatusOf = (workload: Workload): Record<string, unknown> => ({
+  JobIteration: { Index: workload.spec.jobIteration },
+  LastExecution: changedAtOf(workload),
+});
 
 /** What a job has completed isn't desired any more; clients add the two up. */
 function countsOf({ spec, status }: Workload): Record<string, number> {
