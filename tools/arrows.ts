@@ -159,7 +159,8 @@ function macroFault(file: string, target: string): string | undefined {
 
 function arrowFault(owner: Owner, target: string): string | undefined {
   if (sampleDoors.includes(target)) {
-    return owner.isTest || owner.root === 'bench' ? undefined : 'samples are for tests and benchmarks only';
+    const mayHave = owner.isTest || owner.name === 'testkit' || owner.root === 'bench';
+    return mayHave ? undefined : 'samples are for tests and benchmarks only';
   }
   if (target.includes('/')) return 'only the package itself may be imported, nothing below it';
   if (packageArrows[target] === undefined) return 'no such package';

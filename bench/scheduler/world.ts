@@ -1,6 +1,6 @@
 import { SeededRandom } from '@kraud/base';
 import { anywhere, type Host, type Placement, type Pod } from '@kraud/macro';
-import { sampleMeta } from '@kraud/macro/samples';
+import { sampleContainer, sampleMeta, samplePod } from '@kraud/macro/samples';
 
 const gib = 1024 ** 3;
 const zones = 5;
@@ -101,61 +101,20 @@ function makePlacement(random: SeededRandom, scale: number, app: string): Placem
 }
 
 function makePod(name: string, uid: string, owner: string, app: string, placement: Placement): Pod {
-  return {
-    kind: 'Pod',
-    meta: {
-      ...sampleMeta('Pod', name, { uid, labels: { app } }),
-      revision: 1,
-      owner: { kind: 'Workload', uid: owner, name: app },
-    },
+  return samplePod(name, {
+    meta: { uid, labels: { app }, revision: 1, owner: { kind: 'Workload', uid: owner, name: app } },
     spec: {
       containers: [container],
-      hostname: name,
-      domainname: '',
       networks: [],
-      dns: { servers: [], search: [], options: [] },
-      extraHosts: [],
-      sysctls: {},
-      ports: [],
-      restart: { name: 'no', retriesMax: 0 },
-      autoRemove: false,
-      vcpus: 1,
-      memoryMiB: 128,
       writableBytes: gib,
       run: { wanted: 'running', serial: 1, stoppedByUser: false },
       placement: structuredClone(placement),
     },
-    status: { phase: 'created', serial: 0, restartCount: 0, containers: [], message: '' },
-    given: {},
-  };
+  });
 }
 
-const container: Pod['spec']['containers'][number] = {
-  name: 'main',
-  image: { name: 'app:1', id: `sha256:${'a'.repeat(64)}` },
-  args: ['/bin/app'],
-  env: [],
-  cwd: '/',
-  user: '',
-  groups: [],
-  tty: false,
-  stdin: false,
-  stdinOnce: false,
-  init: false,
-  capabilities: [],
-  privileged: false,
-  noNewPrivileges: false,
-  rlimits: [],
-  resources: {},
-  shmBytes: 0,
-  readOnlyRoot: false,
-  mounts: [],
-  maskedPaths: [],
-  readonlyPaths: [],
-  stopSignal: 15,
-  stopTimeoutMs: 10_000,
-  log: { driver: 'json-file', fileBytesMax: 0, filesMax: 1 },
-};
+/** One for all: the model is about places, and there are many pods. */
+const container = sampleContainer();
 
 function shuffled<T>(items: readonly T[], random: SeededRandom): T[] {
   const all = [...items];

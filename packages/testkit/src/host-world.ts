@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Clock, type Logger, newId, SeededRandom, silentLogger, systemClock } from '@kraud/base';
 import { HostAgent, type HostLimits, hostLimits, podTableOf } from '@kraud/host';
 import { type Container, openMemoryStore, type Pod, type PodSpec, Tables } from '@kraud/macro';
+import { sampleContainer, samplePod } from '@kraud/macro/samples';
 import { FakeCradle } from './fake-cradle.ts';
 import { FakeImages } from './fake-images.ts';
 import type { FakePrograms } from './fake-machine.ts';
@@ -106,66 +107,19 @@ export class HostWorld implements AsyncDisposable {
     args: string[],
     more: { spec?: Partial<PodSpec>; container?: Partial<Container> } = {},
   ): Promise<Pod> {
-    const container: Container = {
-      name: 'main',
-      image: { name: 'app', id: `sha256:${'a'.repeat(64)}` },
-      args,
-      env: [],
-      cwd: '/',
-      user: '',
-      groups: [],
-      tty: false,
-      stdin: false,
-      stdinOnce: false,
-      init: false,
-      capabilities: [],
-      privileged: false,
-      noNewPrivileges: false,
-      rlimits: [],
-      resources: {},
-      shmBytes: 0,
-      readOnlyRoot: false,
-      mounts: [],
-      maskedPaths: [],
-      readonlyPaths: [],
-      stopSignal: 15,
-      stopTimeoutMs: 10_000,
-      log: { driver: 'json-file', fileBytesMax: 0, filesMax: 1 },
-      ...more.container,
-    };
     const createdAt = new Date(this.#clock.now()).toISOString();
-    return await this.tables.pods.create({
-      kind: 'Pod',
-      meta: {
-        ...key(name),
-        uid: newId(this.#random),
-        labels: {},
-        annotations: {},
-        generation: 1,
-        finalizers: ['host'],
-        createdAt,
-      },
-      spec: {
-        containers: [container],
-        hostname: name,
-        domainname: '',
-        networks: [{ name: 'default', aliases: [] }],
-        dns: { servers: [], search: [], options: [] },
-        extraHosts: [],
-        sysctls: {},
-        ports: [],
-        restart: { name: 'no', retriesMax: 0 },
-        autoRemove: false,
-        vcpus: 1,
-        memoryMiB: 128,
-        writableBytes: 1,
-        run: { wanted: 'created', serial: 0, stoppedByUser: false },
-        host: hostName,
-        ...more.spec,
-      },
-      status: { phase: 'created', serial: 0, restartCount: 0, containers: [], message: '' },
-      given: {},
-    });
+    const image = { name: 'app', id: `sha256:${'a'.repeat(64)}` };
+    return await this.tables.pods.create(
+      samplePod(name, {
+        meta: { uid: newId(this.#random), finalizers: ['host'], createdAt },
+        spec: {
+          containers: [sampleContainer({ image, args, ...more.container })],
+          writableBytes: 1,
+          host: hostName,
+          ...more.spec,
+        },
+      }),
+    );
   }
 
   /** Asks for one more run, as the use case does. */

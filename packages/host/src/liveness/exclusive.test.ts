@@ -12,6 +12,7 @@ import {
   type Store,
   Tables,
 } from '@kraud/macro';
+import { samplePod } from '@kraud/macro/samples';
 import { Heartbeat } from '../heartbeat.ts';
 import { Liveness } from './liveness.ts';
 
@@ -256,66 +257,17 @@ class World {
 }
 
 function podOf(world: World, name: string): Pod {
-  const container = {
-    name: 'main',
-    image: { name: 'app', id: `sha256:${'a'.repeat(64)}` },
-    args: ['run'],
-    env: [],
-    cwd: '/',
-    user: '',
-    groups: [],
-    tty: false,
-    stdin: false,
-    stdinOnce: false,
-    init: false,
-    capabilities: [],
-    privileged: false,
-    noNewPrivileges: false,
-    rlimits: [],
-    resources: {},
-    shmBytes: 0,
-    readOnlyRoot: false,
-    mounts: [],
-    maskedPaths: [],
-    readonlyPaths: [],
-    stopSignal: 15,
-    stopTimeoutMs: 10_000,
-    log: { driver: 'json-file', fileBytesMax: 0, filesMax: 1 },
-  } as const;
-  return {
-    kind: 'Pod',
-    meta: {
-      tenant: 'default',
-      namespace: 'default',
-      name,
-      uid: newId(world.random),
-      labels: {},
-      annotations: {},
-      generation: 1,
-      finalizers: ['host'],
-      createdAt: new Date(world.clock.now()).toISOString(),
-    },
+  const createdAt = new Date(world.clock.now()).toISOString();
+  return samplePod(name, {
+    meta: { uid: newId(world.random), finalizers: ['host'], createdAt },
     spec: {
-      containers: [container as never],
-      hostname: name,
-      domainname: '',
       networks: [],
-      dns: { servers: [], search: [], options: [] },
-      extraHosts: [],
-      sysctls: {},
-      ports: [],
       restart: { name: 'always', retriesMax: 0 },
-      autoRemove: false,
-      vcpus: 1,
-      memoryMiB: 128,
-      writableBytes: 1,
       // Two to a host.
       placement: { ...anywhere, requests: { cpus: 3, memoryBytes: 0 } },
       run: { wanted: 'running', serial: 1, stoppedByUser: false },
     },
-    status: { phase: 'created', serial: 0, restartCount: 0, containers: [], message: '' },
-    given: {},
-  };
+  });
 }
 
 /**

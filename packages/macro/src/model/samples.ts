@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Container } from './container.ts';
 import type { Kind, Kinds } from './kinds.ts';
 import type { Meta } from './meta.ts';
 import type { Pod, PodSpec, PodStatus } from './pod.ts';
@@ -19,6 +20,36 @@ export function sampleMeta(kind: Kind, name: string, more: Partial<Meta> = {}): 
   };
 }
 
+export function sampleContainer(more: Partial<Container> = {}): Container {
+  return {
+    name: 'main',
+    image: { name: 'app:1', id: `sha256:${'a'.repeat(64)}` },
+    args: ['/bin/app'],
+    env: ['PATH=/bin'],
+    cwd: '/',
+    user: '',
+    groups: [],
+    tty: false,
+    stdin: false,
+    stdinOnce: false,
+    init: false,
+    capabilities: [],
+    privileged: false,
+    noNewPrivileges: false,
+    rlimits: [],
+    resources: {},
+    shmBytes: 67_108_864,
+    readOnlyRoot: false,
+    mounts: [],
+    maskedPaths: [],
+    readonlyPaths: [],
+    stopSignal: 15,
+    stopTimeoutMs: 10_000,
+    log: { driver: 'json-file', fileBytesMax: 0, filesMax: 1 },
+    ...more,
+  };
+}
+
 export function samplePod(
   name: string,
   more: { meta?: Partial<Meta>; spec?: Partial<PodSpec>; status?: Partial<PodStatus> } = {},
@@ -27,34 +58,7 @@ export function samplePod(
     kind: 'Pod',
     meta: sampleMeta('Pod', name, more.meta),
     spec: {
-      containers: [
-        {
-          name: 'main',
-          image: { name: 'app:1', id: `sha256:${'a'.repeat(64)}` },
-          args: ['/bin/app'],
-          env: ['PATH=/bin'],
-          cwd: '/',
-          user: '',
-          groups: [],
-          tty: false,
-          stdin: false,
-          stdinOnce: false,
-          init: false,
-          capabilities: [],
-          privileged: false,
-          noNewPrivileges: false,
-          rlimits: [],
-          resources: {},
-          shmBytes: 67_108_864,
-          readOnlyRoot: false,
-          mounts: [],
-          maskedPaths: [],
-          readonlyPaths: [],
-          stopSignal: 15,
-          stopTimeoutMs: 10_000,
-          log: { driver: 'json-file', fileBytesMax: 0, filesMax: 1 },
-        },
-      ],
+      containers: [sampleContainer()],
       hostname: name,
       domainname: '',
       networks: [{ name: 'default', aliases: [] }],
