@@ -9,13 +9,17 @@ test('options of a bridge: harmless, without effect and said so, or refused', as
     server.ask('POST', '/networks/create', { Name: 'front', Options: options });
   const fine = await create({ 'com.docker.network.bridge.enable_icc': 'true' });
   assert.deepEqual([fine.status, fine.json.Warning], [201, '']);
+  for (const encrypted of ['', 'true']) {
+    const hidden = await create({ encrypted });
+    assert.deepEqual([hidden.status, hidden.json.Warning], [201, ''], hidden.text);
+  }
   const moot = await create({ 'com.docker.network.bridge.name': 'br0', color: 'red' });
   assert.equal(moot.status, 201);
   assert.match(moot.json.Warning, /bridge\.name has no effect.*; option color has no effect/);
   for (const [name, value] of [
     ['com.docker.network.bridge.enable_icc', 'false'],
     ['com.docker.network.bridge.host_binding_ipv4', '127.0.0.1'],
-    ['encrypted', ''],
+    ['encrypted', 'false'],
   ] as const) {
     const refused = await create({ [name]: value });
     assert.equal(refused.status, 501, name);

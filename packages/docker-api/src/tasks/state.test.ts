@@ -34,6 +34,7 @@ interface Case {
   serial?: number;
   bound?: boolean;
   gone?: boolean;
+  byUser?: boolean;
   checked?: boolean;
   container?: Container;
   message?: string;
@@ -45,6 +46,7 @@ function podOf({
   wanted = 'running',
   bound = true,
   checked,
+  byUser = false,
   container,
   message = '',
 }: Case): Pod {
@@ -63,7 +65,7 @@ function podOf({
     spec: {
       ...pod.spec,
       containers: main ? [{ ...main, ...(checked ? { health } : {}) }] : [],
-      run: { ...pod.spec.run, wanted },
+      run: { ...pod.spec.run, wanted, stoppedByUser: byUser },
       ...(bound ? { host: 'alpha' } : {}),
     },
     status: { ...pod.status, serial, phase, message, containers: container ? [container] : [] },
@@ -103,6 +105,25 @@ const cases: [string, Case, string, string, string][] = [
   ],
   ['is to stop', { phase: 'stopping', wanted: 'stopped', container: up }, 'running', 'shutdown', ''],
   ['was stopped', { phase: 'exited', wanted: 'stopped', container: ran(137) }, 'shutdown', 'shutdown', ''],
+  [
+    'was stopped by a user',
+    { phase: 'exited', wanted: 'stopped', byUser: true, container: ran(137) },
+    'failed',
+    'shutdown',
+    'task: non-zero exit (137)',
+  ],
+  [
+    'was unhealthy',
+    {
+      phase: 'exited',
+      wanted: 'stopped',
+      checked: true,
+      container: { ...ran(143), health: { status: 'unhealthy', failingStreak: 1, log: [] } },
+    },
+    'failed',
+    'shutdown',
+    'task: non-zero exit (143): dockerexec: unhealthy container',
+  ],
   [
     'was stopped before it ran',
     { phase: 'created', wanted: 'stopped', bound: false },

@@ -30,7 +30,7 @@ export interface TaskStatus {
  * | running, paused, stopping              | running                   |
  * | ended, or not begun, as it was asked to | shutdown                 |
  * | exited with 0                          | complete                  |
- * | exited with another code               | failed                    |
+ * | exited with another code, or ended because it was unhealthy | failed |
  * | exited without having run, or could not be started | rejected      |
  * | on a host that was lost for good       | orphaned                  |
  */
@@ -63,13 +63,18 @@ export function stateOf(pod: Pod, host: Host | undefined): TaskStatus {
 
   function ended(): TaskStatus {
     const at = container?.finishedAt;
+    const unhealthy = container?.health?.status === 'unhealthy';
+    const { wanted, stoppedByUser } = pod.spec.run;
+    const asked = wanted === 'stopped' && !stoppedByUser && !unhealthy;
     if (container?.startedAt === undefined) {
-      if (pod.spec.run.wanted === 'stopped') return say('shutdown', at, 'shutdown');
+      if (wanted === 'stopped') return say('shutdown', at, 'shutdown');
       return say('rejected', at, 'preparing', container?.error || message);
     }
-    if (pod.spec.run.wanted === 'stopped') return say('shutdown', at, 'shutdown');
+    if (asked) return say('shutdown', at, 'shutdown');
+    const code = `task: non-zero exit (${container.exitCode})`;
+    if (unhealthy) return say('failed', at, 'started', `${code}: dockerexec: unhealthy container`);
     if (container.exitCode === 0) return say('complete', at, 'finished');
-    return say('failed', at, 'started', container.error || `task: non-zero exit (${container.exitCode})`);
+    return say('failed', at, 'started', container.error || code);
   }
 }
 
