@@ -39,7 +39,7 @@ import { findPlace } from './join.ts';
 import { HostLinks } from './link.ts';
 import { startLiveness } from './liveness.ts';
 import { NetworkKeeper } from './networks/keeper.ts';
-import { Peers, trustsOf } from './peers.ts';
+import { agreesOnTime, Peers, trustsOf } from './peers.ts';
 import { openStore } from './store.ts';
 import { sweepImages } from './sweep-images.ts';
 import { Transfer } from './transfer.ts';
@@ -135,6 +135,7 @@ export class Daemon {
       limits: config.peers,
       certificateTtlMs: () => certificateTtlMsOf(tables),
       trusts: () => trustsOf(tables),
+      agreesOnTime: () => agreesOnTime(tables, name, clock.now(), config.peers.clockSkewMs),
       clock,
       random,
       logger,

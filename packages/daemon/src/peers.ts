@@ -29,6 +29,8 @@ export interface PeersParts {
   readonly certificateTtlMs: () => number | undefined;
   /** How far the hosts that are not away have followed the CA. */
   readonly trusts: () => readonly (HostTrust | undefined)[];
+  /** Whether the clocks of other hosts go about as this one's. */
+  readonly agreesOnTime: () => boolean;
 }
 
 /** This host among others: what it is known by, where it is reached, and how it reaches them. */
@@ -141,6 +143,18 @@ export class Peers {
     this.sessions.close();
     await this.listener.close();
   }
+}
+
+/** By their heartbeats: of a host that is alone nobody can say otherwise. */
+export function agreesOnTime(
+  { hosts }: Pick<Tables, 'hosts'>,
+  self: string,
+  nowMs: number,
+  skewMs: number,
+): boolean {
+  const others = hosts.everywhere().filter(({ meta, status }) => meta.name !== self && status.ready);
+  const isNear = (at: string): boolean => Math.abs(Date.parse(at) - nowMs) <= skewMs;
+  return others.length === 0 || others.some(({ status }) => isNear(status.heartbeatAt));
 }
 
 /** Of the hosts that others reach; the rest have nothing to do with the CA, or catch up with it when they are back. */

@@ -6,6 +6,7 @@ import { checkGivenRoot } from './given-root.ts';
 import { digestOf, keyOfRequest } from './key.ts';
 import type { PeerLimits } from './limits.ts';
 import { makeRoot, signerOf } from './root.ts';
+import { endsSoon } from './root-end.ts';
 import {
   firstRoots,
   formatRoots,
@@ -123,6 +124,24 @@ export class Authority {
   /** Takes the step that may be taken when the hosts have come so far, if there is one. */
   async advance(hosts: readonly (HostTrust | undefined)[]): Promise<void> {
     if (nextStep(this.#roots, hosts)) await this.#change((roots) => nextStep(roots, hosts));
+  }
+
+  /**
+   * Begins to put a new root in the place of one that nears its end; false when it doesn't. Of several hosts that find so, one
+   * begins.
+   */
+  async replaceEnding(): Promise<boolean> {
+    const { clock, limits } = this.#parts;
+    const { issuer } = this.#roots;
+    const nowMs = clock.now();
+    if (!isAtRest(this.#roots) || !endsSoon(issuer, nowMs, limits, this.certificateTtlMs)) return false;
+    const [ending, root] = [digestOf(issuer.cert), await makeRoot(nowMs, limits)];
+    let begun = false;
+    await this.#change((roots) => {
+      begun = isAtRest(roots) && digestOf(roots.issuer.cert) === ending;
+      return begun ? withTarget(roots, root) : undefined;
+    });
+    return begun;
   }
 
   /** A host's certificate, PEM. Only the key is taken from the request; the name is what the caller has checked. */

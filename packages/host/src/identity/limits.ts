@@ -10,6 +10,11 @@ export interface PeerLimits {
   readonly renewRetryMs: number;
   /** While a root takes another’s place: how often it is looked whether all hosts have followed. */
   readonly rotationLookMs: number;
+  /** How often it is looked whether the root nears its end. */
+  readonly rootLookMs: number;
+  /** A root of our own is replaced when it has less than this to live; one that a user gave, when it has less than the other. */
+  readonly rootReplaceBeforeMs: number;
+  readonly givenRootReplaceBeforeMs: number;
   /** How often the wall clock is looked at: it may be set. */
   readonly clockLookMs: number;
   readonly joinTokenTtlMsDefault: number;
@@ -42,6 +47,9 @@ export const peerLimits: PeerLimits = {
   clockSkewMs: 10 * minuteMs,
   renewRetryMs: minuteMs,
   rotationLookMs: 500,
+  rootLookMs: 60 * minuteMs,
+  rootReplaceBeforeMs: 365 * dayMs,
+  givenRootReplaceBeforeMs: 30 * dayMs,
   clockLookMs: 10_000,
   joinTokenTtlMsDefault: dayMs,
   joinTokenTtlMsMax: 365 * dayMs,

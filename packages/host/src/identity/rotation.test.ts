@@ -10,12 +10,16 @@ import { LocalIdentity } from './identity.ts';
 import { joinCloud } from './join.ts';
 import { JoinTokens } from './join-tokens.ts';
 import { certificatesOf, digestOf } from './key.ts';
+import { makeRoot } from './root.ts';
+import { endsSoon } from './root-end.ts';
+import { firstRoots, formatRoots, type Root } from './roots.ts';
 import { followRotation } from './rotation.ts';
 import { freePort, type TestHost, TestHosts } from './testing/world.ts';
 import { parseToken } from './token.ts';
 
 const hosts = new TestHosts({ limits: { rotationLookMs: 5 } });
 const { clock, limits, store } = hosts;
+const dayMs = 86_400_000;
 const scratch = mkdtempSync(join(tmpdir(), 'kraud-rotation-'));
 after(async () => {
   await hosts.stop();
@@ -37,7 +41,8 @@ class Running {
       stream.end('hello');
     });
     const trusts = () => all.filter(({ isStopped }) => !isStopped).map((each) => each.host.identity.trust);
-    const rotation = { authority, hosts: trusts, clock, limits, logger: silentLogger };
+    const agreesOnTime = (): boolean => true;
+    const rotation = { authority, hosts: trusts, agreesOnTime, clock, limits, logger: silentLogger };
     this.#loops = Promise.all([
       authority.run(signal),
       identity.run(signal),
@@ -228,6 +233,56 @@ test('a root that could not do is refused by name', async () => {
   await (await membership.rotation(twin))();
   const same = ownRoot('twin');
   await assert.rejects(membership.rotation(same), { code: 'invalid', message: /has the subject of one/ });
+});
+
+test('a root that nears its end is replaced by itself, once, and not by a clock that is alone with its time', async () => {
+  const dying = await makeRoot(clock.now(), { ...limits, authorityTtlMs: 100 * dayMs });
+  const old = new TestHosts({ limits: { rotationLookMs: 5, rootLookMs: 5 } });
+  const value = formatRoots(firstRoots(dying));
+  await old.store.txn({ compare: [], success: [{ op: 'put', key: '/cluster/ca', value }] });
+  const [h1, h2] = [await old.start('h1'), await old.start('h2')];
+  const stop = new AbortController();
+  let [agree, asked] = [false, 0];
+  const agreesOnTime = (): boolean => {
+    asked += 1;
+    return agree;
+  };
+  const follow = ({ authority, identity }: TestHost): Promise<unknown> => {
+    const trusts = () => [h1, h2].map((host) => host.identity.trust);
+    const parts = { authority, hosts: trusts, agreesOnTime, clock, logger: silentLogger };
+    return Promise.all([
+      authority.run(stop.signal),
+      identity.run(stop.signal),
+      followRotation({ ...parts, limits: old.limits }, stop.signal),
+    ]);
+  };
+  const following = Promise.all([follow(h1), follow(h2)]);
+  await until(() => asked >= 6);
+  assert.equal(h1.authority.cert, dying.cert, 'the clocks differ');
+  agree = true;
+  await until(() => h1.authority.cert !== dying.cert && !h1.authority.state.next);
+  const { cert, cloud } = h1.authority;
+  await until(() => h2.authority.cert === cert && !h2.authority.state.next);
+  assert.equal(cloud, digestOf(dying.cert));
+  assert.ok(new X509Certificate(cert).validToDate.getTime() > clock.now() + 9 * 365 * dayMs);
+  assert.equal(await h1.authority.replaceEnding(), false);
+  stop.abort();
+  await following;
+  await old.stop();
+});
+
+test('a root that a user gave goes later than one of our own', async () => {
+  const day = (left: number): number => clock.now() + (100 - left) * dayMs;
+  const own = await makeRoot(clock.now(), { ...limits, authorityTtlMs: 100 * dayMs });
+  const given = ownRoot('given', { days: 100 });
+  const ends = (root: Root, left: number): boolean => endsSoon(root, day(left), limits, dayMs);
+  assert.deepEqual(
+    [ends(own, 99), ends(given, 99), ends(given, 31), ends(given, 29)],
+    [true, false, false, true],
+  );
+  const young = await makeRoot(clock.now(), limits);
+  assert.equal(endsSoon(young, clock.now(), limits, dayMs), false);
+  assert.equal(endsSoon(young, clock.now(), limits, 3651 * dayMs), true, 'certificates would be cut short');
 });
 
 test('another cloud’s identity is still refused, and one of before roots could be replaced is not', async () => {
