@@ -13,6 +13,8 @@ export interface HostNetwork {
    * the host overlaps is chosen, and the same one again next time. `conflict` when the subnet is in use.
    */
   ensureNetwork(spec: NetworkSpec): Promise<NetworkState>;
+  /** Pods of other hosts: told to those here by name, and their addresses given to none. */
+  readonly far: FarPods;
   /** Those that are real on this host. */
   networks(): NetworkState[];
   /**
@@ -197,6 +199,39 @@ export interface Reservation {
     readonly gateway: string;
   }[];
   readonly guest: GuestNetwork;
+}
+
+/** Another host's end of a tunnel: its public key, where it listens, and the blocks that its pods are in. */
+export interface TunnelPeer {
+  readonly key: string;
+  /** `10.0.0.2:51820`. */
+  readonly endpoint: string;
+  /** `10.1.4.0/22`. */
+  readonly blocks: readonly string[];
+}
+
+/** This host's end, as the others have to know it. */
+export interface TunnelEnd {
+  readonly key: string;
+  /** UDP. */
+  readonly port: number;
+}
+
+/** A pod of another host, as pods of this one may call it and reach it. */
+export interface FarPod {
+  readonly tenant: string;
+  readonly podId: string;
+  readonly podName: string;
+  /** On networks with names. */
+  readonly places: readonly Pick<Place, 'network' | 'ipv4' | 'names'>[];
+}
+
+/** The pods of other hosts that are known here. */
+export interface FarPods {
+  /** New, or as it is from now on. */
+  put(pod: FarPod): void;
+  /** Unknown ones are fine. */
+  remove(podId: string): void;
 }
 
 export interface AdoptReport {

@@ -19,6 +19,13 @@ export interface NetworkLimits {
   readonly dnsTtlS: number;
   /** Never more than the uplink's own. */
   readonly mtuMax: number;
+  /** UDP ports that other hosts reach this one's VPCs at, one for each; the first free one is taken. */
+  readonly tunnelPortFirst: number;
+  readonly tunnelPortLast: number;
+  /** Whom a WireGuard in user space runs as; no VMM and nobody else does. */
+  readonly tunnelUid: number;
+  /** Whether tunnels are as they should be is looked at again after so long, should nothing change before. */
+  readonly tunnelCheckMs: number;
   /** A helper process that had nothing to do for so long ends; the next command starts it again. */
   readonly helperIdleMs: number;
   /** The kernel's answer to one batch of commands. */
@@ -41,6 +48,10 @@ export const defaultNetworkLimits: NetworkLimits = {
   dnsTimeoutMs: 5_000,
   dnsTtlS: 5,
   mtuMax: 1500,
+  tunnelPortFirst: 51820,
+  tunnelPortLast: 51919,
+  tunnelUid: 199_999,
+  tunnelCheckMs: 30_000,
   helperIdleMs: 300_000,
   commandTimeoutMs: 10_000,
 };

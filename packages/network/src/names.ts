@@ -10,6 +10,7 @@ import { assert } from '@kraud/base';
  * | network namespace, VPC  | `kraud-` instance (6) tenant (7)        |
  * | host's end of its link  | `kv` instance (6) tenant (7): 15, the kernel's maximum |
  * | nftables table          | `inet kraud-` instance (6)              |
+ * | device of a tunnel, until it is in its VPC | `kw` instance (6) tenant (7)  |
  * | a pod's tap in the VPC  | `tap` 12 digits of chance or of the pod |
  */
 export class Names {
@@ -35,6 +36,14 @@ export class Names {
     return this.netnsPrefix + digits(tenant, 7);
   }
 
+  get tunnelPrefix(): string {
+    return `kw${this.#instance}`;
+  }
+
+  tunnel(tenant: string): string {
+    return this.tunnelPrefix + digits(tenant, 7);
+  }
+
   link(tenant: string): string {
     return this.linkPrefix + digits(tenant, 7);
   }
@@ -48,6 +57,9 @@ function digits(text: string, count: number): string {
 export const uplink = 'up0';
 
 export const tapPrefix = 'tap';
+
+/** The VPC's way to the pods of other hosts. */
+export const tunnelDevice = 'wg0';
 
 /** A name that can go into a command line without quoting, and that the kernel takes. */
 export function checkedDevice(name: string): string {
