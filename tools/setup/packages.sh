@@ -21,6 +21,8 @@ kernel_source_package() {
 packages_wanted() {
 	# the VMM, and what makes disks and networks
 	echo qemu-system-x86 squashfs-tools erofs-utils e2fsprogs nftables iproute2 busybox-static
+	# what joins the VPCs of several hosts: in user space, and the tool for kernels that have it built in
+	echo wireguard-go wireguard-tools
 	# what the kernel and the agent are built with
 	echo gcc libc6-dev make flex bison bc xz-utils cpio libelf-dev libnghttp2-dev libjansson-dev
 	# what the C tests need: libFuzzer and the sanitizers

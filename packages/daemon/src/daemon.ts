@@ -39,6 +39,7 @@ import { findPlace } from './join.ts';
 import { HostLinks } from './link.ts';
 import { startLiveness } from './liveness.ts';
 import { NetworkKeeper } from './networks/keeper.ts';
+import { otherHosts } from './networks/other-hosts.ts';
 import { agreesOnTime, Peers, trustsOf } from './peers.ts';
 import { openStore } from './store.ts';
 import { sweepImages } from './sweep-images.ts';
@@ -217,6 +218,16 @@ export class Daemon {
     });
     await agent.start();
     this.#stopped('host agent', (end) => agent.stop(end));
+    const { cacheDir } = config;
+    const beside = await otherHosts({
+      ...{ name, instanceId: id, dataDir, cacheDir, isShared, tables, network },
+      ...{ limits: config.network, clock, random, logger },
+    });
+    if (beside) {
+      this.#stopped('names of other hosts', beside.stop);
+      this.#background('tunnels', (signal) => beside.keeper.run(signal));
+      agent.warnWith(() => beside.keeper.problems);
+    }
     links.serve(agent);
     const hostOf = (wanted: string | undefined): HostApi =>
       wanted === undefined || wanted === name ? agent : links.to(wanted);
@@ -237,6 +248,7 @@ export class Daemon {
         usage: usage.sample(),
         images: [...keeper.here],
         ...(peers ? { address: peers.address, trust: peers.trust } : {}),
+        ...(isShared && beside ? { tunnel: beside.keeper.status } : {}),
       }),
       begins: peers?.arrival,
       intervalMs: config.host.heartbeatMs,
@@ -248,6 +260,7 @@ export class Daemon {
     liveness.onRegained(() => heartbeat.beatSoon());
     this.#stopped('heartbeat', () => heartbeat.stop());
     keeper.onChanged(() => heartbeat.beatSoon());
+    beside?.keeper.onChanged(() => heartbeat.beatSoon());
     peers?.onRenewed(() => heartbeat.beatSoon());
     this.#background('image copies', (signal) => keeper.run(signal));
 

@@ -20,5 +20,6 @@ export type {
   NetworkSource,
   PodTable,
 } from './parts.ts';
+export { namesOn } from './pods/places.ts';
 export { podTableOf } from './pods/pod-table.ts';
 export { UsageSampler } from './usage.ts';

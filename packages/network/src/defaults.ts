@@ -26,6 +26,8 @@ export interface NetworkLimits {
   readonly tunnelUid: number;
   /** Whether tunnels are as they should be is looked at again after so long, should nothing change before. */
   readonly tunnelCheckMs: number;
+  /** And after so long when something could not be done. */
+  readonly tunnelRetryMs: number;
   /** A helper process that had nothing to do for so long ends; the next command starts it again. */
   readonly helperIdleMs: number;
   /** The kernel's answer to one batch of commands. */
@@ -52,6 +54,7 @@ export const defaultNetworkLimits: NetworkLimits = {
   tunnelPortLast: 51919,
   tunnelUid: 199_999,
   tunnelCheckMs: 30_000,
+  tunnelRetryMs: 3_000,
   helperIdleMs: 300_000,
   commandTimeoutMs: 10_000,
 };

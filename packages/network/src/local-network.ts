@@ -9,6 +9,7 @@ import {
   systemRandom,
 } from '@kraud/base';
 import { formatIpv4, macOf, parseIpv4, parseMac } from './addresses/ipv4.ts';
+import { addressInUse } from './addresses/pool.ts';
 import type {
   AdoptReport,
   Attachment,
@@ -70,6 +71,7 @@ export class LocalNetwork implements HostNetwork {
   readonly #networks: Networks;
   readonly #pods = new Map<string, Joined>();
   readonly #names = new PodNames();
+  readonly far = this.#names.far;
   readonly #staged = new StagedTaps();
   readonly #lock = new KeyedLock();
   readonly #ports: PortTable;
@@ -109,6 +111,7 @@ export class LocalNetwork implements HostNetwork {
       logger: this.#log,
       mtu: facts.mtu,
       changed: () => firewall.settled(),
+      isFar: (address) => this.#names.isFar(formatIpv4(address)),
       gone: (gateway) => this.#resolver.forget(gateway),
     });
   }
@@ -351,6 +354,7 @@ export class LocalNetwork implements HostNetwork {
     try {
       for (const { network, ipv4, names, links } of networks) {
         const { pool } = this.#networks.get({ tenant, name: network });
+        if (ipv4 !== undefined && this.#names.isFar(ipv4)) throw addressInUse();
         const address = pool.allocate(podId, ipv4 === undefined ? undefined : parseIpv4(ipv4));
         places.push({ network, ipv4: formatIpv4(address), names, ...(links ? { links } : {}) });
       }

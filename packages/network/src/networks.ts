@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { isErrno, KeyedLock, KraudError, type Logger } from '@kraud/base';
-import { formatIpv4, parseIpv4, Subnet } from './addresses/ipv4.ts';
+import { formatIpv4, type Ipv4, parseIpv4, Subnet } from './addresses/ipv4.ts';
 import { AddressPool } from './addresses/pool.ts';
 import type { NetworkKey, NetworkSpec, NetworkState } from './contract.ts';
 import type { NetworkLimits } from './defaults.ts';
@@ -21,6 +21,8 @@ export interface NetworksOptions {
   readonly mtu: number;
   /** Brings the host's firewall in line; called after every change. */
   readonly changed: () => Promise<void>;
+  /** A pod of another host has this address. */
+  readonly isFar: (address: Ipv4) => boolean;
   /** Nobody is at this gateway any more. */
   readonly gone: (gateway: string) => Promise<void>;
 }
@@ -72,7 +74,7 @@ export class Networks {
         return unchanged(present.state, spec);
       }
       const state = await this.#stateOf(spec);
-      const pool = new AddressPool(Subnet.parse(state.subnet), parseIpv4(state.gateway));
+      const pool = new AddressPool(Subnet.parse(state.subnet), parseIpv4(state.gateway), this.#options.isFar);
       setUp(pool, spec);
       this.#networks.set(key, { state, pool });
       try {

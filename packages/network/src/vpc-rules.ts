@@ -5,8 +5,8 @@ import { tapPrefix, tunnelDevice, uplink } from './names.ts';
  * The firewall inside a VPC, as commands for `nft`. It never changes when a pod comes or goes: who may use which
  * address follows from the routes (a source address must lead back to the tap it came from).
  *
- * Pods reach others on the same network, here and through the tunnel to other hosts, and this host; nothing in the VPC itself can be talked to. No rule needs
- * connection tracking, so none is done here.
+ * Pods reach others on the same network, here and through the tunnel to other hosts, and this host; nothing in the VPC
+ * itself can be talked to. No rule needs connection tracking, so none is done here.
  */
 export function renderVpcRules(subnets: readonly string[]): string[] {
   const fromPod = `iifname "${tapPrefix}*"`;
@@ -42,6 +42,7 @@ export function renderVpcRules(subnets: readonly string[]): string[] {
           // Pods have larger packets than fit through a tunnel.
           `${toFar} tcp flags syn / syn,rst tcp option maxseg size set rt mtu`,
           `iifname "${uplink}" ${toPod} accept`,
+          `iifname "${uplink}" ${toFar} reject with icmp type host-unreachable`,
           `${fromPod} oifname "${uplink}" accept`,
           ...subnets.flatMap((subnet) => [
             `${fromPod} ${toPod} ${within(subnet)}`,

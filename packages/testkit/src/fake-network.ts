@@ -17,6 +17,7 @@ export class FakeNetwork implements HostNetwork {
   readonly warnings = [];
   readonly held = new Map<string, Attachment>();
   readonly plugged = new Set<string>();
+  readonly far = { put: (): void => {}, remove: (): void => {} };
   #next = 2;
 
   async ensureNetwork(spec: NetworkSpec): Promise<NetworkState> {

@@ -63,11 +63,14 @@ async function withRoom(
   }
 }
 
+/** What the others on one of its networks may call a pod. */
+export function namesOn({ meta, spec }: Pod, { aliases }: PodNetwork): string[] {
+  return [...new Set([meta.name, ...aliases, shortUid(meta.uid), spec.hostname])];
+}
+
 function placeOf(parts: HostParts, pod: Pod, on: PodNetwork): PlaceRequest {
-  const { name, uid } = pod.meta;
-  const names = [...new Set([name, ...on.aliases, shortUid(uid), pod.spec.hostname])];
   const links = linkNames(parts, on);
-  return { network: on.name, ipv4: on.ipv4, names, ...(links.length > 0 ? { links } : {}) };
+  return { network: on.name, ipv4: on.ipv4, names: namesOn(pod, on), ...(links.length > 0 ? { links } : {}) };
 }
 
 /** The addresses of a pod as its status shows them. */

@@ -14,6 +14,8 @@ export interface HostView {
   kernel: string;
   operatingSystem: string;
   accelerator: { kind: string; reason: string };
+  /** What encrypts between its containers and those of other hosts; null on a cloud of one. */
+  tunnel: { kind: string; reason: string } | null;
   version: string | null;
   labels: Record<string, string>;
   taints: { key: string; value: string; effect: string }[];
@@ -37,6 +39,7 @@ export function viewOf(host: Host, { pods, self }: { pods: readonly Pod[]; self:
     kernel: status.kernel,
     operatingSystem: status.operatingSystem,
     accelerator: status.accelerator,
+    tunnel: status.tunnel ? { kind: status.tunnel.kind, reason: status.tunnel.reason } : null,
     version: status.version ?? null,
     labels: meta.labels,
     taints: spec.taints ?? [],

@@ -35,6 +35,18 @@ export const Host = Type.Object({
     version: Type.Optional(Type.String()),
     /** How far it has followed the cloud's CA: digests of the root that signed its certificate, and of those it trusts. */
     trust: Type.Optional(Type.Object({ issuer: Type.String(), roots: Type.Array(Type.String()) })),
+    /** What encrypts between its pods and those of other hosts, and why that; absent on a cloud of one. */
+    tunnel: Type.Optional(
+      Type.Object({
+        kind: Type.Union([Type.Literal('kernel'), Type.Literal('wireguard-go'), Type.Literal('none')]),
+        reason: Type.String(),
+        /** Its end of each tenant's tunnel: a WireGuard public key, and the UDP port at the address's IP. */
+        ends: Type.Record(
+          Type.String(),
+          Type.Object({ key: Type.String(), port: Type.Integer({ minimum: 1, maximum: 65535 }) }),
+        ),
+      }),
+    ),
     /** When its lease was found to have ended; its pods move from then on. */
     lostAt: Type.Optional(Type.String()),
     /** Images that it has, by id. */

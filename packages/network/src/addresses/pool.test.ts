@@ -149,3 +149,9 @@ test('what is reserved is given to nobody, asked for or not', () => {
   assert.equal(formatIpv4(pool.allocate('a')), '10.0.0.3');
   assert.equal(pool.allocate('early'), parseIpv4('10.0.0.5'));
 });
+
+test('what is in use elsewhere is not chosen', () => {
+  const far = new Set(['10.0.0.2', '10.0.0.3'].map(parseIpv4));
+  const pool = new AddressPool(Subnet.parse('10.0.0.0/29'), undefined, (address) => far.has(address));
+  assert.equal(formatIpv4(pool.allocate('a')), '10.0.0.4');
+});

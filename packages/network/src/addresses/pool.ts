@@ -15,13 +15,19 @@ export class AddressPool {
   readonly #addresses = new Map<string, Ipv4>();
   /** Given to nobody. */
   #reserved: ReadonlySet<Ipv4> = new Set();
+  /** In use outside this pool's reach: never chosen. */
+  readonly #isElsewhere: (address: Ipv4) => boolean;
   /** No address below it is free. */
   #lowest: Ipv4;
   /** Blocks that addresses are chosen from; empty: the whole subnet. */
   #ranges: readonly Subnet[] = [];
 
   /** `invalid` when the gateway is outside, or the subnet too small for a gateway and one pod. */
-  constructor(subnet: Subnet, gateway: Ipv4 = subnet.first + 1) {
+  constructor(
+    subnet: Subnet,
+    gateway: Ipv4 = subnet.first + 1,
+    isElsewhere: (address: Ipv4) => boolean = () => false,
+  ) {
     if (subnet.prefix > 30 || subnet.prefix < 8) {
       throw new KraudError('invalid', `invalid subnet '${subnet}': the prefix must be from 8 to 30`);
     }
@@ -33,6 +39,7 @@ export class AddressPool {
     }
     this.subnet = subnet;
     this.gateway = gateway;
+    this.#isElsewhere = isElsewhere;
     this.#lowest = subnet.first + 1;
   }
 
@@ -118,8 +125,7 @@ export class AddressPool {
         `invalid address ${formatIpv4(address)}: it is not a free host address of subnet ${this.subnet}`,
       );
     }
-    if (this.#owners.has(address) || this.#reserved.has(address))
-      throw new KraudError('conflict', 'Address already in use');
+    if (this.#owners.has(address) || this.#reserved.has(address)) throw addressInUse();
     return address;
   }
 
@@ -127,6 +133,7 @@ export class AddressPool {
     for (const { first, last } of this.#ranges.length > 0 ? this.#ranges : [this.subnet]) {
       for (let address = Math.max(first, this.#lowest); address <= last; address += 1) {
         if (!this.#usable(address) || this.#owners.has(address) || this.#reserved.has(address)) continue;
+        if (this.#isElsewhere(address)) continue;
         this.#lowest = address;
         return address;
       }
@@ -135,3 +142,5 @@ export class AddressPool {
     throw new KraudError('exhausted', `no available IPv4 addresses on subnet ${this.subnet}`);
   }
 }
+
+export const addressInUse = (): KraudError => new KraudError('conflict', 'Address already in use');

@@ -163,3 +163,43 @@ test('links are for the asker alone, also to pods of a network without names', (
   names.put(pod('plain', [['default', '10.0.3.7']]), (name) => networks.get(name));
   assert.deepEqual(ask(names, '10.0.3.9', 'db'), [{ ipv4: '10.0.3.7' }]);
 });
+
+test('pods of other hosts are told like those of this one, and ask nothing', () => {
+  const names = world(web, app);
+  const places = [{ network: 'front', ipv4: '10.0.1.64', names: ['far', 'www'] }];
+  names.far.put({ tenant: 't', podId: 'far', podName: 'far', places });
+  names.far.put({
+    tenant: 'other',
+    podId: 'foreign',
+    podName: 'foreign',
+    places: places.map((p) => ({ ...p, ipv4: '10.0.9.9' })),
+  });
+  assert.deepEqual(ask(names, '10.0.1.2', 'far.front'), [{ ipv4: '10.0.1.64' }]);
+  assert.deepEqual(ask(names, '10.0.1.3', 'www'), [{ ipv4: '10.0.1.2' }, { ipv4: '10.0.1.64' }]);
+  assert.deepEqual(ask(names, '10.0.1.2', '64.1.0.10.in-addr.arpa', types.ptr), [{ name: 'far.front' }]);
+  assert.equal(names.asker('10.0.1.64'), undefined);
+  assert.equal(names.isFar('10.0.1.64'), true);
+  names.far.put({
+    tenant: 't',
+    podId: 'far',
+    podName: 'new',
+    places: places.map((p) => ({ ...p, names: ['new'] })),
+  });
+  assert.equal(ask(names, '10.0.1.2', 'far'), undefined);
+  assert.deepEqual(ask(names, '10.0.1.2', 'new'), [{ ipv4: '10.0.1.64' }]);
+  names.far.remove('far');
+  assert.equal(ask(names, '10.0.1.2', 'new'), undefined);
+  assert.equal(names.isFar('10.0.1.64'), false);
+});
+
+test('a pod that comes here with its address keeps its name, whatever is told first', () => {
+  const names = world(app);
+  const far = { tenant: 't', podId: 'web', podName: 'web', places: web.places };
+  names.far.put(far);
+  names.put(web, (name) => networks.get(name));
+  names.far.remove('web');
+  assert.deepEqual(ask(names, '10.0.1.3', 'web'), [{ ipv4: '10.0.1.2' }]);
+  names.far.put(far);
+  names.remove('web');
+  assert.deepEqual(ask(names, '10.0.1.3', 'web'), [{ ipv4: '10.0.1.2' }]);
+});

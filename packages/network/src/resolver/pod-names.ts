@@ -1,4 +1,4 @@
-import type { Attachment, NetworkState, Place } from '../contract.ts';
+import type { Attachment, FarPod, FarPods, NetworkState, Place } from '../contract.ts';
 import { type Answer, type Question, types } from './message.ts';
 
 const reverse = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\.in-addr\.arpa$/;
@@ -10,6 +10,9 @@ export interface Asker {
   /** Name servers for everything else; undefined: the host's. Empty: it has no way out. */
   readonly servers: readonly string[] | undefined;
 }
+
+/** A place of a pod here or elsewhere, by which its names are found. */
+type NamedPlace = Pick<Place, 'network' | 'ipv4' | 'names'>;
 
 interface Known {
   readonly attachment: Attachment;
@@ -23,13 +26,20 @@ interface Known {
 /**
  * What pods are called, by network. A pod is told of the pods that it shares a network with, by the address that
  * they have there: a container's name, its aliases, and each with the network's name behind it. Its own links go before, and lead
- * to pods of networks without names too.
+ * to pods of networks without names too. Pods of other hosts are told like those of this one, and don't ask.
  */
 export class PodNames {
   readonly #pods = new Map<string, Known>();
   readonly #askers = new Map<string, Known>();
-  /** `tenant network` to name to addresses, in the order in which the pods came. */
-  readonly #networks = new Map<string, Map<string, Set<string>>>();
+  readonly #far = new Map<string, FarPod>();
+  readonly #farAddresses = new Map<string, FarPod>();
+  /** `tenant network` to name to places, in the order in which the pods came. */
+  readonly #networks = new Map<string, Map<string, Set<NamedPlace>>>();
+  /** Those of other hosts. */
+  readonly far: FarPods = {
+    put: (pod) => this.#putFar(pod),
+    remove: (podId) => this.#removeFar(podId),
+  };
 
   put(attachment: Attachment, networkOf: (name: string) => NetworkState | undefined): void {
     this.remove(attachment.podId);
@@ -40,13 +50,7 @@ export class PodNames {
     const known = { attachment, places, links: linksOf(attachment), servers };
     this.#pods.set(podId, known);
     for (const { ipv4 } of attachment.places) this.#askers.set(ipv4, known);
-    for (const place of attachment.places) {
-      const names = this.#networks.get(keyOf(tenant, place.network)) ?? new Map<string, Set<string>>();
-      this.#networks.set(keyOf(tenant, place.network), names);
-      for (const name of allNames(place)) {
-        names.set(name, (names.get(name) ?? new Set()).add(place.ipv4));
-      }
-    }
+    for (const place of attachment.places) this.#call(tenant, place);
   }
 
   remove(podId: string): void {
@@ -54,16 +58,51 @@ export class PodNames {
     if (!known) return;
     this.#pods.delete(podId);
     for (const { ipv4 } of known.attachment.places) this.#askers.delete(ipv4);
-    for (const place of known.attachment.places) {
-      const key = keyOf(known.attachment.tenant, place.network);
-      const names = this.#networks.get(key);
-      for (const name of allNames(place)) {
-        const addresses = names?.get(name);
-        addresses?.delete(place.ipv4);
-        if (addresses?.size === 0) names?.delete(name);
-      }
-      if (names?.size === 0) this.#networks.delete(key);
+    for (const place of known.attachment.places) this.#uncall(known.attachment.tenant, place);
+  }
+
+  /** Whether a pod of another host has this address. */
+  isFar(address: string): boolean {
+    return this.#farAddresses.has(address);
+  }
+
+  #putFar(given: FarPod): void {
+    this.#removeFar(given.podId);
+    // Places are told apart by identity: these are of nobody else.
+    const pod = { ...given, places: given.places.map((place) => ({ ...place })) };
+    this.#far.set(pod.podId, pod);
+    for (const place of pod.places) {
+      this.#farAddresses.set(place.ipv4, pod);
+      this.#call(pod.tenant, place);
     }
+  }
+
+  #removeFar(podId: string): void {
+    const pod = this.#far.get(podId);
+    if (!pod) return;
+    this.#far.delete(podId);
+    for (const place of pod.places) {
+      if (this.#farAddresses.get(place.ipv4) === pod) this.#farAddresses.delete(place.ipv4);
+      this.#uncall(pod.tenant, place);
+    }
+  }
+
+  #call(tenant: string, place: NamedPlace): void {
+    const key = keyOf(tenant, place.network);
+    const names = this.#networks.get(key) ?? new Map<string, Set<NamedPlace>>();
+    this.#networks.set(key, names);
+    for (const name of allNames(place)) names.set(name, (names.get(name) ?? new Set()).add(place));
+  }
+
+  #uncall(tenant: string, place: NamedPlace): void {
+    const key = keyOf(tenant, place.network);
+    const names = this.#networks.get(key);
+    for (const name of allNames(place)) {
+      const places = names?.get(name);
+      places?.delete(place);
+      if (places?.size === 0) names?.delete(name);
+    }
+    if (names?.size === 0) this.#networks.delete(key);
   }
 
   /** Undefined: no pod has this address. */
@@ -82,7 +121,7 @@ export class PodNames {
     const { tenant } = asker.attachment;
     const found = new Set<string>();
     const look = (network: string, called: string): void => {
-      for (const ipv4 of this.#networks.get(keyOf(tenant, network))?.get(called) ?? []) found.add(ipv4);
+      for (const { ipv4 } of this.#networks.get(keyOf(tenant, network))?.get(called) ?? []) found.add(ipv4);
     };
     for (const link of asker.links.get(name) ?? []) look(link.network, link.name);
     if (found.size === 0) for (const { network } of asker.places) look(network, name);
@@ -91,11 +130,12 @@ export class PodNames {
   }
 
   #nameOf(asker: Known, address: string): string | undefined {
-    const other = this.#askers.get(address);
+    const near = this.#askers.get(address);
+    const other = near ? { ...near.attachment, places: near.places } : this.#farAddresses.get(address);
     const place = other?.places.find(({ ipv4 }) => ipv4 === address);
-    if (!other || !place || other.attachment.tenant !== asker.attachment.tenant) return undefined;
+    if (!other || !place || other.tenant !== asker.attachment.tenant) return undefined;
     if (!asker.places.some(({ network }) => network === place.network)) return undefined;
-    return `${other.attachment.podName}.${place.network}`;
+    return `${other.podName}.${place.network}`;
   }
 }
 
@@ -112,6 +152,6 @@ function linksOf({ places }: Attachment): Known['links'] {
   return links;
 }
 
-function allNames({ names, network }: Place): Set<string> {
+function allNames({ names, network }: NamedPlace): Set<string> {
   return new Set(names.flatMap((name) => [name, `${name}.${network}`]).map((name) => name.toLowerCase()));
 }

@@ -16,7 +16,8 @@ export interface TunnelChoice {
 export async function chooseTunnel(dirs: readonly string[] = []): Promise<TunnelChoice> {
   const refusal = await kernelRefusal();
   const wg = findProgram('wg', []);
-  if (refusal === undefined && wg !== undefined) return { kind: 'kernel', reason: 'the kernel has WireGuard' };
+  if (refusal === undefined && wg !== undefined)
+    return { kind: 'kernel', reason: 'the kernel has WireGuard' };
   const why = refusal ?? 'the kernel has WireGuard, but there is no wg (package wireguard-tools)';
   const program = findProgram('wireguard-go', dirs);
   if (program !== undefined) return { kind: 'wireguard-go', reason: why, program };
@@ -29,7 +30,8 @@ async function kernelRefusal(): Promise<string | undefined> {
   try {
     await runIn('host', ['ip', 'link', 'add', 'name', name, 'type', 'wireguard']);
   } catch (error) {
-    const [, said = messageOf(error)] = /(?:Error|RTNETLINK answers): (.*?)\.?$/m.exec(messageOf(error)) ?? [];
+    const [, said = messageOf(error)] =
+      /(?:Error|RTNETLINK answers): (.*?)\.?$/m.exec(messageOf(error)) ?? [];
     return `the kernel has no WireGuard (${said})`;
   }
   await runIn('host', ['ip', 'link', 'del', 'dev', name]);

@@ -40,7 +40,8 @@ export class UapiClient {
     const timer = setTimeout(() => this.#socket.destroy(), this.#timeoutMs);
     try {
       const text = await answer;
-      if (text === undefined) throw new KraudError('unavailable', 'wireguard-go has ended, or does not answer');
+      if (text === undefined)
+        throw new KraudError('unavailable', 'wireguard-go has ended, or does not answer');
       return text;
     } finally {
       clearTimeout(timer);

@@ -21,8 +21,7 @@ export function parseDump(text: string): DeviceState {
   };
 }
 
-const known = (field: string): string | undefined =>
-  field === '(none)' || field === '' ? undefined : field;
+const known = (field: string): string | undefined => (field === '(none)' || field === '' ? undefined : field);
 
 /** The words of `wg set`; the private key goes through its standard input, where no other user sees it. */
 export function setWords(

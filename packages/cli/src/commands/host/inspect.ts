@@ -21,6 +21,7 @@ function rowsOf(host: HostView): string[][] {
     ['memory', formatBytes(host.memoryBytes)],
     ['system', `${host.operatingSystem}, ${host.kernel}, ${host.architecture}`],
     ['accelerator', `${host.accelerator.kind} (${host.accelerator.reason})`],
+    ['tunnel', host.tunnel ? `${host.tunnel.kind} (${host.tunnel.reason})` : '-'],
     ['version', host.version ?? '-'],
     ['labels', labels.join(', ') || '-'],
     ['taints', taints.join(', ') || '-'],

@@ -13,6 +13,7 @@ export interface HostView {
   kernel: string;
   operatingSystem: string;
   accelerator: { kind: string; reason: string };
+  tunnel: { kind: string; reason: string } | null;
   version: string | null;
   labels: Record<string, string>;
   taints: { key: string; value: string; effect: string }[];

@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { codeOf, must } from '@kraud/base';
+import type { NetworkSpec, TunnelEnd } from '../contract.ts';
+import { Names } from '../names.ts';
+import { FarHost, TestHost } from '../testing/far-host.ts';
+import { ask, insideOwnWorld, program, sh, tcpServer, udpServer } from '../testing/world.ts';
+
+/** Two hosts: `near` is in this world's own namespace, `far` in another; a wire between them. */
+if (insideOwnWorld(import.meta.filename)) {
+  const dir = mkdtempSync(join(tmpdir(), 'kraud-tunnels-'));
+  const near = new TestHost('near', join(dir, 'near'));
+  let far: FarHost;
+  const running: ChildProcess[] = [];
+  const nearBlocks = ['10.1.0.0/22', '10.2.0.0/22'];
+  const farBlocks = ['10.1.4.0/22', '10.2.4.0/22'];
+  let ends: { near: TunnelEnd; far: TunnelEnd };
+
+  const networks = ([first, second]: readonly string[]): NetworkSpec[] => [
+    { tenant: 'default', name: 'default', subnet: '10.1.0.0/16', ranges: [must(first, 'a block')] },
+    {
+      tenant: 'default',
+      name: 'back',
+      subnet: '10.2.0.0/16',
+      internal: true,
+      ranges: [must(second, 'a block')],
+    },
+  ];
+  const start = async (netns: string, code: string): Promise<void> => {
+    running.push(await program(netns, code));
+  };
+  const wireguards = (): string[] =>
+    sh('pgrep -f "wireguard-go -f kw" || true')
+      .split('\n')
+      .filter((pid) => pid !== '');
+  const toFar = (blocks = farBlocks) => [
+    { key: ends.far.key, endpoint: `192.0.2.2:${ends.far.port}`, blocks },
+  ];
+  const toNear = (blocks = nearBlocks) => [
+    { key: ends.near.key, endpoint: `192.0.2.1:${ends.near.port}`, blocks },
+  ];
+
+  before(async () => {
+    sh(`ip netns add host2; ip -n host2 link set lo up
+ip link add wan0 type veth peer name wan0 netns host2
+ip addr add 192.0.2.1/24 dev wan0; ip link set wan0 up; ip route add default via 192.0.2.2
+ip -n host2 addr add 192.0.2.2/24 dev wan0; ip -n host2 link set wan0 up; ip -n host2 route add default via 192.0.2.1`);
+    far = new FarHost('host2', 'far', join(dir, 'far'));
+    await near.open(networks(nearBlocks));
+    await far.open(networks(farBlocks));
+    await near.pod('a', 'default');
+    await near.pod('abk', 'back');
+    const { addresses } = await far.pod('b', 'default');
+    assert.deepEqual(addresses, ['10.1.4.0/16']);
+    await far.pod('bbk', 'back');
+    for (const pod of ['a', 'abk', 'b', 'bbk']) {
+      await start(`guest-${pod}`, tcpServer(80, pod));
+      await start(`guest-${pod}`, udpServer(53, pod));
+    }
+    ends = { near: await near.ensure([]), far: await far.ensure([]) };
+  });
+
+  after(async () => {
+    for (const child of running) child.kill('SIGKILL');
+    await near.close();
+    await far.close();
+    rmSync(dir, { recursive: true });
+  });
+
+  test('without peers a tunnel is there, with a key, and leads nowhere', async () => {
+    assert.ok(ends.near.port >= 51820 && ends.far.port >= 51820);
+    assert.notEqual(ends.near.key, ends.far.key);
+    assert.equal(await ask('guest-a', 'tcp', '10.1.4.0', 80), 'failed: EHOSTUNREACH');
+    assert.equal(statSync(join(dir, 'near/secret')).mode & 0o777, 0o600);
+  });
+
+  test('pods of two hosts reach each other, by their own addresses', async () => {
+    assert.deepEqual(await near.ensure(toFar()), ends.near);
+    assert.deepEqual(await far.ensure(toNear()), ends.far);
+    assert.equal(await ask('guest-a', 'tcp', '10.1.4.0', 80, 10_000), 'b HELLO 10.1.0.2');
+    assert.equal(await ask('guest-b', 'tcp', '10.1.0.2', 80), 'a HELLO 10.1.4.0');
+    assert.equal(await ask('guest-bbk', 'udp', '10.2.0.2', 53), 'abk HELLO');
+  });
+
+  test('packets of every size come through, from interfaces that know nothing of the tunnel', async () => {
+    const bytes = 8_000_000;
+    const code = `import net from 'node:net'; let n = 0;
+const s = net.connect({ host: '10.1.4.0', port: 81, allowHalfOpen: true });
+s.on('data', (d) => { n += d.length; }); s.on('end', () => { console.log(n); process.exit(0); });
+s.end(Buffer.alloc(${bytes}, 7));`;
+    await start(
+      'guest-b',
+      `import net from 'node:net'; net.createServer({ allowHalfOpen: true }, (s) => s.pipe(s)).listen(81, () => console.log('ready'));`,
+    );
+    assert.match(sh('ip -n guest-a link show eth0'), /mtu 1500/);
+    const child = await program(
+      'guest-a',
+      code.replace('console.log(n)', `console.log(n === ${bytes} ? 'whole' : n)`),
+    );
+    running.push(child);
+    await once(child, 'exit');
+    assert.equal(child.exitCode, 0);
+    // The first of a size that doesn't fit is lost; the pod is told, and knows the size from then on.
+    for (const size of [1472, 1472, 9000]) {
+      const text = 'x'.repeat(size);
+      const answer = await ask('guest-a', 'udp', '10.1.4.0', 53, 1500, text);
+      if (answer.startsWith('b ')) assert.equal(answer.length, size + 2);
+    }
+    const last = await ask('guest-a', 'udp', '10.1.4.0', 53, 5000, 'y'.repeat(1472));
+    assert.equal(last.length, 1474);
+    assert.equal((await ask('guest-a', 'udp', '10.1.4.0', 53, 5000, 'y'.repeat(9000))).length, 9002);
+  });
+
+  test('only pods that share a network reach each other, and nobody the VPC or the host behind', async () => {
+    assert.match(await ask('guest-a', 'tcp', '10.2.4.1', 80), /^failed/);
+    assert.match(await ask('guest-bbk', 'tcp', '10.1.0.2', 80), /^failed/);
+    assert.match(await ask('guest-b', 'tcp', '10.1.0.1', 80), /^failed/);
+    assert.equal(await ask(undefined, 'tcp', '10.1.4.0', 80), 'failed: EHOSTUNREACH');
+    assert.match(await ask('guest-b', 'tcp', '192.0.2.1', 53), /^failed/);
+  });
+
+  test('neither a pod nor a host borrows an address', async () => {
+    const netns = new Names('far').netns('default');
+    sh('ip -n guest-b addr add 10.1.0.9/32 dev eth0; ip -n guest-b route add 10.1.0.2 dev eth0 src 10.1.0.9');
+    assert.match(await ask('guest-b', 'tcp', '10.1.0.2', 80), /^failed/);
+    sh('ip -n guest-b route del 10.1.0.2; ip -n guest-b addr del 10.1.0.9/32 dev eth0');
+    // Past its own firewall, as a host that is in the wrong hands.
+    sh(`ip -n ${netns} addr add 10.1.9.9/32 dev lo; ip -n ${netns} route add 10.1.0.2 dev wg0 src 10.1.9.9`);
+    sh(`nsenter --net=/run/netns/${netns} nft flush chain inet kraud input`);
+    assert.match(await ask(netns, 'udp', '10.1.0.2', 53), /^failed/);
+    sh(
+      `ip -n ${netns} route del 10.1.0.2; ip -n ${netns} addr del 10.1.9.9/32 dev lo; ip -n ${netns} addr add 10.1.4.9/32 dev lo`,
+    );
+    sh(`ip -n ${netns} route add 10.1.0.2 dev wg0 src 10.1.4.9`);
+    assert.equal(await ask(netns, 'udp', '10.1.0.2', 53), 'a HELLO');
+    sh(`ip -n ${netns} route del 10.1.0.2; ip -n ${netns} addr del 10.1.4.9/32 dev lo`);
+    await near.network.ensureNetwork({ tenant: 'default', name: 'default' });
+  });
+
+  test('a pod with an address of another host’s block is found where it is', async () => {
+    await far.pod('fixed', 'default', '10.1.0.200');
+    await start('guest-fixed', tcpServer(80, 'fixed'));
+    await near.ensure(toFar([...farBlocks, '10.1.0.200/32']));
+    assert.equal(await ask('guest-a', 'tcp', '10.1.0.200', 80, 5000), 'fixed HELLO 10.1.0.2');
+    await near.ensure(toFar());
+    assert.equal(await ask('guest-a', 'tcp', '10.1.0.200', 80), 'failed: EHOSTUNREACH');
+  });
+
+  test('a connection outlives the daemon, and the next one takes the tunnel over', async () => {
+    const code = `import net from 'node:net'; const s = net.connect({ host: '10.1.4.0', port: 81 });
+s.on('connect', () => console.log('ready')); s.on('data', (d) => process.stdout.write(d)); process.stdin.on('data', (d) => s.write(d));`;
+    const args = ['--net=/run/netns/guest-a', process.execPath, '--input-type=module', '-e', code];
+    const child = spawn('nsenter', args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    running.push(child);
+    await once(child.stdout, 'data');
+    const before = wireguards();
+    assert.equal(before.length, 2);
+    near.tunnels.close();
+    child.stdin.write('one\n');
+    assert.match(String(await once(child.stdout, 'data')), /one/);
+    await near.openTunnels();
+    assert.deepEqual(await near.ensure(toFar()), ends.near);
+    assert.deepEqual(wireguards(), before);
+    child.stdin.write('two\n');
+    assert.match(String(await once(child.stdout, 'data')), /two/);
+  });
+
+  test('it runs as nobody else, with one privilege', () => {
+    const pid = must(wireguards()[0], 'runs');
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    assert.match(status, /^Uid:\t199999\t199999/m);
+    assert.match(status, /^CapEff:\t0000000000001000$/m);
+    assert.match(status, /^NoNewPrivs:\t1$/m);
+  });
+
+  test('one that dies is told of, and made again with the next call', async () => {
+    const told = new Promise<void>((resolve) => {
+      near.tunnels.onGone(resolve);
+    });
+    for (const pid of wireguards()) process.kill(Number(pid), 'SIGKILL');
+    await told;
+    const again = await near.ensure(toFar());
+    assert.equal(again.key, ends.near.key);
+    ends = { near: again, far: await far.ensure(toNear()) };
+    await near.ensure(toFar());
+    assert.equal(await ask('guest-b', 'tcp', '10.1.0.2', 80, 10_000), 'a HELLO 10.1.4.0');
+  });
+
+  test('a tenant without a VPC has no tunnel, and one that is removed leaves nothing', async () => {
+    await assert.rejects(near.tunnels.ensure('other', []), (e) => codeOf(e) === 'unavailable');
+    await near.tunnels.remove('other');
+    await near.tunnels.remove('default');
+    assert.equal(wireguards().length, 1);
+    assert.equal(await ask('guest-a', 'tcp', '10.1.4.0', 80), 'failed: EHOSTUNREACH');
+    await near.tunnels.remove('default');
+    await near.ensure(toFar());
+    assert.equal(await ask('guest-a', 'tcp', '10.1.4.0', 80, 10_000), 'b HELLO 10.1.0.2');
+  });
+}
