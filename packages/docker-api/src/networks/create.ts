@@ -61,7 +61,7 @@ export const createNetwork: Operation = {
     row('yes', 'Name', 'string', 'front'),
     row('yes', 'CheckDuplicate', 'bool', true, { note: 'names are always checked', kept: true }),
     row('partly', 'Driver', 'string', 'bridge', {
-      note: `${drivers.join(', ')}: each is a network of the VPC`,
+      note: `${drivers.join(', ')}: each is a network of the VPC, on all hosts`,
     }),
     row('yes', 'Scope', 'string', 'swarm', { note: 'shown again' }),
     row('yes', 'Internal', 'bool', true),

@@ -34,10 +34,12 @@ if (insideOwnWorld(import.meta.filename)) {
   const start = async (netns: string, code: string): Promise<void> => {
     running.push(await program(netns, code));
   };
-  const wireguards = (): string[] =>
-    sh('pgrep -f "wireguard-go -f kw" || true')
-      .split('\n')
-      .filter((pid) => pid !== '');
+  /** Of these two hosts alone. */
+  const wireguards = (): string[] => {
+    const [a, b] = ['near', 'far'].map((id) => new Names(id).tunnelPrefix);
+    const pids = sh(`pgrep -f '[w]ireguard-go -f (${a}|${b})' || true`);
+    return pids.split('\n').filter((pid) => pid !== '');
+  };
   const toFar = (blocks = farBlocks) => [
     { key: ends.far.key, endpoint: `192.0.2.2:${ends.far.port}`, blocks },
   ];
@@ -75,7 +77,7 @@ ip -n host2 addr add 192.0.2.2/24 dev wan0; ip -n host2 link set wan0 up; ip -n 
   test('without peers a tunnel is there, with a key, and leads nowhere', async () => {
     assert.ok(ends.near.port >= 51820 && ends.far.port >= 51820);
     assert.notEqual(ends.near.key, ends.far.key);
-    assert.equal(await ask('guest-a', 'tcp', '10.1.4.0', 80), 'failed: EHOSTUNREACH');
+    assert.match(await ask('guest-a', 'tcp', '10.1.4.0', 80), /^failed/);
     assert.equal(statSync(join(dir, 'near/secret')).mode & 0o777, 0o600);
   });
 
@@ -148,7 +150,7 @@ s.end(Buffer.alloc(${bytes}, 7));`;
     await near.ensure(toFar([...farBlocks, '10.1.0.200/32']));
     assert.equal(await ask('guest-a', 'tcp', '10.1.0.200', 80, 5000), 'fixed HELLO 10.1.0.2');
     await near.ensure(toFar());
-    assert.equal(await ask('guest-a', 'tcp', '10.1.0.200', 80), 'failed: EHOSTUNREACH');
+    assert.match(await ask('guest-a', 'tcp', '10.1.0.200', 80), /^failed/);
   });
 
   test('a connection outlives the daemon, and the next one takes the tunnel over', async () => {
@@ -196,7 +198,7 @@ s.on('connect', () => console.log('ready')); s.on('data', (d) => process.stdout.
     await near.tunnels.remove('other');
     await near.tunnels.remove('default');
     assert.equal(wireguards().length, 1);
-    assert.equal(await ask('guest-a', 'tcp', '10.1.4.0', 80), 'failed: EHOSTUNREACH');
+    assert.match(await ask('guest-a', 'tcp', '10.1.4.0', 80), /^failed/);
     await near.tunnels.remove('default');
     await near.ensure(toFar());
     assert.equal(await ask('guest-a', 'tcp', '10.1.4.0', 80, 10_000), 'b HELLO 10.1.0.2');

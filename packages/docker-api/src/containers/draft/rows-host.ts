@@ -79,7 +79,7 @@ export const hostRows: readonly BodyRow[] = [
   row('yes', h('DnsSearch'), 'strings', ['example.org']),
   row('yes', h('ExtraHosts'), 'strings', ['db:10.0.0.9'], { note: '`host-gateway` is the pod’s gateway' }),
   row('partly', h('Links'), 'strings', ['db:store'], {
-    note: 'names and variables; names are answered by the resolver, not by /etc/hosts; between hosts there are none',
+    note: 'names and variables; names are answered by the resolver, not by /etc/hosts; on the default network both are on one host, or there are none',
   }),
   row('yes', h('RestartPolicy.Name'), 'string', 'always'),
   row('yes', h('RestartPolicy.MaximumRetryCount'), 'int', 3),
