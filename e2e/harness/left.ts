@@ -7,6 +7,8 @@ import { run } from './command.ts';
 interface Left {
   readonly namespaces: readonly string[];
   readonly links: readonly string[];
+  /** WireGuards that encrypt between hosts. */
+  readonly tunnels: readonly string[];
   readonly tables: readonly string[];
   readonly mounts: readonly string[];
   readonly groups: readonly string[];
@@ -22,6 +24,7 @@ export async function leftOf(dir: string): Promise<Left> {
   return {
     namespaces: await lines(`ip netns | grep -o 'kraud-${network}[0-9a-f]*'`),
     links: await lines(`ip -o link | grep -o 'kv${network}[0-9a-f]*'`),
+    tunnels: await lines(`pgrep -af '[w]ireguard-go -f kw${network}'`),
     tables: await lines(`nft list tables | grep 'kraud-${network}'`),
     mounts: await lines(`cut -d ' ' -f 2 /proc/mounts | grep -F '${dir}/'`),
     groups: await lines(`find /sys/fs/cgroup -type d -path '*/kraud/${groups}*'`),

@@ -39,7 +39,7 @@ import { findPlace } from './join.ts';
 import { HostLinks } from './link.ts';
 import { startLiveness } from './liveness.ts';
 import { NetworkKeeper } from './networks/keeper.ts';
-import { otherHosts } from './networks/other-hosts.ts';
+import { type OtherHosts, otherHosts } from './networks/other-hosts.ts';
 import { agreesOnTime, Peers, trustsOf } from './peers.ts';
 import { openStore } from './store.ts';
 import { sweepImages } from './sweep-images.ts';
@@ -177,7 +177,12 @@ export class Daemon {
     const volumes = await LocalBlockVolumes.open({ dir: join(dataDir, 'volumes'), clock, random, logger });
     const network = await LocalNetwork.open({ instanceId: id, logger, random, limits: config.network });
     // Without a pod on it, it is made anew by the next start: nothing of ours stays in the kernel.
-    this.#stopped('network', () => network.close({ remove: network.attachments().length === 0 }));
+    let beside: OtherHosts | undefined;
+    this.#stopped('network', async () => {
+      const remove = network.attachments().length === 0;
+      if (remove) await beside?.remove();
+      await network.close({ remove });
+    });
     const networks = new NetworkKeeper({ tables, store, network, name, clock, logger });
     await networks.realizeDefaults();
     this.#stopped('networks', networks.follow());
@@ -219,7 +224,7 @@ export class Daemon {
     await agent.start();
     this.#stopped('host agent', (end) => agent.stop(end));
     const { cacheDir } = config;
-    const beside = await otherHosts({
+    beside = await otherHosts({
       ...{ name, instanceId: id, dataDir, cacheDir, isShared, tables, network },
       ...{ limits: config.network, clock, random, logger },
     });

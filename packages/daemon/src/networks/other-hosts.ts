@@ -22,13 +22,19 @@ export interface OtherHostsParts {
   readonly logger: Logger;
 }
 
+export interface OtherHosts {
+  readonly keeper: TunnelKeeper;
+  /** Follows the pods of other hosts no longer. */
+  readonly stop: () => void;
+  /** Removes the tunnels of VPCs that are about to go. */
+  readonly remove: () => Promise<void>;
+}
+
 /**
  * What joins this host's VPCs with those of others, once its networks are real: ways to their pods, and names of them.
  * Undefined for a host that is alone and always was.
  */
-export async function otherHosts(
-  parts: OtherHostsParts,
-): Promise<{ readonly keeper: TunnelKeeper; readonly stop: () => void } | undefined> {
+export async function otherHosts(parts: OtherHostsParts): Promise<OtherHosts | undefined> {
   const { name, isShared, dataDir, cacheDir, tables, network, limits, logger } = parts;
   const dir = join(dataDir, 'tunnels');
   // One that was among others may have left tunnels to them.
@@ -49,5 +55,9 @@ export async function otherHosts(
   });
   const stop = follower.follow();
   await keeper.look();
-  return { keeper, stop };
+  const remove = async (): Promise<void> => {
+    for (const tenant of new Set(network.networks().map((state) => state.tenant)))
+      await tunnels.remove(tenant);
+  };
+  return { keeper, stop, remove };
 }

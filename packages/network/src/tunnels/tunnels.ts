@@ -8,7 +8,7 @@ import { links, routes } from '../kernel/facts.ts';
 import { runIn } from '../kernel/run.ts';
 import { Names, tunnelDevice } from '../names.ts';
 import { chooseTunnel, type TunnelChoice } from './choose.ts';
-import type { TunnelDevice, TunnelEngine, TunnelPlace } from './device.ts';
+import type { DeviceState, TunnelDevice, TunnelEngine, TunnelPlace } from './device.ts';
 import { KernelEngine } from './kernel-engine.ts';
 import { TunnelKeys } from './key.ts';
 import { removeLink } from './links.ts';
@@ -84,9 +84,8 @@ export class Tunnels {
       const key = this.#keys.of(tenant);
       const { netns } = this.#place(tenant);
       if (!hasVpc(netns)) throw new KraudError('unavailable', 'the tenant has no network on this host');
-      const device = this.#devices.get(tenant) ?? (await this.#open(tenant));
+      const { device, seen } = await this.#find(tenant);
       await runIn({ name: netns }, ['ip', 'link', 'set', 'dev', tunnelDevice, 'mtu', `${this.#mtu}`, 'up']);
-      const seen = await device.state();
       const change = planDevice(seen, { privateKey: key.private, peers });
       if (change) await device.apply(change);
       const port = await this.#settlePort(device, seen.port);
@@ -117,6 +116,17 @@ export class Tunnels {
 
   #place(tenant: string): TunnelPlace {
     return { tenant, netns: this.#names.netns(tenant), device: this.#names.tunnel(tenant) };
+  }
+
+  /** The one that is known, if it is there still. */
+  async #find(tenant: string): Promise<{ device: TunnelDevice; seen: DeviceState }> {
+    const known = this.#devices.get(tenant);
+    const seen = await known?.state().catch(() => undefined);
+    if (known && seen) return { device: known, seen };
+    this.#devices.delete(tenant);
+    known?.close();
+    const device = await this.#open(tenant);
+    return { device, seen: await device.state() };
   }
 
   async #open(tenant: string): Promise<TunnelDevice> {
