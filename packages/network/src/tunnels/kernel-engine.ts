@@ -3,7 +3,7 @@ import { runIn } from '../kernel/run.ts';
 import { checkedDevice, tunnelDevice } from '../names.ts';
 import type { DeviceChange, DeviceState, TunnelDevice, TunnelEngine, TunnelPlace } from './device.ts';
 import { removeLink } from './links.ts';
-import { parseDump, setWords } from './wg-tool.ts';
+import { parseDump, setWords, wgCommand } from './wg-tool.ts';
 
 /**
  * WireGuard in the kernel. The device is made in the daemon's network namespace, where its UDP socket stays, and moved
@@ -52,7 +52,7 @@ class KernelDevice implements TunnelDevice {
   close(): void {}
 
   #wg(words: readonly string[], input = ''): Promise<string> {
-    return runIn({ name: this.#place.netns }, ['wg', ...words], input);
+    return runIn({ name: this.#place.netns }, wgCommand(words), input);
   }
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,8 @@ import type { NetworkSpec, TunnelEnd } from '../contract.ts';
 import { Names } from '../names.ts';
 import { FarHost, TestHost } from '../testing/far-host.ts';
 import { ask, insideOwnWorld, program, sh, tcpServer, udpServer } from '../testing/world.ts';
+import type { DevicePeer } from './device.ts';
+import { parseDump, setWords, wgCommand } from './wg-tool.ts';
 
 /** Two hosts: `near` is in this world's own namespace, `far` in another; a wire between them. */
 if (insideOwnWorld(import.meta.filename)) {
@@ -178,6 +180,28 @@ s.on('connect', () => console.log('ready')); s.on('data', (d) => process.stdout.
     assert.match(status, /^Uid:\t199999\t199999/m);
     assert.match(status, /^CapEff:\t0000000000001000$/m);
     assert.match(status, /^NoNewPrivs:\t1$/m);
+  });
+
+  test('`wg`, which speaks to the kernel, says the same of it and takes its words', () => {
+    const device = new Names('near').tunnel('default');
+    const wg = (words: readonly string[], input = ''): string => {
+      const script = `mount --bind ${dir}/near/run /run; exec "$@"`;
+      const args = ['--mount', '--propagation', 'private', 'sh', '-ec', script, 'sh', ...wgCommand(words)];
+      return execFileSync('unshare', args, { encoding: 'utf8', input });
+    };
+    const dump = () => parseDump(wg(['show', device, 'dump']));
+    const before = dump();
+    const peers = toFar().map(({ blocks, ...peer }) => ({ ...peer, blocks: [...blocks].sort() }));
+    const sorted = (list: readonly DevicePeer[]) =>
+      list.map((peer) => ({ ...peer, blocks: [...peer.blocks].sort() }));
+    assert.deepEqual([before.port, sorted(before.peers)], [ends.near.port, peers]);
+    const other = { key: ends.near.key, endpoint: undefined, blocks: ['10.1.8.0/22'] };
+    const add = setWords(device, { privateKey: before.privateKey, set: [other], remove: [] });
+    wg(add.words, add.input);
+    assert.deepEqual(dump().peers.length, 2);
+    const drop = setWords(device, { set: [], remove: [other.key] });
+    wg(drop.words, drop.input);
+    assert.deepEqual(dump(), before);
   });
 
   test('one that dies is told of, and made again with the next call', async () => {

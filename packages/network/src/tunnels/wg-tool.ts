@@ -23,6 +23,15 @@ export function parseDump(text: string): DeviceState {
 
 const known = (field: string): string | undefined => (field === '(none)' || field === '' ? undefined : field);
 
+/** `wg` opens its standard input by name for a key, which a socket, as Node gives to programs, doesn't allow: so a pipe. */
+export const wgCommand = (words: readonly string[]): string[] => [
+  'sh',
+  '-c',
+  'cat | wg "$@"',
+  'sh',
+  ...words,
+];
+
 /** The words of `wg set`; the private key goes through its standard input, where no other user sees it. */
 export function setWords(
   device: string,
