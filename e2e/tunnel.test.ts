@@ -65,26 +65,36 @@ const serve = 'mkdir /www; cd /www; hostname > index.html; httpd; exec sleep 100
 
 test('containers of two hosts know and reach each other, both ways', async () => {
   await near.ok(['network', 'create', 'front']);
-  await start('near', 'a', serve, '--network', 'front', '--hostname', 'box-a');
-  await start('far', 'b', serve, '--network', 'front', '--network-alias', 'www', '--hostname', 'box-b');
-  await asks('a', 'wget -qO- http://b', 'box-b');
-  await asks('a', 'wget -qO- http://www.front', 'box-b');
-  await asks('b', 'wget -qO- http://a', 'box-a');
-  const ip = await addressOf('b', 'front');
-  assert.notEqual(ip, await addressOf('a', 'front'));
-  assert.equal(await pings('a', ip), 'yes');
-  assert.match(await exec('a', `nslookup ${ip}`), /name = b\.front/);
-  assert.equal(await pings('b', await addressOf('a', 'front')), 'yes');
+  await start('near', 'left', serve, '--network', 'front', '--hostname', 'box-left');
+  await start(
+    'far',
+    'right',
+    serve,
+    '--network',
+    'front',
+    '--network-alias',
+    'www',
+    '--hostname',
+    'box-right',
+  );
+  await asks('left', 'wget -qO- http://right', 'box-right');
+  await asks('left', 'wget -qO- http://www.front', 'box-right');
+  await asks('right', 'wget -qO- http://left', 'box-left');
+  const ip = await addressOf('right', 'front');
+  assert.notEqual(ip, await addressOf('left', 'front'));
+  assert.equal(await pings('left', ip), 'yes');
+  assert.match(await exec('left', `nslookup ${ip}`), /name = right\.front/);
+  assert.equal(await pings('right', await addressOf('left', 'front')), 'yes');
 });
 
 test('much of it at once comes through whole', async () => {
-  await exec('b', 'head -c 5000000 /dev/urandom > /www/blob');
-  const sum = (await exec('b', 'sha256sum < /www/blob')).split(' ')[0];
-  assert.match(await exec('a', 'wget -qO- http://b/blob | sha256sum'), new RegExp(`^${sum}`));
+  await exec('right', 'head -c 5000000 /dev/urandom > /www/blob');
+  const sum = (await exec('right', 'sha256sum < /www/blob')).split(' ')[0];
+  assert.match(await exec('left', 'wget -qO- http://right/blob | sha256sum'), new RegExp(`^${sum}`));
   // Larger than a packet of the wire, and than one of the tunnel.
-  const ip = await addressOf('b', 'front');
+  const ip = await addressOf('right', 'front');
   for (const size of [1472, 4000]) {
-    await asks('a', `ping -c 1 -W 2 -s ${size} ${ip} >/dev/null 2>&1 && echo yes`, 'yes');
+    await asks('left', `ping -c 1 -W 2 -s ${size} ${ip} >/dev/null 2>&1 && echo yes`, 'yes');
   }
 });
 
@@ -109,16 +119,16 @@ test('on the default network they reach each other by address, as on one machine
     async () => (await pings('hidden2', hidden)) === 'yes',
     patienceMs,
   );
-  for (const other of ['a', 'plain2']) assert.equal(await pings(other, hidden), 'no');
-  assert.equal(await pings('hidden2', await addressOf('b', 'front')), 'no');
-  assert.match(await exec('a', 'nslookup -type=a hidden 2>&1'), /can't|NXDOMAIN|SERVFAIL/);
+  for (const other of ['left', 'plain2']) assert.equal(await pings(other, hidden), 'no');
+  assert.equal(await pings('hidden2', await addressOf('right', 'front')), 'no');
+  assert.match(await exec('left', 'nslookup -type=a hidden 2>&1'), /can't|NXDOMAIN|SERVFAIL/);
 });
 
 test('a connection goes on while both daemons are killed and started again', async () => {
-  await near.ok(['exec', '-d', 'b', 'sh', '-c', 'while :; do nc -l -p 90 -e cat; done']);
-  const line = 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.2; done | nc b 90 > /heard';
-  await near.ok(['exec', '-d', 'a', 'sh', '-c', line]);
-  const heard = async (): Promise<number> => Number((await exec('a', 'tail -n 1 /heard')) || 0);
+  await near.ok(['exec', '-d', 'right', 'sh', '-c', 'while :; do nc -l -p 90 -e cat; done']);
+  const line = 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.2; done | nc right 90 > /heard';
+  await near.ok(['exec', '-d', 'left', 'sh', '-c', line]);
+  const heard = async (): Promise<number> => Number((await exec('left', 'tail -n 1 /heard')) || 0);
   await eventually('it is answered', async () => (await heard()) > 2, patienceMs);
   const engines = await wireguards();
   assert.equal(engines.length, 2);
@@ -129,7 +139,7 @@ test('a connection goes on while both daemons are killed and started again', asy
   assert.deepEqual(await wireguards(), engines);
   const count = await heard();
   await eventually('it goes on', async () => (await heard()) > count + 5, patienceMs);
-  assert.equal(await exec('a', 'sort -n /heard | head -n 1'), '1');
+  assert.equal(await exec('left', 'sort -n /heard | head -n 1'), '1');
 });
 
 test('a fixed address may be any of the network, and only one container has it', async () => {
@@ -143,12 +153,12 @@ test('a fixed address may be any of the network, and only one container has it',
 
 test('what is renamed, removed or lost is not found any more', async () => {
   const finds = async (name: string): Promise<boolean> =>
-    /^Name:/m.test(await exec('a', `nslookup -type=a ${name}`));
-  await near.ok(['rename', 'b', 'c']);
-  await eventually('the new name is known', () => finds('c'), patienceMs);
-  assert.equal(await finds('b'), false);
-  await near.ok(['rm', '-f', 'c']);
-  await eventually('the name is forgotten', async () => !(await finds('c')), patienceMs);
+    /^Name:/m.test(await exec('left', `nslookup -type=a ${name}`));
+  await near.ok(['rename', 'right', 'renamed']);
+  await eventually('the new name is known', () => finds('renamed'), patienceMs);
+  assert.equal(await finds('right'), false);
+  await near.ok(['rm', '-f', 'renamed']);
+  await eventually('the name is forgotten', async () => !(await finds('renamed')), patienceMs);
   await start('far', 'last', 'exec sleep 100000', '--network', 'front');
   await eventually('it is known', () => finds('last'), patienceMs);
   await far.killDaemon();
