@@ -348,7 +348,7 @@ test('an image that is not there: its tasks are rejected with the reason, and ru
 test('bad wishes are refused by name, and make nothing', async () => {
   const { cloud } = swarm;
   const create = ['service', 'create', '-d', '--name', 'x'];
-  await cloud.fails([...create, '--generic-resource', 'gpu=1', image], /GenericResources is not supported/);
+  await cloud.fails([...create, '--isolation', 'hyperv', image], /Isolation is not supported/);
   await cloud.fails(
     [...create, '--constraint', 'node.ip==10.0.0.1', image],
     /constraint on node\.ip is not supported/,

@@ -4,6 +4,7 @@ export type {
   Config,
   Constraint,
   Event,
+  GenericResource,
   HealthState,
   Host,
   Image,

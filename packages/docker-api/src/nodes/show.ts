@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import type { CloudCa, Host } from '@kraud/cloud';
+import type { CloudCa, GenericResource, Host } from '@kraud/cloud';
+import { shownGeneric } from '../services/draft/generic.ts';
 import { swarmId } from '../swarm/ids.ts';
 import { addressOf, ipOf } from '../swarm/show.ts';
 import { nodeTlsInfo } from '../swarm/tls-info.ts';
@@ -25,6 +26,7 @@ export function versionOf({ spec, meta }: Host): number {
 /** A node as Docker's API shows it. The oldest manager that is ready counts as the leader. */
 export function nodeOf(host: Host, all: readonly Host[], ca: CloudCa | undefined): Record<string, unknown> {
   const { meta, spec, status } = host;
+  const generic = genericOffers(host);
   return {
     ID: swarmId(host),
     Version: { Index: versionOf(host) },
@@ -38,7 +40,11 @@ export function nodeOf(host: Host, all: readonly Host[], ca: CloudCa | undefined
     Description: {
       Hostname: meta.name,
       Platform: { Architecture: machine[status.architecture] ?? status.architecture, OS: 'linux' },
-      Resources: { NanoCPUs: status.cpus * nanoPerCpu, MemoryBytes: status.memoryBytes },
+      Resources: {
+        NanoCPUs: status.cpus * nanoPerCpu,
+        MemoryBytes: status.memoryBytes,
+        ...(generic.length > 0 ? { GenericResources: shownGeneric(generic) } : {}),
+      },
       Engine: {
         EngineVersion: status.version ?? '',
         Plugins: [
@@ -66,6 +72,18 @@ export function nodeOf(host: Host, all: readonly Host[], ca: CloudCa | undefined
         }
       : {}),
   };
+}
+
+const genericPrefix = 'kr.generic.';
+
+/** What the host says it has by its labels. */
+function genericOffers({ meta }: Host): GenericResource[] {
+  return Object.entries(meta.labels).flatMap(([label, text]): GenericResource[] => {
+    if (!label.startsWith(genericPrefix)) return [];
+    const kind = label.slice(genericPrefix.length);
+    if (/^\d+$/.test(text)) return Number(text) > 0 ? [{ kind, count: Number(text) }] : [];
+    return text.split(',').flatMap((name) => (name === '' ? [] : [{ kind, count: 1, name }]));
+  });
 }
 
 function leader(all: readonly Host[]): Host | undefined {

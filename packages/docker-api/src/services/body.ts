@@ -51,7 +51,7 @@ export interface TaskBody {
   ContainerSpec?: ContainerSpecBody;
   Resources?: {
     Limits?: { NanoCPUs?: number; MemoryBytes?: number; Pids?: number };
-    Reservations?: { NanoCPUs?: number; MemoryBytes?: number };
+    Reservations?: { NanoCPUs?: number; MemoryBytes?: number; GenericResources?: unknown };
   };
   RestartPolicy?: { Condition?: string; Delay?: number; MaxAttempts?: number; Window?: number };
   Placement?: {

@@ -39,9 +39,15 @@ export const serviceRows: readonly BodyRow[] = [
   row('yes', t('Resources.Limits.Pids'), 'int', 50),
   row('yes', t('Resources.Reservations.NanoCPUs'), 'int', 500_000_000),
   row('yes', t('Resources.Reservations.MemoryBytes'), 'int', 67_108_864),
-  row('refused', t('Resources.Reservations.GenericResources'), 'any', [{}], {
-    note: 'a VM has no devices of the host',
-  }),
+  row(
+    'partly',
+    t('Resources.Reservations.GenericResources'),
+    'any',
+    [{ DiscreteResourceSpec: { Kind: 'ssd', Value: 1 } }],
+    {
+      note: 'what hosts say they have by a label (`kr.generic.KIND=N`), counted; a VM is given no devices of the host',
+    },
+  ),
   row('refused', t('Resources.SwapBytes'), 'int', 1, { note: 'the guest has no swap' }),
   row('refused', t('Resources.MemorySwappiness'), 'int', 10, {
     neutral: [-1],

@@ -219,6 +219,26 @@ test('services may be on the networks that every daemon has, without names there
   assert.deepEqual([bridge, none], [[{ ref: 'default', aliases: [] }], []]);
 });
 
+test('generic resources are had by a task alone, told to it, and shown of nodes', async () => {
+  const GenericResources = [{ DiscreteResourceSpec: { Kind: 'gpu', Value: 2 } }];
+  const made = await create(task({ Resources: { Reservations: { GenericResources } } }));
+  assert.equal(made.status, 201, made.text);
+  const [draft] = server.fake.swarm.drafts;
+  assert.deepEqual(draft?.pod.placement?.generic, [{ kind: 'gpu', count: 2 }]);
+  assert.deepEqual(draft?.pod.container.env, ['DOCKER_RESOURCE_GPU=2']);
+  const shown = await service('x');
+  assert.deepEqual(shown.Spec.TaskTemplate.Resources, { Reservations: { GenericResources } });
+  assert.equal(shown.Spec.TaskTemplate.ContainerSpec.Env, undefined);
+  const node = (await server.ask('GET', '/nodes/beta')).json;
+  const Labels = { 'kr.generic.gpu': '2', 'kr.generic.nic': 'eth7' };
+  await server.ask('POST', `/nodes/beta/update?version=${node.Version.Index}`, { ...node.Spec, Labels });
+  const { Description } = (await server.ask('GET', '/nodes/beta')).json;
+  assert.deepEqual(Description.Resources.GenericResources, [
+    ...GenericResources,
+    { NamedResourceSpec: { Kind: 'nic', Value: 'eth7' } },
+  ]);
+});
+
 test('a job goes on after failures, whatever else its policy says', async () => {
   const RestartPolicy = { Condition: 'any', MaxAttempts: 2 };
   assert.equal((await create({ ...task({ RestartPolicy }), Mode: { ReplicatedJob: {} } })).status, 201);

@@ -2,6 +2,7 @@ import type { Network } from '@kraud/cloud';
 import { mainOf } from '../containers/show/given.ts';
 import { networkDriver, networkName, networkScope } from '../networks/show.ts';
 import type { TaskBody } from '../services/body.ts';
+import { shownGeneric } from '../services/draft/generic.ts';
 import { specOf } from '../services/show/spec.ts';
 import { swarmId } from '../swarm/ids.ts';
 import { type TaskView, taskLabels } from './view.ts';
@@ -29,6 +30,7 @@ export function taskOf(task: TaskView, networks: readonly Network[]): Record<str
       PortStatus: portsOf(task),
     },
     DesiredState: task.desired,
+    ...genericGiven(task),
     ...attachmentsOf(task, networks),
     ...(iteration === undefined ? {} : { JobIteration: { Index: Number(iteration) } }),
   };
@@ -51,6 +53,13 @@ function containerOf({ pod }: TaskView): Record<string, unknown> {
       ExitCode: status?.exitCode ?? 0,
     },
   };
+}
+
+/** What it has for itself, once it has a place. */
+function genericGiven({ pod }: TaskView): Record<string, unknown> {
+  const generic = pod.spec.placement?.generic ?? [];
+  if (pod.spec.host === undefined || generic.length === 0) return {};
+  return { GenericResources: shownGeneric(generic) };
 }
 
 /** Where proxies look for a task's addresses; none until it has them. */

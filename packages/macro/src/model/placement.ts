@@ -63,6 +63,14 @@ export const Spread = Type.Object({
 });
 export type Spread = Static<typeof Spread>;
 
+/** What hosts say they have by a label, and pods have for themselves: so many of a kind, or one by its name. */
+export const GenericResource = Type.Object({
+  kind: Type.String({ minLength: 1 }),
+  count: Type.Integer({ minimum: 1 }),
+  name: Type.Optional(Type.String({ minLength: 1 })),
+});
+export type GenericResource = Static<typeof GenericResource>;
+
 /** Where a pod may and should run, and what is kept for it there. */
 export const Placement = Type.Object({
   band: Band,
@@ -79,6 +87,7 @@ export const Placement = Type.Object({
   far: Type.Array(PodAffinity),
   tolerations: Type.Array(Toleration),
   spread: Type.Array(Spread),
+  generic: Type.Optional(Type.Array(GenericResource)),
   /** At most this many pods of the same owner on a host. */
   perHostMax: Type.Optional(Type.Integer({ minimum: 1 })),
 });

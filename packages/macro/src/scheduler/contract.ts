@@ -36,6 +36,7 @@ export type Rule =
   | 'memory'
   | 'cpus'
   | 'port'
+  | 'generic'
   | 'per-host'
   | 'near'
   | 'far'

@@ -2,6 +2,7 @@ import {
   anywhere,
   bands,
   type Constraint,
+  type GenericResource,
   isUp,
   type Placement,
   type Pod,
@@ -26,6 +27,7 @@ export interface Demand {
   readonly room: Room;
   readonly ports: readonly PublishedPort[];
   readonly volumes: readonly string[];
+  readonly generic: readonly GenericResource[];
   /** Pods with the same owner are replicas of each other. */
   readonly owner: string | undefined;
 }
@@ -46,6 +48,7 @@ export function demandOf(pod: Pod, limits: SchedulerLimits): Demand {
     room: reservationOf(pod, limits),
     ports: pod.spec.ports.length === 0 ? nowhere : fixedPorts(pod),
     volumes: volumesOf(pod),
+    generic: placement.generic ?? nowhere,
     owner: pod.meta.owner?.uid,
   };
 }
@@ -78,16 +81,20 @@ export function isLeaving(pod: Pod): boolean {
   return !wantsToRun(pod);
 }
 
-/** The constraints of its placement and of its labels. */
+/** The constraints of its placement and of its labels; what it has for itself is where some of that kind is. */
 export function constraintsOf(pod: Pod): readonly Constraint[] {
-  const own = pod.spec.placement?.constraints ?? nowhere;
+  const { constraints: own = nowhere, generic = nowhere } = pod.spec.placement ?? {};
   const labels = placeLabels.filter((key) => pod.meta.labels[key] !== undefined);
-  if (labels.length === 0) return own;
+  if (labels.length === 0 && generic.length === 0) return own;
   return [
     ...labels.map((key): Constraint => ({ key, op: 'in', values: [pod.meta.labels[key] ?? ''] })),
     ...own,
+    ...generic.map(({ kind }): Constraint => ({ key: genericLabel(kind), op: 'exists', values: [] })),
   ];
 }
+
+/** A host's label that says how many of a kind it has, or which: `kr.generic.gpu=2`, `kr.generic.gpu=UUID1,UUID2`. */
+export const genericLabel = (kind: string): string => `kr.generic.${kind}`;
 
 export function imagesOf(pod: Pod): string[] {
   return pod.spec.containers.map((container) => container.image.id);

@@ -2,6 +2,7 @@ import type { Host } from '../model/index.ts';
 import type { Misfit } from './contract.ts';
 import { clash, constraintsOf, type Demand, productionBand, type Room } from './demand.ts';
 import type { Fleet, Placed } from './fleet.ts';
+import { genericMisfit } from './generic.ts';
 import { factOf, hostMisfit } from './host-rules.ts';
 import { hasLabels } from './neighbours.ts';
 import { farMisfit, nearMisfit, spreadMisfit } from './relations.ts';
@@ -27,6 +28,8 @@ export function* misfits(demand: Demand, host: Host, slot: number, fleet: Fleet)
     if (used.memory + demand.room.memory > memoryBytes) yield { rule: 'memory', why: 'lacks memory' };
     if (used.cpu + demand.room.cpu > cpus * 1000) yield { rule: 'cpus', why: 'lacks CPUs' };
     const taken = company.flatMap((placed) => placed.demand.ports);
+    const generic = genericMisfit(demand.generic, host, company);
+    if (generic) yield generic;
     for (const port of demand.ports)
       if (clash(port, taken)) yield { rule: 'port', why: `port ${port.hostPort}/${port.protocol} is taken` };
   }

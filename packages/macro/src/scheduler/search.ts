@@ -2,6 +2,7 @@ import type { Random } from '@kraud/base';
 import type { Misfit } from './contract.ts';
 import { clash, type Demand } from './demand.ts';
 import type { Fleet } from './fleet.ts';
+import { genericMisfit } from './generic.ts';
 import type { HostClass } from './host-class.ts';
 import { type Relations, relationMisfit, relationScore, relationsOf } from './relations.ts';
 
@@ -117,7 +118,14 @@ export class Search {
     const { perHostMax } = this.demand.placement;
     if (perHostMax !== undefined && (this.#relations.replicas.get(slot) ?? 0) >= perHostMax)
       return { rule: 'per-host', why: `has ${perHostMax} of its replicas` };
-    return relationMisfit(this.#relations, slot);
+    return relationMisfit(this.#relations, slot) ?? this.#genericMisfit(slot);
+  }
+
+  #genericMisfit(slot: number): Misfit | undefined {
+    const { runs, generic } = this.demand;
+    const host = this.#fleet.hosts[slot];
+    if (!runs || generic.length === 0 || !host) return undefined;
+    return genericMisfit(generic, host, this.#fleet.placedOn(slot).values());
   }
 
   #score(slot: number): number {

@@ -11,6 +11,7 @@ export const advice: Readonly<Record<Rule, string>> = {
   memory: 'stop something, add a host, or let it request less memory',
   cpus: 'stop something, add a host, or let it request fewer CPUs',
   port: 'another pod has the port: stop that, or publish another port',
+  generic: 'stop something that has it, or say that a host has more: `kra host label HOST kr.generic.KIND=N`',
   'per-host': 'add a host, or allow more replicas on each',
   near: 'make room near the pods that it belongs to',
   far: 'add a host elsewhere, or let its pods be closer together',

@@ -2,6 +2,7 @@ import { KraudError } from '@kraud/base';
 import type { CreateBody, HostBody } from '../../containers/draft/body.ts';
 import type { AttachmentBody, ContainerSpecBody, TaskBody } from '../body.ts';
 import { msOf } from './durations.ts';
+import { genericEnv, genericOf } from './generic.ts';
 
 const nanoCpusMin = 1_000_000;
 
@@ -20,7 +21,7 @@ export function containerBodyOf(
     Image: spec.Image ?? '',
     ...given('Hostname', spec.Hostname),
     ...given('User', spec.User),
-    ...given('Env', spec.Env),
+    ...given('Env', envOf(spec, body)),
     ...given('Cmd', spec.Args),
     ...given('Entrypoint', spec.Command),
     ...given('WorkingDir', spec.Dir),
@@ -35,6 +36,11 @@ export function containerBodyOf(
       ? { NetworkingConfig: { EndpointsConfig: endpointsOf(networks, serviceName) } }
       : {}),
   };
+}
+
+function envOf({ Env: env }: ContainerSpecBody, { Resources: resources }: TaskBody): string[] | undefined {
+  const told = genericEnv(genericOf(resources?.Reservations?.GenericResources));
+  return told.length > 0 ? [...(env ?? []), ...told] : env;
 }
 
 function hostBodyOf(spec: ContainerSpecBody, body: TaskBody, networks: readonly AttachmentBody[]): HostBody {

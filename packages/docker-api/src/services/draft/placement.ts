@@ -1,6 +1,7 @@
 import { KraudError } from '@kraud/base';
 import type { Constraint, Placement } from '@kraud/cloud';
 import type { TaskBody } from '../body.ts';
+import { genericOf } from './generic.ts';
 
 const nanoPerCpu = 1e9;
 const prefix = 'node.labels.';
@@ -33,6 +34,7 @@ export function placementOf(body: TaskBody, hostOfNode: (id: string) => string |
   const { Constraints: constraints = [], Preferences: preferences = [] } = body.Placement ?? {};
   const { Platforms: platforms = [], MaxReplicas: perHostMax = 0 } = body.Placement ?? {};
   const { NanoCPUs: cpus = 0, MemoryBytes: memoryBytes = 0 } = body.Resources?.Reservations ?? {};
+  const generic = genericOf(body.Resources?.Reservations?.GenericResources);
   if (perHostMax < 0) throw new KraudError('invalid', 'Placement.MaxReplicas must not be negative');
   if (cpus < 0 || memoryBytes < 0) throw new KraudError('invalid', 'reservations must not be negative');
   return {
@@ -60,6 +62,7 @@ export function placementOf(body: TaskBody, hostOfNode: (id: string) => string |
       required: false,
     })),
     ...(perHostMax > 0 ? { perHostMax } : {}),
+    ...(generic.length > 0 ? { generic } : {}),
   };
 }
 
