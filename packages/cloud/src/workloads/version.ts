@@ -6,12 +6,15 @@ const changedAtName = 'kr.changed-at';
 
 const changesOf = ({ meta }: Workload): number => Number(meta.annotations[changesName] ?? 0);
 
+/** Swarm's indexes count the writes of all its store, so that no service there has ever begun at 1. */
+const firstVersion = 10;
+
 /**
  * Rises with each change of what is wanted, and only then. The store's revision also rises with what is seen, so a
  * client that reads and then writes would lose against every pod that starts in between.
  */
 export function versionOf(workload: Workload): number {
-  return workload.meta.generation + changesOf(workload);
+  return firstVersion + workload.meta.generation + changesOf(workload);
 }
 
 export function refuseStale(workload: Workload, version: number): void {

@@ -5,6 +5,7 @@ import { HttpFault } from '../errors.ts';
 import { availabilityOf } from '../nodes/availability.ts';
 import type { Operation } from '../operation.ts';
 import { listenWish, remoteAddress } from './addresses.ts';
+import { alreadyMember } from './member.ts';
 
 interface JoinBody {
   ListenAddr?: string;
@@ -34,10 +35,7 @@ export const joinSwarm: Operation = {
   async run({ swarms, hosts }, call) {
     const body = (await call.body()).body as JoinBody;
     if (await swarms.get(call.caller)) {
-      throw new HttpFault(
-        503,
-        'This node is already part of a swarm. Use "docker swarm leave" to leave this swarm and join another one.',
-      );
+      throw new HttpFault(503, alreadyMember);
     }
     if (!body.RemoteAddrs?.length) {
       throw new KraudError('invalid', 'at least 1 RemoteAddr is required to join');

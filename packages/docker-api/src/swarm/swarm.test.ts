@@ -41,7 +41,7 @@ test('init makes the host a manager, once; leave ends it by force only', async (
   assert.equal(made.json, alpha);
   assert.equal(await state(), 'active/manager');
   const again = await server.ask('POST', '/swarm/init', { ListenAddr: '0.0.0.0:2377' });
-  assert.equal(again.status, 409);
+  assert.equal(again.status, 503);
   assert.match(again.json.message, /already part of a swarm/);
   const { Swarm: info } = (await server.ask('GET', '/info')).json;
   assert.deepEqual(
@@ -328,4 +328,21 @@ test('an event of a node tells what changed', async () => {
     'role.old': 'worker',
     'role.new': 'manager',
   });
+});
+
+test('a new cluster by force keeps the swarm, with this host as its only manager', async () => {
+  const init = () => server.ask('POST', '/swarm/init', { ListenAddr: '0.0.0.0:2377', ForceNewCluster: true });
+  assert.equal((await init()).json, alpha, 'without a swarm it begins one');
+  const beta = (await server.ask('GET', '/nodes/beta')).json;
+  const promoted = { ...beta.Spec, Role: 'manager' };
+  await server.ask('POST', `/nodes/${beta.ID}/update?version=${beta.Version.Index}`, promoted);
+  const before = (await server.ask('GET', '/swarm')).json;
+  assert.equal((await init()).json, alpha);
+  const after = (await server.ask('GET', '/swarm')).json;
+  assert.deepEqual([after.ID, after.Spec], [before.ID, before.Spec]);
+  assert.notEqual(after.Version.Index, before.Version.Index);
+  const roles = (await server.ask('GET', '/nodes')).json.map(
+    ({ Spec }: { Spec: { Role: string } }) => Spec.Role,
+  );
+  assert.deepEqual(roles, ['manager', 'worker']);
 });
