@@ -52,7 +52,7 @@ export class Etcd {
     const peer = `http://127.0.0.1:${await freePort()}`;
     const log = openSync(join(this.#dir, 'log'), 'a');
     const child = spawn(
-      etcdBinary(),
+      etcdProgram(),
       [
         ...['--name', 'm1', '--data-dir', join(this.#dir, 'data')],
         ...['--listen-client-urls', client, '--advertise-client-urls', client],
@@ -83,13 +83,14 @@ export class Etcd {
   }
 }
 
-/** The machine's own etcd, or the one that set-up fetched. */
-function etcdBinary(): string {
+/** The one that the tests are told to use, the machine's own, or the one that set-up fetched. */
+export function etcdProgram(): string {
   const dirs = [
     ...(process.env.PATH ?? '').split(':'),
     join(process.env.KRAUD_CACHE ?? '/var/cache/kraud', 'bin'),
   ];
-  const found = dirs.map((dir) => join(dir, 'etcd')).find((file) => existsSync(file));
+  const found =
+    process.env.KRAUD_ETCD ?? dirs.map((dir) => join(dir, 'etcd')).find((file) => existsSync(file));
   if (found === undefined) throw new Error('there is no etcd: tools/setup/setup etcd');
   return found;
 }

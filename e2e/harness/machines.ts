@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually, run } from './command.ts';
+import { etcdProgram } from './etcd.ts';
 
 const nets = 512;
 
@@ -143,13 +144,4 @@ export class Machines {
 async function ip(...args: string[]): Promise<void> {
   const { code, stderr } = await run('ip', args);
   assert.equal(code, 0, `ip ${args.join(' ')}: ${stderr}`);
-}
-
-/** The machine's own etcd, or the one that set-up fetched. */
-export function etcdProgram(): string {
-  const cached = join(process.env.KRAUD_CACHE ?? '/var/cache/kraud', 'bin/etcd');
-  const path = (process.env.PATH ?? '').split(':').map((dir) => join(dir, 'etcd'));
-  const found = [...path, cached].find((file) => existsSync(file));
-  assert.ok(found, 'etcd is needed: tools/setup/setup etcd');
-  return found;
 }

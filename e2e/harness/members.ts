@@ -3,7 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from './command.ts';
-import { etcdProgram, type Machines } from './machines.ts';
+import { etcdProgram } from './etcd.ts';
+import type { Machines } from './machines.ts';
 
 /** An etcd cluster with a member on each machine. */
 export class Members {

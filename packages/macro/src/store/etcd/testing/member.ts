@@ -103,11 +103,11 @@ export class Member {
   }
 }
 
-/** The machine's own etcd, or the one that set-up fetched. */
+/** The one that the tests are told to use, the machine's own, or the one that set-up fetched. */
 function etcdBinary(): string {
   const cached = join(process.env.KRAUD_CACHE ?? '/var/cache/kraud', 'bin/etcd');
   const path = (process.env.PATH ?? '').split(':').map((dir) => join(dir, 'etcd'));
-  const found = [...path, cached].find((file) => existsSync(file));
+  const found = process.env.KRAUD_ETCD ?? [...path, cached].find((file) => existsSync(file));
   if (found === undefined) throw new KraudError('not-found', 'there is no etcd: tools/setup/setup etcd');
   return found;
 }
