@@ -13,23 +13,32 @@ const names: Record<string, string> = {
   herd20_ms: '20 starts at once, ms',
 };
 
-/** A Markdown table, so that it can be pasted into the results. */
+/** A Markdown table, so that it can be pasted into the results. Beside a peer stands what our own starts take of its p50. */
 export function printTable(result: {
   accel: string;
   n: number;
   metrics: Record<string, Summary | number>;
 }): void {
-  const dockerd = result.metrics.dockerd_run_ms;
-  console.log(`accelerator ${result.accel}, n = ${result.n}\n`);
-  console.log('| what | p50 | p99 | of dockerd |\n| --- | ---: | ---: | ---: |');
+  const { accel, n, metrics } = result;
+  const p50 = (metric: string): number => {
+    const value = metrics[metric];
+    return typeof value === 'object' ? value.p50 : Number.NaN;
+  };
+  const ratio = (of: number, to: number): string => (Number.isNaN(of / to) ? '' : (of / to).toFixed(2));
+  console.log(`accelerator ${accel}, n = ${n}\n`);
+  console.log('| what | p50 | p99 | of dockerd | our warm start of it | our cold start of it |');
+  console.log('| --- | ---: | ---: | ---: | ---: | ---: |');
   for (const [metric, name] of Object.entries(names)) {
-    const value = result.metrics[metric];
+    const value = metrics[metric];
     if (value === undefined) continue;
     if (typeof value === 'number') {
-      console.log(`| ${name} | ${value} | | |`);
+      console.log(`| ${name} | ${value} | | | | |`);
       continue;
     }
-    const ratio = typeof dockerd === 'object' ? (value.p50 / dockerd.p50).toFixed(2) : '';
-    console.log(`| ${name} | ${value.p50} | ${value.p99} | ${ratio} |`);
+    const ours = ['run_warm_ms', 'run_cold_ms'].map((own) =>
+      name.startsWith('peer: ') ? ratio(p50(own), value.p50) : '',
+    );
+    const cells = [value.p50, value.p99, ratio(value.p50, p50('dockerd_run_ms')), ...ours];
+    console.log(`| ${name} | ${cells.join(' | ')} |`);
   }
 }
