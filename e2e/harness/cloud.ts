@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import Docker from 'dockerode';
 import { busyboxTar } from '../../bench/image.ts';
 import { eventually, type Result, run } from './command.ts';
-import { clearLeft, leftOf } from './left.ts';
+import { clearLeft, forgetSubnets, leftOf } from './left.ts';
 import { allPids, killFences, ofProcess } from './processes.ts';
 import type { SetClock } from './set-clock.ts';
 import { leaveTemplates, takeTemplates } from './templates.ts';
@@ -177,6 +177,7 @@ export class TestCloud {
       await this.clear();
       throw error;
     } finally {
+      forgetSubnets(this.dir);
       rmSync(this.dir, { recursive: true, force: true });
     }
   }

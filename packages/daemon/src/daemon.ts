@@ -40,6 +40,7 @@ import { HostLinks } from './link.ts';
 import { startLiveness } from './liveness.ts';
 import { NetworkKeeper } from './networks/keeper.ts';
 import { type OtherHosts, otherHosts } from './networks/other-hosts.ts';
+import { SubnetBook } from './networks/subnet-book.ts';
 import { agreesOnTime, Peers, trustsOf } from './peers.ts';
 import { openStore } from './store.ts';
 import { sweepImages } from './sweep-images.ts';
@@ -183,7 +184,8 @@ export class Daemon {
       if (remove) await beside?.remove();
       await network.close({ remove });
     });
-    const networks = new NetworkKeeper({ tables, store, network, name, clock, logger });
+    const book = new SubnetBook({ dataDir, instanceId: id, logger });
+    const networks = new NetworkKeeper({ tables, store, network, book, name, clock, logger });
     await networks.realizeDefaults();
     this.#stopped('networks', networks.follow());
     const cradle = openCradle({
@@ -238,7 +240,6 @@ export class Daemon {
       wanted === undefined || wanted === name ? agent : links.to(wanted);
     const gates = ingressPorts({ name, tables, hostOf, limits: config.gates, clock, logger });
     agent.warnWith(() => gates.problems);
-    agent.warnWith(() => networks.problems);
     this.#background('ingress ports', (signal) => gates.run(signal));
     await peers?.listen();
     this.#stopped('peer listener', () => peers?.close());
@@ -293,7 +294,7 @@ export class Daemon {
         configs: tables.configs,
         hostOf,
         imageContent: cloudImages({ here: agent.images, fetcher, others: (image) => links.others(image) }),
-        chooseSubnet: (wanted, taken) => network.chooseSubnet(wanted, taken),
+        chooseSubnet: (wanted, taken) => networks.chooseSubnet(wanted, taken),
         clock,
         random,
         logger,

@@ -5,12 +5,16 @@
  * them back after a restart (`ensureNetwork`, then `adopt`). Everything else is found in the kernel, or made again.
  */
 export interface HostNetwork {
-  /** Facts that a user should know, such as a firewall that drops what we forward. For `docker info`. */
+  /**
+   * What a user should know now, such as a firewall that drops what we forward, or a network whose subnet is in use here. For
+   * `docker info`.
+   */
   readonly warnings: readonly string[];
 
   /**
    * Makes the network real on this host; again and again is safe. Without `subnet` the first one that no route of
-   * the host overlaps is chosen, and the same one again next time. `conflict` when the subnet is in use.
+   * the host overlaps is chosen, and the same one again next time. `conflict` when the subnet is in use: `warnings` say so
+   * until it works.
    */
   ensureNetwork(spec: NetworkSpec): Promise<NetworkState>;
   /** Pods of other hosts: told to those here by name, and their addresses given to none. */

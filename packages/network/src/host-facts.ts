@@ -61,8 +61,8 @@ export function freeSubnet(pool: readonly string[], taken: readonly Subnet[]): S
 }
 
 /** Destinations that the host already has a way to, but for the default route. */
-export function takenSubnets(all: readonly Route[]): Subnet[] {
-  return all.filter((r) => r.destination.prefix > 0).map((r) => r.destination);
+export function takenRoutes(all: readonly Route[]): Route[] {
+  return all.filter((r) => r.destination.prefix > 0);
 }
 
 export function hostResolvConf(path = '/etc/resolv.conf'): ResolvConf {

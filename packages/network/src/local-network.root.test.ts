@@ -354,6 +354,23 @@ if (insideOwnWorld(import.meta.filename)) {
     await network.removeNetwork(key('back'));
   });
 
+  test('a network whose subnet is in use by others is named, also in the warnings, until it works', async () => {
+    const spec = { tenant: 'default', name: 'late', subnet: '10.203.0.0/24' };
+    const words =
+      /network late can't be used on this host: its subnet 10\.203\.0\.0\/24 overlaps with 10\.203\.0\.0\/16, which is behind els0/;
+    sh('ip link add els0 type bridge; ip addr add 10.203.0.1/16 dev els0; ip link set els0 up');
+    await assert.rejects(
+      network.ensureNetwork(spec),
+      (e) => codeOf(e) === 'conflict' && words.test(messageOf(e)),
+    );
+    assert.match(network.warnings.join('\n'), words);
+    await assert.rejects(network.chooseSubnet('10.203.7.0/24', []), /Pool overlaps/);
+    sh('ip link del els0');
+    assert.equal((await network.ensureNetwork(spec)).subnet, spec.subnet);
+    assert.doesNotMatch(network.warnings.join('\n'), words);
+    await network.removeNetwork(spec);
+  });
+
   test('nothing stays after remove', async () => {
     await network.close({ remove: true });
     const left = sh('ip netns list; ip link show; nft list ruleset');

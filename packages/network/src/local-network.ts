@@ -63,7 +63,7 @@ interface Joined {
  * port table; a pod that isn't there has neither. What the kernel holds follows, and is swept by `adopt`.
  */
 export class LocalNetwork implements HostNetwork {
-  readonly warnings: readonly string[];
+  readonly #warnings: readonly string[];
   readonly #limits: NetworkLimits;
   readonly #log: Logger;
   readonly #random: Random;
@@ -88,7 +88,7 @@ export class LocalNetwork implements HostNetwork {
     this.#log = options.logger.child({ part: 'network' });
     this.#random = options.random ?? systemRandom;
     this.#mtu = facts.mtu;
-    this.warnings = facts.warnings;
+    this.#warnings = facts.warnings;
     this.#ports = new PortTable(this.#limits);
     this.#resolver = new NameService(options.resolvConfPath ?? '/etc/resolv.conf', {
       limits: this.#limits,
@@ -128,6 +128,10 @@ export class LocalNetwork implements HostNetwork {
       );
     }
     return new LocalNetwork(options, { mtu, warnings, forwardPorts: !dropped });
+  }
+
+  get warnings(): readonly string[] {
+    return [...this.#warnings, ...this.#networks.clashes];
   }
 
   ensureNetwork(spec: NetworkSpec): Promise<NetworkState> {

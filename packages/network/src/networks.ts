@@ -1,10 +1,10 @@
 import { readdirSync } from 'node:fs';
-import { isErrno, KeyedLock, KraudError, type Logger } from '@kraud/base';
+import { codeOf, isErrno, KeyedLock, KraudError, type Logger, messageOf } from '@kraud/base';
 import { formatIpv4, type Ipv4, parseIpv4, Subnet } from './addresses/ipv4.ts';
 import { AddressPool } from './addresses/pool.ts';
 import type { NetworkKey, NetworkSpec, NetworkState } from './contract.ts';
 import type { NetworkLimits } from './defaults.ts';
-import { freeSubnet, hostResolvConf, takenSubnets } from './host-facts.ts';
+import { freeSubnet, hostResolvConf, takenRoutes } from './host-facts.ts';
 import { links, routes } from './kernel/facts.ts';
 import type { Names } from './names.ts';
 import { removeVpc, Vpc } from './vpc.ts';
@@ -35,6 +35,8 @@ export class Networks {
   readonly #options: NetworksOptions;
   readonly #networks = new Map<string, LiveNetwork>();
   readonly #vpcs = new Map<string, Vpc>();
+  /** Networks that could not be made real, by key, and why not. */
+  readonly #clashes = new Map<string, string>();
   readonly #lock = new KeyedLock();
 
   constructor(options: NetworksOptions) {
@@ -43,6 +45,11 @@ export class Networks {
 
   states(): NetworkState[] {
     return [...this.#networks.values()].map((n) => n.state);
+  }
+
+  /** What is wrong with networks that were asked for and aren't there, in words. */
+  get clashes(): string[] {
+    return [...this.#clashes.values()];
   }
 
   find(key: NetworkKey): LiveNetwork | undefined {
@@ -73,7 +80,11 @@ export class Networks {
         setUp(present.pool, spec);
         return unchanged(present.state, spec);
       }
-      const state = await this.#stateOf(spec);
+      const state = await this.#stateOf(spec).catch((error: unknown) => {
+        if (codeOf(error) === 'conflict') this.#clashes.set(key, messageOf(error));
+        throw error;
+      });
+      this.#clashes.delete(key);
       const pool = new AddressPool(Subnet.parse(state.subnet), parseIpv4(state.gateway), this.#options.isFar);
       setUp(pool, spec);
       this.#networks.set(key, { state, pool });
@@ -90,6 +101,7 @@ export class Networks {
 
   remove(key: NetworkKey): Promise<void> {
     return this.#lock.run('', async () => {
+      this.#clashes.delete(keyOf(key));
       const network = this.#networks.get(keyOf(key));
       if (!network) return;
       if (network.pool.size > 0) {
@@ -154,17 +166,13 @@ export class Networks {
   }
 
   async choose(wanted: string | undefined, inUse: readonly string[]): Promise<string> {
-    // What leads into one of our own VPCs is known from `inUse`, or about to go.
-    const foreign = (await routes('host')).filter(
-      ({ device }) => !device?.startsWith(this.#options.names.linkPrefix),
-    );
-    const taken = [...takenSubnets(foreign), ...inUse.map((text) => Subnet.parse(text))];
+    const taken = await this.#taken(inUse);
     if (wanted !== undefined) {
-      if (taken.some((t) => t.overlaps(Subnet.parse(wanted)))) throw poolOverlaps();
+      if (overlapping(wanted, taken)) throw poolOverlaps();
       return wanted;
     }
     const servers = hostResolvConf().servers.filter((s) => /^[\d.]+$/.test(s));
-    const avoid = [...taken, ...servers.map((s) => Subnet.parse(`${s}/32`))];
+    const avoid = [...taken.map(({ subnet }) => subnet), ...servers.map((s) => Subnet.parse(`${s}/32`))];
     const free = freeSubnet(this.#options.limits.subnetPool, avoid);
     if (!free) throw new KraudError('exhausted', 'all predefined address pools have been fully subnetted');
     return free.toString();
@@ -172,10 +180,31 @@ export class Networks {
 
   async #stateOf(spec: NetworkSpec): Promise<NetworkState> {
     const ours = this.states().map((state) => state.subnet);
-    const subnet = await this.choose(spec.subnet, ours);
-    const gateway = spec.gateway ?? formatIpv4(Subnet.parse(subnet).first + 1);
     const { tenant, name, internal = false, names = false } = spec;
+    const clash = spec.subnet === undefined ? undefined : overlapping(spec.subnet, await this.#taken(ours));
+    if (clash) {
+      throw new KraudError(
+        'conflict',
+        `network ${name} can't be used on this host: its subnet ${spec.subnet} overlaps with ${clash.words}`,
+      );
+    }
+    const subnet = spec.subnet ?? (await this.choose(undefined, ours));
+    const gateway = spec.gateway ?? formatIpv4(Subnet.parse(subnet).first + 1);
     return { tenant, name, subnet, gateway, internal, names };
+  }
+
+  /** What leads into one of our own VPCs is known from `inUse`, or about to go. */
+  async #taken(inUse: readonly string[]): Promise<Taken[]> {
+    const foreign = (await routes('host')).filter(
+      ({ device }) => !device.startsWith(this.#options.names.linkPrefix),
+    );
+    return [
+      ...takenRoutes(foreign).map(({ destination, device }) => ({
+        subnet: destination,
+        words: `${destination}, which ${device === '' ? 'the host has a route for' : `is behind ${device}`}`,
+      })),
+      ...inUse.map((text) => ({ subnet: Subnet.parse(text), words: `${text} of another network` })),
+    ];
   }
 
   /** Brings a tenant's VPC and the host's firewall in line with `#networks`. */
@@ -189,6 +218,14 @@ export class Networks {
     await this.#options.changed();
   }
 }
+
+interface Taken {
+  readonly subnet: Subnet;
+  readonly words: string;
+}
+
+const overlapping = (subnet: string, taken: readonly Taken[]): Taken | undefined =>
+  taken.find((other) => other.subnet.overlaps(Subnet.parse(subnet)));
 
 function keyOf(key: NetworkKey): string {
   return JSON.stringify([key.tenant, key.name]);

@@ -7,7 +7,9 @@ const attemptsMax = 8;
 
 export interface DefaultNetworkParts {
   readonly tables: Pick<Tables, 'networks' | 'pods'>;
-  readonly network: Pick<HostNetwork, 'chooseSubnet' | 'ensureNetwork'>;
+  readonly network: Pick<HostNetwork, 'ensureNetwork'>;
+  /** One that nobody here uses, nor any of `taken`. */
+  readonly chooseSubnet: (taken: readonly string[]) => Promise<string>;
   readonly spec: (tenant: string, name: string) => Promise<NetworkSpec | undefined>;
   /** This host's. */
   readonly name: string;
@@ -17,24 +19,19 @@ export interface DefaultNetworkParts {
 /**
  * Makes every tenant's `default` network real, the one that warm VMs wait in, with a subnet if it has none yet. Where
  * something else on the machine has taken that subnet meanwhile it gets another one, unless pods have addresses in it, or other
- * hosts give some. Answers what stays amiss, for people: pods that start there will be told too.
+ * hosts give some: then the network warns of it until it can be made.
  */
-export async function realizeDefaultNetworks(parts: DefaultNetworkParts): Promise<string[]> {
+export async function realizeDefaultNetworks(parts: DefaultNetworkParts): Promise<void> {
   const { tables, logger } = parts;
-  const problems: string[] = [];
   for (const found of tables.networks.everywhere()) {
     if (found.meta.name !== 'default') continue;
     try {
       await realize(parts, found);
     } catch (error) {
       if (codeOf(error) !== 'conflict') throw error;
-      const subnet = tables.networks.get(found.meta)?.spec.subnet;
-      const problem = `network default can't be made on this host: its subnet ${subnet} is in use by something else on the machine`;
-      logger.warn({ tenant: found.meta.tenant, subnet, error: messageOf(error) }, problem);
-      problems.push(problem);
+      logger.warn({ tenant: found.meta.tenant, error: messageOf(error) }, 'a default network is not ready');
     }
   }
-  return problems;
 }
 
 async function realize(parts: DefaultNetworkParts, { meta, spec }: Network): Promise<void> {
@@ -71,12 +68,12 @@ function isOursAlone({ tables, name }: DefaultNetworkParts, meta: Network['meta'
 
 /** A free subnet instead of `present`; what another daemon of the cloud has chosen by then stays. */
 async function choose(
-  { tables, network }: DefaultNetworkParts,
+  { tables, chooseSubnet }: DefaultNetworkParts,
   meta: Network['meta'],
   present: string | undefined,
 ): Promise<void> {
   const taken = tables.networks.everywhere().flatMap(({ spec }) => spec.subnet ?? []);
-  const subnet = await network.chooseSubnet(undefined, taken);
+  const subnet = await chooseSubnet(taken);
   await tables.networks.mutate(meta, (now) => {
     if (now.spec.subnet !== present) return undefined;
     const { gateway: _, ...spec } = now.spec;

@@ -4,11 +4,13 @@ import { type Network, ResourceClient, type Store, type Tables } from '@kraud/ma
 import type { HostNetwork, NetworkSpec, NetworkState } from '@kraud/network';
 import { realizeDefaultNetworks } from './default-networks.ts';
 import { withSlice } from './slices.ts';
+import type { SubnetBook } from './subnet-book.ts';
 
 export interface NetworkKeeperParts {
   readonly tables: Pick<Tables, 'networks' | 'hosts' | 'pods'>;
   readonly store: Store;
   readonly network: HostNetwork;
+  readonly book: SubnetBook;
   /** This host's. */
   readonly name: string;
   readonly clock: Clock;
@@ -25,7 +27,6 @@ export class NetworkKeeper implements NetworkSource {
   readonly #parts: NetworkKeeperParts;
   readonly #client: ResourceClient<'Network'>;
   readonly #lock = new KeyedLock();
-  #problems: readonly string[] = [];
 
   constructor(parts: NetworkKeeperParts) {
     this.#parts = parts;
@@ -48,19 +49,23 @@ export class NetworkKeeper implements NetworkSource {
     return (await this.#claim(tenant, name)) !== undefined;
   }
 
-  /** What is amiss with them here, for people. */
-  get problems(): readonly string[] {
-    return this.#problems;
+  /** A subnet for a network. One that isn't asked for by name leaves alone what the machine's other daemons have. */
+  chooseSubnet(wanted: string | undefined, taken: readonly string[]): Promise<string> {
+    const { network, book } = this.#parts;
+    return network.chooseSubnet(wanted, wanted === undefined ? [...taken, ...book.others()] : taken);
   }
 
   async realizeDefaults(): Promise<void> {
     const spec = (tenant: string, name: string) => this.spec(tenant, name);
-    this.#problems = await realizeDefaultNetworks({ ...this.#parts, spec });
+    const chooseSubnet = (taken: readonly string[]) => this.chooseSubnet(undefined, taken);
+    await realizeDefaultNetworks({ ...this.#parts, spec, chooseSubnet });
   }
 
-  /** Takes down what the store has no more as soon as it doesn't. Answers how to stop. */
+  /** Takes down what the store has no more as soon as it doesn't, and keeps the book. Answers how to stop. */
   follow(): () => void {
+    this.#note();
     return this.#parts.tables.networks.cache.subscribe((changes) => {
+      this.#note();
       if (changes.some(({ before }) => before)) void this.takeDown();
     });
   }
@@ -79,6 +84,11 @@ export class NetworkKeeper implements NetworkSource {
         }
       }
     });
+  }
+
+  #note(): void {
+    const { tables, book } = this.#parts;
+    book.write(tables.networks.everywhere().flatMap(({ spec }) => spec.subnet ?? []));
   }
 
   #isWanted({ tenant, name, subnet, internal }: NetworkState): boolean {

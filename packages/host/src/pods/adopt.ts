@@ -1,4 +1,4 @@
-import { KraudError, messageOf } from '@kraud/base';
+import { codeOf, KraudError, messageOf } from '@kraud/base';
 import type { Pod } from '@kraud/macro';
 import type { Attachment } from '@kraud/network';
 import type { GuestInfo } from '../guest/guest.ts';
@@ -80,7 +80,13 @@ export async function adoptHolds(parts: HostParts, going: readonly Adoptable[]):
   );
   for (const { tenant, network } of networks.values()) {
     const spec = await parts.networks.spec(tenant, network);
-    if (spec) await parts.network.ensureNetwork(spec);
+    if (!spec) continue;
+    try {
+      await parts.network.ensureNetwork(spec);
+    } catch (error) {
+      if (codeOf(error) !== 'conflict') throw error;
+      parts.logger.warn({ error: messageOf(error) }, 'pods have lost a network');
+    }
   }
   const report = await parts.network.adopt(attachments);
   if (report.lost.length > 0 || report.problems.length > 0) {
