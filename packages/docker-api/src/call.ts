@@ -212,6 +212,6 @@ export class Call {
   #refuseOtherType(): void {
     const type = this.req.headers['content-type'] ?? '';
     if (type === '' || /^\s*application\/json\s*(;|$)/i.test(type)) return;
-    throw new HttpFault(400, `Content-Type specified (${type}) must be 'application/json'`);
+    throw new HttpFault(400, `unsupported Content-Type header (${type}): must be 'application/json'`);
   }
 }

@@ -64,7 +64,7 @@ for (const [what, body, headers, status, message] of [
     '{"Image":"app"}',
     { 'Content-Type': 'text/plain' },
     400,
-    /Content-Type specified \(text\/plain\) must be 'application\/json'/,
+    /unsupported Content-Type header \(text\/plain\): must be 'application\/json'/,
   ],
   ['nothing in it', '{}', {}, 400, /config cannot be empty/],
   ['no image', '{"Tty":true}', {}, 400, /no image specified/],

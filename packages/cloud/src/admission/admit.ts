@@ -133,7 +133,7 @@ export function admit(
     image: { name: want.image, id: image.id },
     args: resolveArgs(want, config),
     env: resolveEnv(want.env ?? [], config.env ?? []),
-    cwd: posix.normalize(cwd),
+    cwd: posix.normalize(cwd).replace(/(.)\/+$/, '$1'),
     user: want.user || config.user || '',
     groups: want.groups ?? [],
     tty: want.tty ?? false,

@@ -30,6 +30,20 @@ test('what docker run does: create, attach, wait, start', async () => {
   assert.equal((await server.ask('POST', `/containers/${id}/start`)).status, 204);
 });
 
+test('the end of what is attached comes when the exit is known, or a little after the output', async () => {
+  for (const exitToldTimeoutMs of [60_000, 1]) {
+    await using server = await TestServer.open({ limits: { exitToldTimeoutMs } });
+    const id = await server.create(['hush']);
+    const client = attach(server, id, 'stream=1&stdout=1');
+    await client.until((text) => text.includes('\r\n\r\n'));
+    await server.ask('POST', `/containers/${id}/start`);
+    if (exitToldTimeoutMs > 1) server.fake.process(id).kill(3);
+    await client.all();
+    const { State } = (await server.ask('GET', `/containers/${id}/json`)).json;
+    assert.deepEqual([State.Running, State.ExitCode], exitToldTimeoutMs > 1 ? [false, 3] : [true, 0]);
+  }
+});
+
 test('stdin of one client stays open for the next, unless it is once', async () => {
   await using server = await TestServer.open();
   for (const once of [true, false]) {

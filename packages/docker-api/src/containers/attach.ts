@@ -9,6 +9,7 @@ import { outputType } from '../wire/output-type.ts';
 import { runSession } from '../wire/session.ts';
 import { presentRun } from './logs.ts';
 import { mainOf } from './show/given.ts';
+import { untilExitTold } from './told-exit.ts';
 
 /** As both forms of attach take them. */
 export const attachParams = {
@@ -62,7 +63,8 @@ export async function serveAttach(
   refusePaused(pod);
   const keys = parseDetachKeys(query.text('detachKeys'));
   const over = new AbortController();
-  const output = await outputOf(cloud, call, pod, how.streams, over.signal);
+  const whole = await outputOf(cloud, call, pod, how.streams, over.signal);
+  const output = query.flag('stream') ? untilExitTold(cloud, call, pod, whole, over.signal) : whole;
   const wantsStdin = how.streams.stdin && query.flag('stream') && spec.stdin;
   const stdin = wantsStdin ? await cloud.pods.stdin(caller, pod.meta.uid) : undefined;
   try {

@@ -70,9 +70,11 @@ async function importTar(images: Cloud['images'], call: Call): Promise<void> {
   const { query, signal } = call;
   const source = query.text('fromSrc');
   const platform = platformOf(call);
+  if (platform !== undefined && parsePlatform(platform).os !== 'linux')
+    throw new KraudError('invalid', 'operating system is not supported');
   const reference = joinName(query.text('repo'), query.text('tag'));
   await new ProgressStream(call).run(async (progress) => {
-    const tar: Readable = await decompress(await importSource(call, source, progress));
+    const tar: Readable = await decompress(await importSource(call, source, progress), { mayBeEmpty: true });
     const id = await images.import(call.caller, tar, {
       ...(reference === '' ? {} : { reference }),
       changes: changesOf(query.list('changes')),

@@ -159,3 +159,23 @@ test('an image is imported from an address, for the owner of the local socket', 
   await using remote = await TestServer.open({ local: false });
   assert.equal((await ask(remote, `127.0.0.1:${port}/root.tar`)).status, 403);
 });
+
+test('an import may be empty, and is for Linux, on whatever processor', async () => {
+  await using server = await TestServer.open();
+  const imported = (platform: string) =>
+    server.ask('POST', `/images/create?fromSrc=-&repo=app&platform=${encodeURIComponent(platform)}`);
+  for (const platform of ['', 'linux', 'LINUX', 'linux/sparc64']) {
+    assert.equal((await imported(platform)).status, 200, platform);
+    assert.deepEqual(server.fake.archive, Buffer.alloc(1024));
+  }
+  for (const [platform, message] of [
+    ['       ', /is an invalid component/],
+    ['macos', /operating system is not supported/],
+    ['macos/arm64', /operating system is not supported/],
+    ['nintendo64', /unknown operating system or architecture/],
+  ] as const) {
+    const refused = await imported(platform);
+    assert.equal(refused.status, 400, platform);
+    assert.match(refused.json.message, message);
+  }
+});

@@ -11,7 +11,7 @@ const timeNs = 1_700_000_000_123_456_789n;
 
 /**
  * What a few programs do, without a machine: `echo` prints, `err` prints to stderr, `cat` copies its input, `exit N`
- * exits, `flood N` prints N pieces of 64 KiB, everything else sleeps until it is killed.
+ * exits, `flood N` prints N pieces of 64 KiB, `hush` closes its output and goes on, everything else sleeps until it is killed.
  */
 export class FakeProcess {
   readonly stdin = new PassThrough();
@@ -41,6 +41,8 @@ export class FakeProcess {
       this.kill(1);
     } else if (program === 'exit') {
       this.kill(Number(rest[0]));
+    } else if (program === 'hush') {
+      for (const listener of this.#listeners) listener.close();
     } else if (program === 'cat') {
       void this.#copy();
     }

@@ -3,13 +3,21 @@ import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { KraudError, messageOf } from '@kraud/base';
 
 const magicBytes = 6;
+/** Two blocks of zeros end an archive. */
+const emptyTarBytes = 1024;
 const bzip2 = Buffer.from('BZh');
 const xz = Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a]);
 const gzip = Buffer.from([0x1f, 0x8b]);
 const zstd = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
 
-/** A tar that a client may have compressed, told by its first bytes. Nothing is unpacked faster than it is read. */
-export async function decompress(source: Readable): Promise<Readable> {
+/**
+ * A tar that a client may have compressed, told by its first bytes. Nothing is unpacked faster than it is read. Where it
+ * `mayBeEmpty`, no bytes at all are an archive without files.
+ */
+export async function decompress(
+  source: Readable,
+  { mayBeEmpty = false }: { mayBeEmpty?: boolean } = {},
+): Promise<Readable> {
   const iterator: AsyncIterator<Buffer> = source[Symbol.asyncIterator]();
   const first: Buffer[] = [];
   let bytes = 0;
@@ -22,7 +30,7 @@ export async function decompress(source: Readable): Promise<Readable> {
       bytes += next.value.length;
     }
   }
-  const head = Buffer.concat(first);
+  const head = bytes === 0 && mayBeEmpty ? Buffer.alloc(emptyTarBytes) : Buffer.concat(first);
   const whole = Readable.from(chain(head, iterator, over), { objectMode: false });
   const starts = (magic: Buffer): boolean => head.subarray(0, magic.length).equals(magic);
   if (starts(bzip2) || starts(xz)) {

@@ -28,7 +28,7 @@ export function configOf(pod: Pod, image: ImageFacts | undefined): Record<string
     ...commandOf(pod, image),
     Image: spec.image.name,
     Volumes: volumes.length > 0 ? keysOf(volumes) : null,
-    WorkingDir: given.WorkingDir ?? image?.config.workingDir ?? spec.cwd,
+    WorkingDir: image && !given.WorkingDir && !image.config.workingDir ? '' : spec.cwd,
     OnBuild: given.OnBuild ?? null,
     Labels: pod.meta.labels,
     ...(given.MacAddress ? { MacAddress: given.MacAddress } : {}),
