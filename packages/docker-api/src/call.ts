@@ -203,6 +203,8 @@ export class Call {
     const ended = new Promise<void>((resolve) => {
       for (const event of ['end', 'close', 'error']) this.req.once(event, () => resolve());
     });
+    // Whoever began to read it may have left it there, and what is left so flows for nobody else.
+    this.req.removeAllListeners('readable');
     this.req.resume();
     const late = clock.sleep(limits.lingerTimeoutMs, over.signal).catch(() => {});
     await Promise.race([ended, late]);

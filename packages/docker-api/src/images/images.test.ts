@@ -160,6 +160,13 @@ test('an image is imported from an address, for the owner of the local socket', 
   assert.equal((await ask(remote, `127.0.0.1:${port}/root.tar`)).status, 403);
 });
 
+test('an import that is refused before its archive is read is told so, whatever its size', async () => {
+  await using server = await TestServer.open({ limits: { lingerTimeoutMs: 600_000 } });
+  const tar = Buffer.alloc(3_000_000);
+  const refused = await server.ask('POST', '/images/create?fromSrc=-&changes=FAIL', tar);
+  assert.deepEqual([refused.status, refused.json.message], [400, 'FAIL is not a valid change']);
+});
+
 test('an import may be empty, and is for Linux, on whatever processor', async () => {
   await using server = await TestServer.open();
   const imported = (platform: string) =>

@@ -242,6 +242,7 @@ export class FakeCloud {
         list: async () => this.images,
         users: async () => [...this.pods.keys()],
         import: async (_c, tar, options) => {
+          if (options.changes.includes('FAIL')) throw new KraudError('invalid', 'FAIL is not a valid change');
           this.archive = await buffer(tar);
           note('import', options.message);
           return `sha256:${'c3'.repeat(32)}`;
