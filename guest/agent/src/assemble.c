@@ -182,7 +182,7 @@ static bool mount_place(struct container *container, const char *target, const j
   if (top < 0) return fail_errno(fault, errno, "the mount on %s: %s", target, source);
   AUTO_CLOSE int from = subpath && subpath[0] ? open_in_root(top, subpath, O_PATH) : fcntl(top, F_DUPFD_CLOEXEC, 0);
   struct stat stat;
-  if (from < 0 || fstat(from, &stat) != 0) return fail_errno(fault, errno, "the mount on %s: %s", target, subpath);
+  if (from < 0 || fstat(from, &stat) != 0) return fail_errno(fault, errno, "the mount on %s: cannot access path %s", target, subpath);
   AUTO_CLOSE int at = S_ISDIR(stat.st_mode) ? make_dir_in_root(container->root, target) : make_file_in_root(container->root, target);
   if (at < 0) return fail_errno(fault, errno, "the mount on %s", target);
   if (json_is_true(json_object_get(mount, "copyUp")) && S_ISDIR(stat.st_mode) && !copy_up(at, from, fault)) return false;

@@ -16,7 +16,7 @@ export async function restartPod(
   },
 ): Promise<void> {
   try {
-    await stopPod(parts, caller, ref, options, told.signalled);
+    await stopPod(parts, caller, ref, { ...options, again: true }, told.signalled);
     await told.stopped();
   } catch (error) {
     if (codeOf(error) !== 'unchanged') throw error;

@@ -8,6 +8,8 @@ import { findPod, isUp, keyOf, mainContainer } from './find.ts';
 export interface StopOptions {
   signal?: string;
   timeoutMs?: number;
+  /** A start follows. */
+  again?: boolean;
 }
 
 /** Asks the present run to end, with a signal and then by force, and waits until it has. `signalled`: it was asked. */
@@ -34,6 +36,7 @@ export async function stopPod(
           stop: {
             ...(signal !== undefined ? { signal } : {}),
             ...(options.timeoutMs !== undefined ? { timeoutMs: options.timeoutMs } : {}),
+            ...(options.again ? { again: true } : {}),
           },
           stoppedByUser: true,
         },

@@ -250,3 +250,32 @@ test('events come at once, filtered', async () => {
   assert.ok(text.includes('"status":"start","id":"a","from":"app"') && !text.includes('"create"'), text);
   client.socket.end();
 });
+
+test('older clients create as they always did: on one network, and with an IPC namespace for others to join', async () => {
+  await using server = await TestServer.open();
+  const NetworkingConfig = { EndpointsConfig: { one: {}, two: {} } };
+  const create = (minor: number, more: object) =>
+    server.ask('POST', `/v1.${minor}/containers/create`, { Image: 'app', ...more });
+  const refused = await create(43, { NetworkingConfig });
+  assert.deepEqual(
+    [refused.status, refused.json.message],
+    [400, 'Container cannot be created with multiple network endpoints: one, two'],
+  );
+  assert.equal((await create(44, { NetworkingConfig })).status, 201);
+  for (const [minor, mode] of [
+    [39, 'shareable'],
+    [40, 'private'],
+  ] as const) {
+    const { Id } = (await create(minor, {})).json;
+    assert.equal((await server.ask('GET', `/containers/${Id}/json`)).json.HostConfig.IpcMode, mode);
+  }
+});
+
+test('a working directory is shown clean, and none where nobody named one', async () => {
+  await using server = await TestServer.open();
+  const shown = async (body: object): Promise<string> => {
+    const { Id } = (await server.ask('POST', '/containers/create', { Image: 'app', ...body })).json;
+    return (await server.ask('GET', `/containers/${Id}/json`)).json.Config.WorkingDir;
+  };
+  assert.equal(await shown({ WorkingDir: '' }), '');
+});

@@ -10,6 +10,10 @@ import { hostRows } from './draft/rows-host.ts';
 import { networkRows } from './draft/rows-network.ts';
 import { parsePlatform } from './platform.ts';
 
+const severalNetworksFrom = 44;
+/** Before, what a container shared of its IPC was for others to join. */
+const privateIpcFrom = 40;
+
 export const createContainer: Operation = {
   method: 'POST',
   path: '/containers/create',
@@ -25,6 +29,7 @@ export const createContainer: Operation = {
       throw new KraudError('invalid', 'config cannot be empty in order to create a container');
     }
     if (!body.Image) throw new KraudError('invalid', 'no image specified');
+    asOlderClient(body, call.minor);
     const { sockets, hostPaths } = call.serving;
     const { draft, hostSources } = draftOf(body, { name: call.query.text('name'), sockets });
     await checkPlatform(images, call, body.Image);
@@ -37,6 +42,20 @@ export const createContainer: Operation = {
     call.json(201, { Id: pod.meta.uid, Warnings: [...discarded, ...warnings, ...ignored] });
   },
 };
+
+/** What an option that older clients leave out, or could not give, meant to them. */
+function asOlderClient(body: CreateBody, minor: number): void {
+  const endpoints = Object.keys(body.NetworkingConfig?.EndpointsConfig ?? {});
+  if (minor < severalNetworksFrom && endpoints.length > 1) {
+    throw new KraudError(
+      'invalid',
+      `Container cannot be created with multiple network endpoints: ${endpoints.join(', ')}`,
+    );
+  }
+  if (minor < privateIpcFrom && !body.HostConfig?.IpcMode) {
+    body.HostConfig = { ...body.HostConfig, IpcMode: 'shareable' };
+  }
+}
 
 async function checkPlatform(images: Cloud['images'], call: Call, image: string): Promise<void> {
   const text = call.query.text('platform');

@@ -67,7 +67,7 @@ export class HealthProbes {
 
   #probe(container: Container, args: string[]): Probe {
     const { run, parts } = this.#options;
-    return async (signal) => {
+    return async (signal, heard) => {
       const exec = await run.guest.exec(container.name, `health-${newShortId(parts.random)}`, {
         args,
         env: [],
@@ -85,7 +85,7 @@ export class HealthProbes {
       };
       signal.addEventListener('abort', giveUp, { once: true });
       try {
-        const output = await readStart(exec.output(), parts.limits.healthOutputBytes);
+        const output = await readStart(exec.output(), parts.limits.healthOutputBytes, heard);
         return { exitCode: (await exec.exit).code, output };
       } finally {
         signal.removeEventListener('abort', giveUp);
@@ -94,12 +94,19 @@ export class HealthProbes {
   }
 }
 
-/** Reads everything, keeps the beginning. */
-async function readStart(output: AsyncIterable<{ data: Buffer }>, bytesMax: number): Promise<string> {
+/** Reads everything, keeps the beginning, of which `heard` is told as it grows. */
+async function readStart(
+  output: AsyncIterable<{ data: Buffer }>,
+  bytesMax: number,
+  heard: (output: string) => void,
+): Promise<string> {
   const kept: Buffer[] = [];
   let size = 0;
   for await (const { data } of output) {
-    if (size < bytesMax) kept.push(data.subarray(0, bytesMax - size));
+    if (size < bytesMax) {
+      kept.push(data.subarray(0, bytesMax - size));
+      heard(Buffer.concat(kept).toString('utf8'));
+    }
     size += data.length;
   }
   return Buffer.concat(kept).toString('utf8');

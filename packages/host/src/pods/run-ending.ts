@@ -41,7 +41,8 @@ export class RunEnding {
     noteEnds(this.#files.record, run.record, run.ends);
     const detached = network.detach(this.#uid);
     const shares = sharesFiles(run);
-    const keepsNothing = !shares && (meta.deletedAt !== undefined || spec.autoRemove);
+    const removesItself = spec.autoRemove && spec.run.stop?.again !== true;
+    const keepsNothing = !shares && (meta.deletedAt !== undefined || removesItself);
     const released = this.#release(run, detached, keepsNothing);
     released.catch(() => {});
     if (shares) await released;

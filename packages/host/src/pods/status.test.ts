@@ -14,9 +14,10 @@ const up = (autoRemove: boolean, wantedSerial = 1): Pod => ({
   status: { ...sample.status, phase: 'running', serial: 1 },
 });
 const end = { exitCode: 7, oomKilled: false, finishedAtNs: 2_000_000_000n, reason: '' };
+const main = sample.spec.containers[0]?.name ?? '';
 const endings = {
   serial: 1,
-  ends: new Map([[sample.spec.containers[0]?.name ?? '', end]]),
+  ends: new Map([[main, end]]),
   startedAtNs: new Map(),
 };
 
@@ -33,4 +34,21 @@ test('it stays while its files are to be looked after, while it is to run again,
     assert.equal(pod.status.phase, 'exited');
   }
   assert.equal(afterExit(up(false), endings, true, 0).meta.deletedAt, undefined);
+});
+
+test('one that is stopped to start again stays, and one that its policy restarts is never seen exited', () => {
+  const stopped = up(true);
+  stopped.spec.run.stop = { again: true };
+  assert.equal(afterExit(stopped, endings, true, 0).meta.deletedAt, undefined);
+  const restarted = up(false);
+  restarted.spec.restart = { name: 'always', retriesMax: 0 };
+  const { status } = afterExit(
+    restarted,
+    { ...endings, startedAtNs: new Map([[main, 1_000_000_000n]]) },
+    false,
+    0,
+  );
+  assert.deepEqual([status.phase, status.restartCount], ['restarting', 1]);
+  restarted.spec.run.stoppedByUser = true;
+  assert.equal(afterExit(restarted, endings, false, 0).status.phase, 'exited');
 });

@@ -1,10 +1,12 @@
 import type { VmExit } from '@kraud/cradle';
 import {
+  applyRestart,
   type ContainerStatus,
   type LedgerEntry,
   type Pod,
   type PodStatus,
   removesItself,
+  restartStep,
 } from '@kraud/macro';
 import type { GuestExit } from '../guest/guest.ts';
 import { isoOf } from './times.ts';
@@ -142,10 +144,12 @@ function exitedStatus(pod: Pod, endings: RunEndings): PodStatus {
 
 /**
  * A pod once its run is over. One that removes itself is marked for deletion in the same write, unless it has files that
- * outlive it: those are to be looked after first.
+ * outlive it: those are to be looked after first. One that its policy restarts is never seen exited.
  */
 export function afterExit(pod: Pod, endings: RunEndings, keepsNothing: boolean, nowMs: number): Pod {
   const over = { ...pod, status: exitedStatus(pod, endings) };
+  const step = restartStep(over);
+  if (step.step === 'wait') return applyRestart(over, step) ?? over;
   if (!keepsNothing || !removesItself(over)) return over;
   return { ...over, meta: { ...over.meta, deletedAt: new Date(nowMs).toISOString() } };
 }

@@ -37,7 +37,7 @@ async function markVolume(volumes: Tables['volumes'], pod: Pod, name: string): P
   }
 }
 
-/** Its last run is over and no other is asked for. */
+/** Its last run is over and no other is asked for, or about to be. */
 export function removesItself(pod: Pod): boolean {
   const { phase, serial } = pod.status;
   return (
@@ -45,7 +45,8 @@ export function removesItself(pod: Pod): boolean {
     pod.meta.deletedAt === undefined &&
     (phase === 'exited' || phase === 'created') &&
     serial > 0 &&
-    pod.spec.run.serial === serial
+    pod.spec.run.serial === serial &&
+    pod.spec.run.stop?.again !== true
   );
 }
 

@@ -84,8 +84,9 @@ describe('health', () => {
         check,
         startedAtMs: clock.now(),
         clock,
-        probe: async (signal) => {
+        probe: async (signal, heard) => {
           probes += 1;
+          if (probes === 4) heard('half of it');
           if (probes === 1) return { exitCode: 0, output: 'fine' };
           if (probes === 2) throw new Error('no such file');
           return await new Promise((_, reject) =>
@@ -101,13 +102,14 @@ describe('health', () => {
       },
       stop.signal,
     );
-    for (let i = 0; i < 80; i += 1) await clock.advance(1000);
+    for (let i = 0; i < 120; i += 1) await clock.advance(1000);
     stop.abort();
     await monitoring;
     assert.deepEqual(told, [
       '5 s: healthy 0 fine',
       '35 s: healthy -1 no such file',
       '75 s: healthy -1 Health check exceeded timeout (10s)',
+      '115 s: unhealthy -1 Health check exceeded timeout (10s): half of it',
     ]);
   });
 });

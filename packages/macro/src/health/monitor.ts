@@ -3,7 +3,10 @@ import type { HealthCheck, HealthState } from '../model/index.ts';
 import { afterProbe, type ProbeResult, startingHealth, waitForProbe } from './state.ts';
 
 /** Runs a check's `test` in the container. The host fills it in; aborted when it takes too long. */
-export type Probe = (signal: AbortSignal) => Promise<{ exitCode: number; output: string }>;
+export type Probe = (
+  signal: AbortSignal,
+  heard: (output: string) => void,
+) => Promise<{ exitCode: number; output: string }>;
 
 export interface HealthOptions {
   readonly check: HealthCheck;
@@ -38,11 +41,20 @@ async function runProbe(options: HealthOptions, signal: AbortSignal): Promise<Pr
   const start = new Date(clock.now()).toISOString();
   const over = new AbortController();
   const limit = AbortSignal.any([signal, over.signal]);
+  let soFar = '';
   const late = clock.sleep(check.timeoutMs, limit).then(
-    () => ({ exitCode: -1, output: `Health check exceeded timeout (${shortTime(check.timeoutMs)})` }),
+    () => {
+      const said = soFar === '' ? '' : `: ${soFar}`;
+      return { exitCode: -1, output: `Health check exceeded timeout (${shortTime(check.timeoutMs)})${said}` };
+    },
     () => ({ exitCode: -1, output: 'Health check was given up' }),
   );
-  const ran = options.probe(limit).catch((error: unknown) => ({ exitCode: -1, output: messageOf(error) }));
+  const heard = (output: string): void => {
+    soFar = output;
+  };
+  const ran = options
+    .probe(limit, heard)
+    .catch((error: unknown) => ({ exitCode: -1, output: messageOf(error) }));
   const { exitCode, output } = await Promise.race([ran, late]);
   over.abort();
   return { start, end: new Date(clock.now()).toISOString(), exitCode, output };

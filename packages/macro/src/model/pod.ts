@@ -120,6 +120,8 @@ export const PodSpec = Type.Object({
       Type.Object({
         signal: Type.Optional(Type.Integer()),
         timeoutMs: Type.Optional(Type.Integer({ minimum: -1 })),
+        /** A start follows: a pod that removes itself stays for it. */
+        again: Type.Optional(Type.Boolean()),
       }),
     ),
     /** The last stop was asked for by the user: `unless-stopped` and `always` honour it. */

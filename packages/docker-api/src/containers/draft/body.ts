@@ -58,6 +58,7 @@ export interface HostBody extends ResourceBody {
   VolumeDriver?: string;
   VolumesFrom?: string[];
   Links?: string[];
+  IpcMode?: string;
   NetworkMode?: string;
   PortBindings?: Record<string, { HostIp?: string; HostPort?: string }[]>;
   PublishAllPorts?: boolean;

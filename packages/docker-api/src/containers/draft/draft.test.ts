@@ -20,6 +20,15 @@ for (const [host, message] of [
   [{ Annotations: { '': 'x' } }, /the empty string is not permitted as an annotation key/],
   [{ Dns: ['nodns'] }, /^bad nameserver address: nodns$/],
   [{ LogConfig: { Type: 'nope' } }, /^logger: no log driver named 'nope' is registered$/],
+  [{ LogConfig: { Config: { invalid: 'true' } } }, /^unknown log opt 'invalid' for json-file log driver$/],
+  [
+    mount({ Type: 'volume', Source: 'v', Target: '/t', VolumeOptions: { Subpath: '/etc' } }),
+    /^invalid mount config for type "volume": subpath must be a relative path within the volume$/,
+  ],
+  [
+    mount({ Type: 'volume', Source: 'v', Target: '/t', VolumeOptions: { Subpath: 'a/../../b' } }),
+    /subpath must be a relative path within the volume$/,
+  ],
   [{ IpcMode: 'x' }, /^invalid IPC mode: x$/],
   [{ PidMode: 'container' }, /^invalid PID mode: container$/],
   [{ UTSMode: 'container:x' }, /^invalid UTS mode: container:x$/],

@@ -8,6 +8,11 @@ const decimal: Record<string, number> = { '': 1, b: 1, k: 1e3, m: 1e6, g: 1e9, t
 /** Docker's that send logs elsewhere. */
 const others = new Set('awslogs etwlogs fluentd gcplogs gelf journald splunk syslog'.split(' '));
 
+/** Options of Docker's drivers, beside those that are honoured here. */
+const known = new Set(
+  'compress mode max-buffer-size cache-disabled cache-max-size cache-max-file cache-compress'.split(' '),
+);
+
 /** Docker's documented defaults of the `local` driver. */
 const local = { fileBytesMax: 20e6, filesMax: 5 };
 
@@ -30,6 +35,9 @@ export function logOf(body: HostBody['LogConfig']): ContainerDraft['log'] {
     if (name === 'max-size') log.fileBytesMax = value === '-1' ? 0 : size(value);
     else if (name === 'max-file') log.filesMax = count(value);
     else if (!detailOptions.has(name) && !isDefault(type, name, value)) {
+      if (!known.has(name)) {
+        throw new KraudError('invalid', `unknown log opt '${name.slice(0, 100)}' for ${type} log driver`);
+      }
       throw new KraudError('unsupported', `HostConfig.LogConfig.Config.${name}=${value} is not supported`);
     }
   }

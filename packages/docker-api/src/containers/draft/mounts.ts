@@ -82,6 +82,12 @@ export function mountsOf(
 
 const same = (a: string, b: string): boolean => posix.normalize(`${a}/`) === posix.normalize(`${b}/`);
 
+/** A path that leads nowhere but below where it begins. */
+function isWithin(path: string): boolean {
+  const [first] = posix.normalize(path).split('/');
+  return first !== '' && first !== '..';
+}
+
 function fromMount(mount: MountBody): MountDraft {
   const target = mount.Target ?? '';
   const readOnly = mount.ReadOnly ?? false;
@@ -91,6 +97,9 @@ function fromMount(mount: MountBody): MountDraft {
       throw invalid(mount, 'must not set ReadOnly mode when using anonymous volumes');
     }
     const options = mount.VolumeOptions ?? {};
+    if (options.Subpath && !isWithin(options.Subpath)) {
+      throw invalid(mount, 'subpath must be a relative path within the volume');
+    }
     const driver = options.DriverConfig?.Name;
     return {
       type: 'volume',
