@@ -45,6 +45,23 @@ test('SIGTERM drains: containers go on too', async () => {
   await cloud.ok(['rm', '-f', id]);
 });
 
+test('a VM that is silent when a daemon starts keeps nobody else waiting', async () => {
+  const silent = await cloud.sh('sleep 1000');
+  const vmm = await cloud.inspect<number>(silent, '{{.State.Pid}}');
+  const other = await cloud.sh('sleep 1000');
+  await cloud.killDaemon();
+  assert.ok((await cloud.vmms()).includes(vmm));
+  process.kill(vmm, 'SIGSTOP');
+  await cloud.startDaemon();
+  assert.equal(await cloud.ok(['exec', other, 'echo', 'in']), 'in');
+  assert.equal(await cloud.ok(['run', '--rm', image, 'echo', 'new']), 'new');
+  await cloud.fails(['exec', silent, 'true'], /does not answer yet since the daemon was restarted/);
+  assert.equal(await cloud.inspect(silent, '{{json .State.Running}}'), true);
+  process.kill(vmm, 'SIGCONT');
+  await eventually('it answers', async () => (await cloud.ok(['exec', silent, 'echo', 'in'])) === 'in');
+  await cloud.ok(['rm', '-f', silent, other]);
+});
+
 test('restart policies', async () => {
   const failing = await cloud.sh('echo run; exit 1', ['--restart', 'on-failure:2']);
   await eventually(

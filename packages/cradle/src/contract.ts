@@ -142,6 +142,13 @@ export interface Vm {
   usage(): Promise<VmUsage>;
 }
 
+/** A VM of an earlier daemon. Until `vm` settles, its pod can have no other, and its disks are nobody else's. */
+export interface KeptVm {
+  readonly spec: VmSpec;
+  /** Once its guest has answered. Undefined once it is gone because it didn't in time, or when the cradle was closed. Never rejects. */
+  readonly vm: Promise<Vm | undefined>;
+}
+
 export interface CradleStatus {
   readonly warm: readonly { readonly size: SizeClass; readonly count: number }[];
   readonly warmMax: number;
@@ -153,8 +160,11 @@ export interface CradleStatus {
 
 /** Makes microVMs. `start` comes first, and once. */
 export interface Cradle {
-  /** Chooses the accelerator, sweeps what a crash left, answers the VMs of an earlier daemon that still run. */
-  start(): Promise<Vm[]>;
+  /**
+   * Chooses the accelerator, sweeps what a crash left, answers the VMs of an earlier daemon that still run. They are taken over
+   * beside each other, and nothing waits for one that is silent.
+   */
+  start(): Promise<KeptVm[]>;
   /** A claim of this class is likely within moments: without a warm slot, a clone is begun now. */
   expect(size: SizeClass): void;
   /** A VM for this pod, its disks in place and its guest connected. An aborted claim leaves nothing behind. */

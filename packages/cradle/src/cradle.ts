@@ -9,6 +9,7 @@ import {
   type Cradle,
   type CradleStatus,
   diskSlots,
+  type KeptVm,
   type SizeClass,
   type Tap,
   type Vm,
@@ -33,7 +34,7 @@ import { PodVm } from './vm/pod-vm.ts';
 import { writeRecord } from './vm/record.ts';
 import { checkSpec, dataPathsOf, filesOf } from './vm/spec.ts';
 import { tapOf } from './vm/tap.ts';
-import { type Machine, Yard } from './vm/yard.ts';
+import { type Kept, type Machine, Yard } from './vm/yard.ts';
 import { chooseAccelerator } from './vmm/accelerator.ts';
 import { tscKhz } from './vmm/tsc.ts';
 import { vmmVersion } from './vmm/version.ts';
@@ -88,6 +89,10 @@ class QemuCradle implements Cradle {
   readonly #diskMaker: DiskMaker;
   readonly #vms = new Map<string, PodVm>();
   readonly #claiming = new Map<string, VmSpec>();
+  /** VMs of an earlier daemon that have not answered yet. */
+  readonly #adopting = new Set<Kept>();
+  /** Aborts when those are waited for no longer. */
+  readonly #left = new AbortController();
   #parts: Parts | undefined;
   #closed = false;
 
@@ -96,7 +101,7 @@ class QemuCradle implements Cradle {
     this.#diskMaker = new DiskMaker(join(options.dataDir, 'scratch'));
   }
 
-  async start(): Promise<Vm[]> {
+  async start(): Promise<KeptVm[]> {
     const { limits, clock, random, logger, guest } = this.#options;
     const version = await vmmVersion(this.#vmmPath);
     await mkdir(this.#options.dataDir, { recursive: true, mode: 0o700 });
@@ -124,7 +129,7 @@ class QemuCradle implements Cradle {
       logger,
       limits,
     });
-    const kept = await yard.sweep();
+    const kept = await yard.sweep(this.#left.signal);
     const maker = new SlotMaker({
       yard,
       diskMaker: this.#diskMaker,
@@ -190,7 +195,7 @@ class QemuCradle implements Cradle {
       expected,
       cgroups,
     };
-    const vms = await this.#adopt(kept);
+    const vms = kept.map((item) => ({ spec: item.spec, vm: this.#adopt(item) }));
     pool.run();
     return vms;
   }
@@ -240,7 +245,10 @@ class QemuCradle implements Cradle {
   async close(options: { readonly keepRunning: boolean }): Promise<void> {
     this.#closed = true;
     if (!this.#parts) return;
+    this.#left.abort();
     await Promise.all([this.#parts.pool.close(), this.#parts.expected.close()]);
+    const { yard } = this.#parts;
+    if (!options.keepRunning) await Promise.all([...this.#adopting].map((kept) => yard.discard(kept)));
     const vms = [...this.#vms.values()];
     if (options.keepRunning) for (const vm of vms) vm.abandon();
     else await Promise.all(vms.map((vm) => vm.stop()));
@@ -378,23 +386,33 @@ class QemuCradle implements Cradle {
     return vm;
   }
 
-  async #adopt(kept: readonly Machine[]): Promise<PodVm[]> {
+  /** Once its guest answers. Until then the pod has a VM, and its disks are taken. */
+  async #adopt(kept: Kept): Promise<PodVm | undefined> {
     const { clock, logger, limits } = this.#options;
-    const vms: PodVm[] = [];
-    for (const machine of kept) {
-      const spec = must(machine.record.spec, 'a claimed VM has a spec');
-      try {
-        const guest = await connectAgent(machine.vmm, { clock, timeoutMs: limits.bootTimeoutMs });
-        vms.push(this.#own(machine, spec, guest, undefined));
-      } catch (error) {
-        logger.warn(
-          { pod: spec.id, error: messageOf(error) },
-          'a VM of an earlier daemon does not answer: removed',
-        );
-        await this.#started().yard.release(machine);
+    const { spec } = kept;
+    const { signal } = this.#left;
+    this.#claiming.set(spec.id, spec);
+    this.#adopting.add(kept);
+    let machine: Machine | undefined;
+    try {
+      machine = await kept.machine;
+      if (!machine) return undefined;
+      const guest = await connectAgent(machine.vmm, { clock, timeoutMs: limits.bootTimeoutMs, signal });
+      this.#adopting.delete(kept);
+      return this.#own(machine, spec, guest, undefined);
+    } catch (error) {
+      if (signal.aborted) {
+        machine?.vmm.abandon();
+        return undefined;
       }
+      const words = { pod: spec.id, error: messageOf(error) };
+      logger.warn(words, 'a VM of an earlier daemon does not answer: removed');
+      if (machine) await this.#started().yard.release(machine);
+      return undefined;
+    } finally {
+      if (!signal.aborted) this.#adopting.delete(kept);
+      this.#claiming.delete(spec.id);
     }
-    return vms;
   }
 }
 

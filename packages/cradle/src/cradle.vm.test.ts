@@ -101,7 +101,8 @@ test('a disk that another VM had is put into one that runs, and out again, also 
   await second.takeVolume(0);
   await cradle.close({ keepRunning: true });
   cradle = world.cradle();
-  const [vm] = await cradle.start();
+  const [kept] = await cradle.start();
+  const vm = await kept?.vm;
   assert.ok(vm);
   assert.deepEqual(vm.spec.volumes, [{ path, share: 'taken' }]);
   await vm.takeVolume(0);

@@ -10,7 +10,7 @@ export interface CradleLimits {
   readonly demandWindowMs: number;
   /** A KVM that has not shown a working guest by then counts as broken. */
   readonly probeTimeoutMs: number;
-  /** From the start of a template's VM to the guest's first answer. */
+  /** From the start of a template's VM to the guest's first answer; also how long a VM of an earlier daemon may be silent. */
   readonly bootTimeoutMs: number;
   /** The guest's time to sync and let go of its disks at `stop`; then the VM is killed. */
   readonly stopTimeoutMs: number;

@@ -355,6 +355,56 @@ test('a guest that hangs is given up at adoption', async () => {
   assert.equal(pod?.status.containers[0]?.exitCode, 255);
 });
 
+test('a VM that is silent at adoption keeps only its own pod waiting, and what it holds is nobody else’s', async () => {
+  await using world = new HostWorld({ programs, limits: { adoptPromptMs: 20 } });
+  const first = await world.boot();
+  const ports = [{ protocol: 'tcp' as const, podPort: 80, hostIp: '', hostPort: 8080 }];
+  const pods = new Map<string, string>();
+  for (const name of ['prompt', 'late', 'dead']) {
+    const { meta } = await world.create(name, ['sleep'], name === 'late' ? { spec: { ports } } : {});
+    pods.set(name, meta.uid);
+    await world.start(name);
+    await world.until(name, running);
+  }
+  const uid = (name: string): string => pods.get(name) ?? '';
+  await first.stop({ keepVms: true });
+  const [late, dead] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  world.cradle.adoptGates.set(uid('late'), late.promise).set(uid('dead'), dead.promise);
+  const agent = await world.boot();
+  assert.deepEqual(await agent.top(uid('prompt'), 'main'), []);
+  await assert.rejects(agent.top(uid('late'), 'main'), { code: 'unavailable' });
+  await world.create('other', ['sleep'], { spec: { ports } });
+  await world.start('other');
+  await world.until('other', (pod) => /8080/.test(pod?.status.containers[0]?.error ?? ''));
+  await world.want('late', 'stopped');
+  assert.equal(world.pod('late')?.status.phase, 'running');
+  late.resolve();
+  await world.until('late', exited);
+  world.cradle.machine(uid('dead')).hung = true;
+  dead.resolve();
+  const pod = await world.until('dead', exited);
+  assert.equal(pod?.status.containers[0]?.exitCode, 255);
+  assert.equal(world.pod('prompt')?.status.phase, 'running');
+});
+
+test('an agent that is stopped leaves silent VMs to the next one', async () => {
+  await using world = new HostWorld({ programs, limits: { adoptPromptMs: 20 } });
+  const first = await world.boot();
+  const { meta } = await world.create('a', ['sleep']);
+  await world.start('a');
+  await world.until('a', running);
+  await first.stop({ keepVms: true });
+  const gate = Promise.withResolvers<void>();
+  world.cradle.adoptGates.set(meta.uid, gate.promise);
+  const second = await world.boot();
+  await second.stop({ keepVms: true });
+  gate.resolve();
+  world.cradle.adoptGates.clear();
+  const third = await world.boot();
+  assert.deepEqual(await third.top(meta.uid, 'main'), []);
+  assert.equal(world.pod('a')?.status.phase, 'running');
+});
+
 test('health is asked for, and told', async () => {
   await using world = new HostWorld({ programs });
   await world.boot();

@@ -2,7 +2,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { KraudError } from '@kraud/base';
-import type { PodNetwork, Resources } from '@kraud/macro';
+import type { Pod, PodNetwork, Resources } from '@kraud/macro';
 import { hostFacts } from './api/facts.ts';
 import * as files from './api/files.ts';
 import { hostImages } from './api/images.ts';
@@ -29,7 +29,8 @@ import type {
   TerminalSize,
 } from './contract.ts';
 import type { HostParts } from './parts.ts';
-import { adoptHolds, findAdoptable } from './pods/adopt.ts';
+import { type Adoptable, adoptHolds, adoptShares, LeftVm } from './pods/adopt.ts';
+import { releaseHolds } from './pods/claim.ts';
 import { PodOwner } from './pods/owner.ts';
 import { podsDir } from './pods/pod-files.ts';
 import { type ContainerStdin, stdinWritable } from './pods/stdin.ts';
@@ -52,6 +53,9 @@ export class HostAgent implements HostApi {
   readonly #parts: HostParts;
   readonly #owners = new Map<string, PodOwner>();
   readonly #warnings: (() => readonly string[])[] = [];
+  /** Pods whose VM an earlier daemon left, and which hasn't answered yet. */
+  readonly #silent = new Set<string>();
+  readonly #leaving = new AbortController();
   #unsubscribe: () => void = () => {};
   #stopped = false;
 
@@ -72,12 +76,19 @@ export class HostAgent implements HostApi {
   async start(): Promise<void> {
     const parts = this.#parts;
     await mkdir(podsDir(parts.dataDir), { recursive: true, mode: 0o700 });
-    const going = await findAdoptable(parts, await parts.cradle.start());
-    await adoptHolds(parts, going);
+    const kept = await parts.cradle.start();
+    const left = kept.map((vm) => new LeftVm(parts, vm, this.#leaving.signal));
+    await this.#promptly(left);
+    const silent = left.filter(({ isSettled }) => !isSettled);
+    await adoptHolds(parts, left);
     await this.#sweep();
+    for (const vm of silent) {
+      this.#silent.add(vm.uid);
+      void vm.settled.then(() => this.#answered(vm));
+    }
     for (const pod of parts.pods.list()) {
-      const adoptable = going.find(({ vm }) => vm.id === pod.meta.uid);
-      this.#own(new PodOwner(parts, pod, adoptable));
+      if (this.#silent.has(pod.meta.uid)) continue;
+      this.#adopt(pod, left.find(({ uid }) => uid === pod.meta.uid)?.adoptable);
     }
     this.#unsubscribe = parts.pods.subscribe((uid) => this.#podChanged(uid));
     // What changed before the subscription is seen by asking once more.
@@ -87,6 +98,7 @@ export class HostAgent implements HostApi {
   async stop(options: { readonly keepVms: boolean }): Promise<void> {
     this.#unsubscribe();
     this.#stopped = true;
+    this.#leaving.abort();
     const owners = [...this.#owners.values()];
     for (const owner of owners) owner.close(options.keepVms ? 'leave' : 'stop');
     const finished = Promise.all(owners.map((owner) => owner.finished)).then(() => {});
@@ -102,7 +114,29 @@ export class HostAgent implements HostApi {
     await this.#parts.cradle.close({ keepRunning: options.keepVms });
   }
 
+  /** Most answer at once. Whoever doesn't keeps only its own pod waiting. */
+  async #promptly(left: readonly LeftVm[]): Promise<void> {
+    const done = new AbortController();
+    const late = this.#parts.clock.sleep(this.#parts.limits.adoptPromptMs, done.signal).catch(() => {});
+    await Promise.race([Promise.all(left.map(({ settled }) => settled)), late]);
+    done.abort();
+  }
+
+  async #answered({ uid, adoptable }: LeftVm): Promise<void> {
+    if (this.#stopped) return;
+    if (!adoptable) await releaseHolds(this.#parts, uid);
+    this.#silent.delete(uid);
+    const pod = this.#parts.pods.byUid(uid) ?? adoptable?.pod;
+    if (pod && !this.#stopped) this.#adopt(pod, adoptable);
+  }
+
+  #adopt(pod: Pod, adoptable: Adoptable | undefined): void {
+    if (adoptable) adoptShares(this.#parts, adoptable);
+    this.#own(new PodOwner(this.#parts, pod, adoptable));
+  }
+
   #podChanged(uid: string): void {
+    if (this.#silent.has(uid)) return;
     const owner = this.#owners.get(uid);
     const pod = this.#parts.pods.byUid(uid);
     if (owner) owner.podChanged();
@@ -147,6 +181,12 @@ export class HostAgent implements HostApi {
 
   /** A caller may be ahead of our subscription. */
   #podSeen(uid: string): void {
+    if (this.#silent.has(uid)) {
+      throw new KraudError(
+        'unavailable',
+        `container ${uid} does not answer yet since the daemon was restarted`,
+      );
+    }
     if (!this.#owners.has(uid)) this.#podChanged(uid);
   }
 

@@ -17,6 +17,7 @@ export type {
   HostCradle,
   HostParts,
   HostVm,
+  KeptVm,
   NetworkSource,
   PodTable,
 } from './parts.ts';

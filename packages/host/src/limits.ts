@@ -20,6 +20,8 @@ export interface HostLimits {
   readonly shareHoldTimeoutMs: number;
   /** After SIGKILL, how long the guest has to report the exit before its VM is ended. */
   readonly killGraceMs: number;
+  /** How long a start waits for all VMs of an earlier daemon; those that are silent are waited for beside everything else. */
+  readonly adoptPromptMs: number;
   /** A VM of an earlier daemon that doesn't answer within this is taken for lost. */
   readonly adoptTimeoutMs: number;
   /** Connections to one socket mount that may wait to be accepted. */
@@ -53,6 +55,7 @@ export const hostLimits: HostLimits = {
   toolboxIdleMs: 300,
   shareHoldTimeoutMs: 60_000,
   killGraceMs: 10_000,
+  adoptPromptMs: 2_000,
   adoptTimeoutMs: 10_000,
   socketAcceptsPending: 4,
   healthOutputBytes: 4 * KiB,

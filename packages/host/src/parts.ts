@@ -47,8 +47,15 @@ export interface HostVm {
   dropVolume(index: number): Promise<void>;
 }
 
+/** A VM of an earlier daemon. Until `vm` settles, its pod can have no other, and its disks are nobody else's. */
+export interface KeptVm {
+  readonly spec: VmSpec;
+  /** Once its guest has answered; undefined if it never did, and is gone. Never rejects. */
+  readonly vm: Promise<HostVm | undefined>;
+}
+
 export interface HostCradle {
-  start(): Promise<HostVm[]>;
+  start(): Promise<KeptVm[]>;
   /** A claim of this class is likely within moments. */
   expect(size: SizeClass): void;
   claim(spec: VmSpec, signal?: AbortSignal): Promise<HostVm>;

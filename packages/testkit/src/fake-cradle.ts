@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { KraudError } from '@kraud/base';
 import type { VmExit, VmSpec, VmVolume } from '@kraud/cradle';
-import type { HostCradle, HostVm } from '@kraud/host';
+import type { HostCradle, HostVm, KeptVm } from '@kraud/host';
 import { FakeMachine, type FakePrograms } from './fake-machine.ts';
 import { live } from './live.ts';
 
@@ -22,6 +22,8 @@ export class FakeCradle implements HostCradle {
   /** What the next claims wait for. */
   claimGate: Promise<void> = Promise.resolve();
   claimFailure: unknown;
+  /** What VMs wait for, by id, before they answer the next daemon. */
+  readonly adoptGates = new Map<string, Promise<void>>();
   /** What VMs that are stopped wait for before they go. */
   stopGate: Promise<void> = Promise.resolve();
 
@@ -44,8 +46,17 @@ export class FakeCradle implements HostCradle {
     this.#end(id, { reason, detail: 'by the test' });
   }
 
-  async start(): Promise<HostVm[]> {
-    return [...this.#slots.values()].map((slot) => this.#handle(slot));
+  async start(): Promise<KeptVm[]> {
+    return [...this.#slots.values()].map((slot) => ({
+      [live]: true,
+      spec: slot.spec,
+      vm: this.#adopt(slot),
+    }));
+  }
+
+  async #adopt(slot: Slot): Promise<HostVm> {
+    await this.adoptGates.get(slot.spec.id);
+    return this.#handle(slot);
   }
 
   async claim(spec: VmSpec, signal?: AbortSignal): Promise<HostVm> {

@@ -1,14 +1,14 @@
 import { chown, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, type Logger, messageOf, newShortId, type Random } from '@kraud/base';
-import type { Accelerator, SizeClass } from '../contract.ts';
+import type { Accelerator, SizeClass, VmSpec } from '../contract.ts';
 import type { Cgroups } from '../jail/cgroups.ts';
 import { launchJailed, makeVmDir, sealRun } from '../jail/launch.ts';
 import { killVm, removeVm } from '../jail/remove.ts';
 import type { JailTools } from '../jail/tools.ts';
 import type { Uids } from '../jail/uids.ts';
 import type { CradleLimits } from '../limits.ts';
-import { isAlive } from '../process.ts';
+import { isAlive, type ProcessMark } from '../process.ts';
 import { vmmArguments } from '../vmm/arguments.ts';
 import { Vmm } from '../vmm/vmm.ts';
 import { DiskSlots } from './disk-slots.ts';
@@ -20,6 +20,14 @@ export interface Machine {
   readonly dir: string;
   readonly vmm: Vmm;
   readonly disks: DiskSlots;
+}
+
+/** A VM of an earlier daemon, which is being taken over. */
+export interface Kept {
+  readonly record: VmRecord;
+  readonly spec: VmSpec;
+  /** Undefined when it could not be: it is gone then, unless that was given up. */
+  readonly machine: Promise<Machine | undefined>;
 }
 
 export interface LaunchPlan {
@@ -132,31 +140,49 @@ export class Yard {
     await this.#remove(machine.record.name, machine.record.uid, { launched: true });
   }
 
-  /** Keeps what a claimed VM of an earlier daemon needs; removes everything else. Answers the kept. */
-  async sweep(): Promise<Machine[]> {
-    const { cgroups, uids, clock, logger } = this.#options;
+  /**
+   * Keeps what a claimed VM of an earlier daemon needs; removes everything else. Each of the kept is taken over for itself: one
+   * whose VMM is silent keeps nobody waiting. Those that have not been when `left` aborts stay as they are.
+   */
+  async sweep(left: AbortSignal): Promise<Kept[]> {
+    const { cgroups, uids } = this.#options;
     await mkdir(this.#vmsDir, { recursive: true, mode: 0o700 });
-    const kept: Machine[] = [];
+    const kept: Kept[] = [];
     for (const name of new Set([...(await vmNames(this.#vmsDir)), ...(await cgroups.names())])) {
       const dir = join(this.#vmsDir, name);
       const record = await readRecord(dir);
       if (record) uids.reserve(record.uid);
       const sameBoot = record?.bootId === this.#options.bootId;
-      if (sameBoot && record.state === 'claimed' && record.mark && (await isAlive(record.mark))) {
-        try {
-          const vmm = await Vmm.connect({ name, dir, mark: record.mark }, { clock, cgroups });
-          kept.push({ record, dir, vmm, disks: new DiskSlots(vmm, record.uid, { adopted: true }) });
-          continue;
-        } catch (error) {
-          logger.warn(
-            { vm: name, pod: record.spec?.id, error: messageOf(error) },
-            'cannot take over a VM: removed',
-          );
-        }
-      }
-      await this.#remove(name, record?.uid);
+      const { spec, mark } = record ?? {};
+      if (sameBoot && record.state === 'claimed' && spec && mark && (await isAlive(mark))) {
+        kept.push({ record, spec, machine: this.#takeOver({ record, dir, mark }, left) });
+      } else await this.#remove(name, record?.uid);
     }
     return kept;
+  }
+
+  /** Ends a VM that was kept and not taken over. */
+  async discard({ record }: Kept): Promise<void> {
+    await this.#remove(record.name, record.uid);
+  }
+
+  async #takeOver(
+    { record, dir, mark }: Pick<Machine, 'record' | 'dir'> & { readonly mark: ProcessMark },
+    signal: AbortSignal,
+  ): Promise<Machine | undefined> {
+    const { cgroups, clock, logger, limits } = this.#options;
+    const { name, uid, spec } = record;
+    try {
+      const world = { clock, cgroups, signal, silenceMs: limits.bootTimeoutMs };
+      const vmm = await Vmm.connect({ name, dir, mark }, world);
+      return { record, dir, vmm, disks: new DiskSlots(vmm, uid, { adopted: true }) };
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      const words = { vm: name, pod: spec?.id, error: messageOf(error) };
+      logger.warn(words, 'cannot take over a VM: removed');
+      await this.#remove(name, uid);
+      return undefined;
+    }
   }
 
   async #remove(name: string, uid: number | undefined, { launched } = { launched: false }): Promise<void> {

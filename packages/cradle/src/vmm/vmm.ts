@@ -46,16 +46,17 @@ export class Vmm {
 
   static async connect(
     identity: VmmIdentity,
-    world: { clock: Clock; cgroups: Cgroups; signal?: AbortSignal | undefined },
+    world: { clock: Clock; cgroups: Cgroups; signal?: AbortSignal | undefined; silenceMs?: number },
   ): Promise<Vmm> {
     const alive = (): Promise<boolean> => isAlive(identity.mark);
     const path = join(identity.dir, jailPaths.qmp);
     let greeted = false;
     let onEvent: (event: QmpEvent) => void = () => {};
     try {
-      const { clock, signal } = world;
+      const { clock, signal, silenceMs = greetingTimeoutMs } = world;
       const socket = await connectUnix(path, { clock, timeoutMs: qmpTimeoutMs, alive, signal });
-      const silence = AbortSignal.timeout(greetingTimeoutMs);
+      const late = AbortSignal.timeout(silenceMs);
+      const silence = signal ? AbortSignal.any([late, signal]) : late;
       silence.addEventListener('abort', () => greeted || socket.destroy(), { once: true });
       const qmp = await QmpClient.open(socket, (event) => onEvent(event));
       greeted = true;

@@ -6,7 +6,11 @@ import type { Guest, GuestContainerState, GuestExec, GuestExecSpec, GuestExit, G
 /** The cradle as the host agent uses it. */
 export function hostCradle(cradle: Cradle): HostCradle {
   return {
-    start: async () => (await cradle.start()).map(hostVm),
+    start: async () =>
+      (await cradle.start()).map(({ spec, vm }) => ({
+        spec,
+        vm: vm.then((found) => found && hostVm(found)),
+      })),
     expect: (size) => cradle.expect(size),
     claim: async (spec: VmSpec, signal?: AbortSignal) => hostVm(await cradle.claim(spec, signal)),
     accelerator: () => cradle.accelerator(),

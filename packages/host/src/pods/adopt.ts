@@ -1,9 +1,10 @@
 import { codeOf, KraudError, messageOf } from '@kraud/base';
+import type { VmSpec } from '@kraud/cradle';
 import type { Pod } from '@kraud/macro';
 import type { Attachment } from '@kraud/network';
 import type { GuestInfo } from '../guest/guest.ts';
 import type { LogBook } from '../logs/log-book.ts';
-import type { HostParts, HostVm } from '../parts.ts';
+import type { HostParts, HostVm, KeptVm } from '../parts.ts';
 import { discardVm } from './claim.ts';
 import { PodFiles } from './pod-files.ts';
 import { Run } from './run.ts';
@@ -18,19 +19,61 @@ export interface Adoptable {
   readonly info: GuestInfo | undefined;
 }
 
-/**
- * Looks at the VMs that an earlier daemon left. Those whose pod's program was started go on, whether it still runs
- * or not; all others are ended here: a VM without a pod, a toolbox, one whose start was cut short (the pod is started
- * afresh), and one whose guest doesn't answer.
- */
-export async function findAdoptable(parts: HostParts, vms: readonly HostVm[]): Promise<Adoptable[]> {
-  const found = await Promise.all(vms.map((vm) => look(parts, vm)));
-  return found.filter((item) => item !== undefined);
+/** By what was noted alone: what a VM of an earlier daemon holds while it isn't known whether it goes on. */
+interface Holder {
+  readonly pod: Pod;
+  readonly spec: VmSpec;
+  readonly record: RunRecord;
 }
 
-async function look(parts: HostParts, vm: HostVm): Promise<Adoptable | undefined> {
+/** A VM that an earlier daemon left. */
+export class LeftVm {
+  readonly uid: string;
+  /** Undefined if it can't go on. */
+  readonly holder: Holder | undefined;
+  /** Resolves once it is known whether it goes on, and it is gone if it doesn't. */
+  readonly settled: Promise<void>;
+  #isSettled = false;
+  #adoptable: Adoptable | undefined;
+
+  /** When `signal` aborts it is left to the next daemon, unless it was settled before. */
+  constructor(parts: HostParts, kept: KeptVm, signal: AbortSignal) {
+    this.uid = kept.spec.id;
+    const pod = parts.pods.byUid(this.uid);
+    const record = readRecord(new PodFiles(parts.dataDir, this.uid).record);
+    this.holder = pod && record?.use === 'run' ? { pod, spec: kept.spec, record } : undefined;
+    this.settled = this.#look(parts, kept, signal);
+  }
+
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  /** Undefined while it isn't settled, and if it doesn't go on. */
+  get adoptable(): Adoptable | undefined {
+    return this.#adoptable;
+  }
+
+  async #look(parts: HostParts, kept: KeptVm, signal: AbortSignal): Promise<void> {
+    const vm = await kept.vm;
+    try {
+      if (vm) this.#adoptable = await look(parts, vm, signal);
+    } catch (error) {
+      parts.logger.error({ vm: this.uid.slice(0, 12), error: messageOf(error) }, 'a VM could not be ended');
+    }
+    this.#isSettled = true;
+  }
+}
+
+/**
+ * Looks at a VM that an earlier daemon left. One whose pod's program was started goes on, whether it still runs
+ * or not; any other is ended here: a VM without a pod, a toolbox, one whose start was cut short (the pod is started
+ * afresh), and one whose guest doesn't answer.
+ */
+async function look(parts: HostParts, vm: HostVm, signal: AbortSignal): Promise<Adoptable | undefined> {
   const logger = parts.logger.child({ vm: vm.id.slice(0, 12) });
   const end = async (why: string, how = discardVm): Promise<undefined> => {
+    if (signal.aborted) return undefined;
     logger.info({ why }, 'a VM of an earlier daemon is ended');
     await how(vm);
     return undefined;
@@ -67,11 +110,17 @@ async function answered(parts: HostParts, vm: HostVm): Promise<GuestInfo> {
   }
 }
 
-/** Gives networks back to the pods that go on, and volumes to all that have a VM; those that go on share them again. */
-export async function adoptHolds(parts: HostParts, going: readonly Adoptable[]): Promise<void> {
+/**
+ * Gives networks back to the pods that go on, and volumes to all that have a VM. Those of which it isn't known yet get
+ * both: nobody else may have an address or a disk that they use.
+ */
+export async function adoptHolds(parts: HostParts, left: readonly LeftVm[]): Promise<void> {
+  const holders = left.flatMap(({ holder, isSettled, adoptable }) =>
+    holder && (adoptable || !isSettled) ? [holder] : [],
+  );
   // Of a run that is over the next pod may have the address by now.
-  const attachments = going.flatMap(({ record, info }): Attachment[] =>
-    record.attachment && info ? [record.attachment] : [],
+  const attachments = holders.flatMap(({ record }): Attachment[] =>
+    record.attachment && !record.ends ? [record.attachment] : [],
   );
   const networks = new Map(
     attachments.flatMap(({ tenant, places }) =>
@@ -93,19 +142,21 @@ export async function adoptHolds(parts: HostParts, going: readonly Adoptable[]):
     parts.logger.warn({ ...report }, 'not every network could be restored');
   }
   await parts.volumes.adopt(
-    going.flatMap(({ pod, vm, record }) =>
+    holders.flatMap(({ pod, spec, record }) =>
       record.volumes.map(({ name }, index) => ({
         key: { tenant: pod.meta.tenant, name },
         podId: pod.meta.uid,
-        role: vm.spec.volumes[index]?.share === 'elsewhere' ? ('sharer' as const) : ('keeper' as const),
+        role: spec.volumes[index]?.share === 'elsewhere' ? ('sharer' as const) : ('keeper' as const),
       })),
     ),
   );
-  for (const { pod, vm, record, info } of going) {
-    const { tenant, uid } = pod.meta;
-    const volumes = record.volumes.map(({ name }) => name);
-    if (info) parts.shares.join({ tenant, uid, vm, volumes, brief: false }).catch(() => {});
-  }
+}
+
+/** One that goes on shares its volumes again. */
+export function adoptShares({ shares }: HostParts, { pod, vm, record, info }: Adoptable): void {
+  const { tenant, uid } = pod.meta;
+  const volumes = record.volumes.map(({ name }) => name);
+  if (info) shares.join({ tenant, uid, vm, volumes, brief: false }).catch(() => {});
 }
 
 /**
