@@ -18,6 +18,8 @@ export interface Group {
   readonly files: readonly string[];
   readonly concurrency: number;
   readonly timeoutMs: number;
+  /** Once it aborts, nothing is run again. */
+  readonly signal?: AbortSignal;
 }
 
 export const nothing: Counts = { files: 0, passed: 0, failed: 0, skipped: 0 };
@@ -48,6 +50,7 @@ export async function runGroup(group: Group): Promise<Counts> {
   const first = await runFiles(group, group.files);
   const again = group.files.filter((file) => first.failedFiles.has(file));
   if (first.failed === 0 || again.length === 0 || again.length > unsteadyMax) return first;
+  if (group.signal?.aborted) return first;
   console.log(`\n-- failed, and run again alone: ${again.join(' ')}`);
   let total: Counts = { ...first, failed: 0 };
   for (const file of again) {

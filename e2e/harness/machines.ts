@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually, run } from './command.ts';
 import { etcdProgram } from './etcd.ts';
@@ -37,6 +38,7 @@ export class Machines {
   /** Without etcd. */
   static async bare(count: number): Promise<Machines> {
     const machines = new Machines(count);
+    writeFileSync(machines.#note, '');
     try {
       await machines.#wire();
       return machines;
@@ -77,6 +79,12 @@ export class Machines {
     }
     for (let n = 1; n <= this.#count; n += 1) await run('ip', ['netns', 'del', this.#name(n)]);
     await run('ip', ['link', 'del', this.#bridge]);
+    rmSync(this.#note, { force: true });
+  }
+
+  /** By its name, what an interrupted run has left is found. */
+  get #note(): string {
+    return join(tmpdir(), `machines-${this.#id}`);
   }
 
   get #bridge(): string {
