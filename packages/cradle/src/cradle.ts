@@ -178,6 +178,7 @@ class QemuCradle implements Cradle {
     const expected = new ExpectedSlots({
       keptMs: limits.expectedMs,
       clock,
+      logger,
       begin: async (size) => {
         const slot = await maker.begin(templates, size, accelerator, 'normal');
         this.#tellSlot(slot);

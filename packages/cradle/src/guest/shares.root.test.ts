@@ -10,8 +10,8 @@ import type { GuestClient } from './client.ts';
 import type { GuestError } from './error.ts';
 import { AgentProcess, agentBinary, containerOf } from './testing/agent-process.ts';
 import { LoopDisk } from './testing/loop-disk.ts';
-import { SharePump } from './testing/pump.ts';
 import { execIn, finish, output, run } from './testing/run.ts';
+import { ShareLink } from './testing/share-link.ts';
 
 const at = 'volumes/0';
 const agentSources = join(agentBinary, '../..');
@@ -44,14 +44,14 @@ test('what one writes the other reads, and a start in the share waits for its li
   assert.equal((await sh(keeper, 'echo from the keeper > /data/a; mkdir /data/work')).exit.code, 0);
   const waiting = sh(sharer, 'pwd; cat ../a; echo from the sharer > b; ls /data', { cwd: '/data/work' });
   assert.deepEqual((await sharer.info()).shares, [{ at, state: 'waiting' }]);
-  await using _pump = await SharePump.start(sharer, keeper, at);
+  await using _link = await ShareLink.start(sharer, keeper, at);
   assert.equal((await waiting).stdout, '/data/work\nfrom the keeper\na\nlost+found\nwork\n');
   assert.deepEqual((await sharer.info()).shares, [{ at, state: 'linked' }]);
   assert.equal((await sh(keeper, 'cat /data/work/b')).stdout, 'from the sharer\n');
 });
 
 test('a lock of one keeps the other out, also over a new link', async () => {
-  let pump = await SharePump.start(sharer, keeper, at);
+  let link = await ShareLink.start(sharer, keeper, at);
   for (const kind of ['flock', 'posix']) {
     await sharer.createContainer(
       'locker',
@@ -60,8 +60,8 @@ test('a lock of one keeps the other out, also over a new link', async () => {
     await sharer.startContainer('locker');
     const wants = `lock ${kind} /data/lock echo mine`;
     while ((await sh(keeper, wants)).stdout !== 'locked\n');
-    const replaced = pump;
-    pump = await SharePump.start(sharer, keeper, at);
+    const replaced = link;
+    link = await ShareLink.start(sharer, keeper, at);
     await replaced.ended();
     assert.equal((await sh(sharer, wants)).stdout, 'locked\n');
     assert.equal((await sh(keeper, wants)).stdout, 'locked\n');
@@ -71,11 +71,11 @@ test('a lock of one keeps the other out, also over a new link', async () => {
     assert.equal((await sharer.waitContainer('locker')).code, 0);
     await sharer.removeContainer('locker');
   }
-  await pump[Symbol.asyncDispose]();
+  await link[Symbol.asyncDispose]();
 });
 
 test('users, files, sockets, programs and folders that lie in a share', async () => {
-  await using _pump = await SharePump.start(sharer, keeper, at);
+  await using _link = await ShareLink.start(sharer, keeper, at);
   const etc = { mounts: [volume('/etc', { subpath: 'etc' }), volume('/tools', { subpath: 'tools' })] };
   await sh(
     keeper,
@@ -112,7 +112,7 @@ test('users, files, sockets, programs and folders that lie in a share', async ()
 });
 
 test('copy-up fills an empty share once, and a read-only mount of it stays so', async () => {
-  await using _pump = await SharePump.start(sharer, keeper, at);
+  await using _link = await ShareLink.start(sharer, keeper, at);
   await sh(keeper, 'mkdir /data/empty');
   const up = { mounts: [volume('/data', { subpath: 'empty', copyUp: true })] };
   assert.equal(
@@ -128,7 +128,7 @@ test('copy-up fills an empty share once, and a read-only mount of it stays so', 
 });
 
 test('an open file without a name outlives its link; a killed process does not wait for one', async () => {
-  const pump = await SharePump.start(sharer, keeper, at);
+  const link = await ShareLink.start(sharer, keeper, at);
   await sharer.createContainer(
     'nameless',
     containerOf(
@@ -141,7 +141,7 @@ test('an open file without a name outlives its link; a killed process does not w
   );
   await sharer.startContainer('nameless');
   while ((await execIn(sharer, 'nameless', { args: ['ls', '/data'] })).stdout.includes('n\n'));
-  await pump[Symbol.asyncDispose]();
+  await link[Symbol.asyncDispose]();
   await sharer.createContainer('waits', containerOf(['sh', '-c', 'ls /'], {}));
   const exec = await sharer.exec('nameless', 'stuck', { args: ['sh', '-c', 'echo begun; ls /data'] });
   for await (const { bytes } of exec) {
@@ -150,7 +150,7 @@ test('an open file without a name outlives its link; a killed process does not w
   }
   assert.equal((await exec.exit).signal, 9);
   await sharer.removeContainer('waits');
-  await using _next = await SharePump.start(sharer, keeper, at);
+  await using _next = await ShareLink.start(sharer, keeper, at);
   const logs = await sharer.logs('nameless');
   await sharer.writeStdin('nameless', Readable.from([]));
   const read: string[] = [];
@@ -160,7 +160,7 @@ test('an open file without a name outlives its link; a killed process does not w
 });
 
 test('programs that send files of a share straight into their output, and fill them from their input', async () => {
-  await using _pump = await SharePump.start(sharer, keeper, at);
+  await using _link = await ShareLink.start(sharer, keeper, at);
   await sh(keeper, 'mkdir /data/many; for i in $(seq 50); do seq $i 2000 > /data/many/$i; done');
   const files = 'cat /data/many/* /data/many/* /data/many/*';
   const wanted = (await sh(keeper, `${files} | md5sum`)).stdout;
@@ -207,7 +207,7 @@ test('calls on what is no share, and bytes that are no request', async () => {
   link.resume();
   await once(link, 'end');
   link.destroy();
-  await using _pump = await SharePump.start(sharer, keeper, at);
+  await using _link = await ShareLink.start(sharer, keeper, at);
   assert.equal((await sh(sharer, 'cat /data/a')).stdout, 'from the keeper\n');
 });
 
@@ -223,7 +223,7 @@ test('a pod whose share is linked to nobody still ends', async () => {
 });
 
 test('the keeper is killed: a sharer holds the disk, then serves another', async () => {
-  const pump = await SharePump.start(sharer, keeper, at);
+  const link = await ShareLink.start(sharer, keeper, at);
   const script =
     'i=0; while [ ! -e /data/stop ]; do i=$((i+1)); echo $i >>/data/log; done; tail -n1 /data/log; wc -l </data/log';
   await sharer.createContainer(
@@ -233,8 +233,8 @@ test('the keeper is killed: a sharer holds the disk, then serves another', async
   await sharer.startContainer('worker');
   while ((await sh(keeper, 'wc -l </data/log')).stdout.trim() < '9');
   await keeperAgent[Symbol.asyncDispose]();
-  await pump.ended();
-  await pump[Symbol.asyncDispose]();
+  await link.ended();
+  await link[Symbol.asyncDispose]();
   await Promise.all([sharer.holdShare(at), sharer.holdShare(at)]);
   await sharer.holdShare(at);
   assert.deepEqual((await sharer.info()).shares, [{ at, state: 'held' }]);
@@ -243,7 +243,7 @@ test('the keeper is killed: a sharer holds the disk, then serves another', async
   await using agent = await AgentProcess.start();
   await copyFile(join(agentSources, 'build/lock'), join(agent.dir, 'image/bin/lock'));
   const third = await agent.pod({ disks: [{ device: disk.device, at, type: 'share' }] });
-  await using _pump = await SharePump.start(third, sharer, at);
+  await using _link = await ShareLink.start(third, sharer, at);
   const seen = await sh(third, 'lock posix /data/mine echo free; touch /data/stop');
   assert.equal(seen.stdout, 'locked\n');
   const logs = await sharer.logs('worker');

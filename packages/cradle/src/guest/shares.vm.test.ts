@@ -4,8 +4,8 @@ import { after, before, test } from 'node:test';
 import type { GuestClient } from './client.ts';
 import { containerOf } from './testing/agent-process.ts';
 import { AgentVm } from './testing/agent-vm.ts';
-import { SharePump } from './testing/pump.ts';
 import { run } from './testing/run.ts';
+import { ShareLink } from './testing/share-link.ts';
 
 const at = 'volumes/0';
 const mounts = [{ type: 'volume', source: at, target: '/data' }] as const;
@@ -34,7 +34,7 @@ after(async () => {
 const sh = (guest: GuestClient, script: string) => run(guest, containerOf(['sh', '-c', script], { mounts }));
 
 test('two VMs share a volume; the keeper is killed, and the sharer goes on with the disk', async () => {
-  const pump = await SharePump.start(sharer, keeper, at);
+  const link = await ShareLink.start(sharer, keeper, at);
   const files =
     'cd /data; cp /bin/busybox .; ./busybox ls; dd if=busybox of=copy bs=100k conv=fsync 2>/dev/null; cmp busybox copy';
   assert.deepEqual(await sh(sharer, files), {
@@ -51,8 +51,8 @@ test('two VMs share a volume; the keeper is killed, and the sharer goes on with 
   await sharer.startContainer('counter');
   while (!((await sh(keeper, 'cat /data/last')).stdout > '2'));
   await keeperVm[Symbol.asyncDispose]();
-  await pump.ended();
-  await pump[Symbol.asyncDispose]();
+  await link.ended();
+  await link[Symbol.asyncDispose]();
   await sharer.holdShare(at);
   assert.equal(
     (await sh(sharer, 'touch /data/stop; cmp /bin/busybox /data/copy && echo same')).stdout,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as tick } from 'node:timers/promises';
-import { FakeClock } from '@kraud/base';
+import { FakeClock, type Logger, silentLogger } from '@kraud/base';
 import type { SizeClass } from '../contract.ts';
 import { ExpectedSlots } from './expected.ts';
 import type { Slot } from './slot-maker.ts';
@@ -13,19 +13,32 @@ function world(keptMs = 1_000) {
   const clock = new FakeClock();
   const begun: { size: SizeClass; made: PromiseWithResolvers<Slot> }[] = [];
   const released: Slot[] = [];
+  const faults: unknown[] = [];
+  const logger: Logger = {
+    ...silentLogger,
+    error: (fields, message) => void faults.push({ ...fields, message }),
+  };
+  let fault: Error | undefined;
   const slots = new ExpectedSlots({
     keptMs,
     clock,
+    logger,
     begin: (size) => {
       const made = Promise.withResolvers<Slot>();
       begun.push({ size, made });
       return made.promise;
     },
-    release: async (slot) => void released.push(slot),
+    release: async (slot) => {
+      if (fault) throw fault;
+      released.push(slot);
+    },
   });
   /** Slots are only handed on. */
   const slot = (name: string): Slot => ({ name }) as unknown as Slot;
-  return { clock, begun, released, slots, slot };
+  const failWith = (error: Error): void => {
+    fault = error;
+  };
+  return { clock, begun, released, faults, failWith, slots, slot };
 }
 
 test('one is begun for each class, and the first claim gets it', async () => {
@@ -89,4 +102,14 @@ test('a time of 0 switches them off', () => {
   const { begun, slots } = world(0);
   slots.begin(small);
   assert.equal(begun.length, 0);
+});
+
+test('one that does not go is told to the log', async () => {
+  const { begun, slots, slot, clock, faults, failWith } = world();
+  slots.begin(small);
+  begun[0]?.made.resolve(slot('a'));
+  failWith(new Error('it is stuck'));
+  await clock.advance(1_000);
+  await slots.close();
+  assert.deepEqual(faults, [{ error: 'it is stuck', message: 'a slot that nobody claimed does not go' }]);
 });

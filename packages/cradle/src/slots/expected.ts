@@ -1,4 +1,4 @@
-import type { Clock } from '@kraud/base';
+import { type Clock, type Logger, messageOf } from '@kraud/base';
 import type { SizeClass } from '../contract.ts';
 import { className } from '../template/key.ts';
 import type { Slot } from './slot-maker.ts';
@@ -7,6 +7,7 @@ export interface ExpectedSlotsOptions {
   /** How long one waits for its claim; 0: none is ever begun. */
   readonly keptMs: number;
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly begin: (size: SizeClass) => Promise<Slot>;
   readonly release: (slot: Slot) => Promise<void>;
 }
@@ -69,8 +70,19 @@ export class ExpectedSlots {
     if (this.#expected.get(name) !== expected) return;
     this.#expected.delete(name);
     expected.over.abort();
-    const ending = expected.slot.then(this.#options.release).catch(() => {});
+    const ending = this.#end(expected);
     this.#ending.add(ending);
     void ending.finally(() => this.#ending.delete(ending));
+  }
+
+  async #end({ slot }: Expected): Promise<void> {
+    // One that could not be made is nobody's by now, and left nothing.
+    const made = await slot.catch(() => undefined);
+    if (!made) return;
+    try {
+      await this.#options.release(made);
+    } catch (error) {
+      this.#options.logger.error({ error: messageOf(error) }, 'a slot that nobody claimed does not go');
+    }
   }
 }

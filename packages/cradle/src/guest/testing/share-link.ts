@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import type { GuestClient } from '../client.ts';
 
 /** What a host does with a share: the bytes of one link and one serve, from the first to the last. */
-export class SharePump implements AsyncDisposable {
+export class ShareLink implements AsyncDisposable {
   readonly #link: Duplex;
   readonly #serve: Duplex;
   readonly #ended: Promise<unknown>;
@@ -14,8 +14,8 @@ export class SharePump implements AsyncDisposable {
     this.#ended = Promise.allSettled([pipeline(link, serve), pipeline(serve, link)]);
   }
 
-  static async start(sharer: GuestClient, keeper: GuestClient, at: string): Promise<SharePump> {
-    return new SharePump(await sharer.linkShare(at), await keeper.serveShare(at));
+  static async start(sharer: GuestClient, keeper: GuestClient, at: string): Promise<ShareLink> {
+    return new ShareLink(await sharer.linkShare(at), await keeper.serveShare(at));
   }
 
   /** Resolves when both have ended, for whatever reason. */
