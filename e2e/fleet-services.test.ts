@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { image } from './harness/cloud.ts';
 import { eventually, run } from './harness/command.ts';
@@ -53,9 +54,14 @@ async function remove(...services: string[]): Promise<void> {
 }
 
 async function why(pod: string): Promise<{ state: string; sentences: string[] }> {
-  const env = { ...process.env, ...fleet.host(0).env };
-  const socket = ['--socket', fleet.host(0).socket];
-  const { code, stdout, stderr } = await run('bin/kra', ['why', ...socket, '--json', pod], { env });
+  const program = join(import.meta.dirname, '../bin/kra');
+  const { code, stdout, stderr } = await run(program, [
+    '--data-dir',
+    fleet.host(0).dir,
+    'why',
+    '--json',
+    pod,
+  ]);
   assert.equal(code, 0, stderr);
   return JSON.parse(stdout) as { state: string; sentences: string[] };
 }
@@ -125,6 +131,36 @@ test('a node that is drained is left, and why says so', async () => {
   await remove('leaves');
 });
 
+test('why: slow, failed, and a container that had to go', async () => {
+  await ok(['run', '-d', '--name', 'plain', '--label', 'kr.host=h2', image, 'sleep', '1000']);
+  console.log(JSON.stringify(await why('plain')));
+  await ok([
+    'run',
+    '-d',
+    '--name',
+    'always',
+    '--restart',
+    'always',
+    '--label',
+    'kr.host=h2',
+    image,
+    'sleep',
+    '1000',
+  ]);
+  await ok([...make, '--name', 'nope', '--restart-condition', 'none', image, 'nosuch']);
+  await ok([...make, '--name', 'three', '--restart-condition', 'none', image, 'sh', '-c', 'exit 3']);
+  await ok([...make, '--name', 'noimage', '--restart-condition', 'none', '127.0.0.1:1/none', 'x']);
+  await ok(['node', 'update', '--availability', 'drain', 'h2']);
+  await new Promise((r) => setTimeout(r, 15000));
+  for (const name of ['plain', 'always', await podOf('nope'), await podOf('three'), await podOf('noimage')])
+    console.log(JSON.stringify(await why(name)));
+  await ok(['node', 'update', '--availability', 'active', 'h2']);
+  await new Promise((r) => setTimeout(r, 6000));
+  for (const name of ['plain', 'always']) console.log(JSON.stringify(await why(name)));
+  await ok(['rm', '-f', 'plain', 'always']);
+  await remove('nope', 'three', 'noimage');
+});
+
 test('roles change, and each node knows its own', async () => {
   const control = (n: number): Promise<string> =>
     fleet.host(n).ok(['info', '--format', '{{.Swarm.ControlAvailable}} {{.Swarm.Managers}}']);
@@ -134,7 +170,11 @@ test('roles change, and each node knows its own', async () => {
   await ok(['node', 'demote', 'h2']);
   assert.equal(await control(1), 'false 1');
   await fleet.host(0).fails(['node', 'demote', 'h1'], /last manager/);
-  const events = await ok(['events', '--since', '5m', '--until', '0s', '-f', 'type=node']);
-  assert.match(events, /availability\.new=drain, availability\.old=active/);
-  assert.match(events, /role\.new=manager, role\.old=worker/);
+  // Clients ask for whole seconds.
+  await eventually('the events are told', async () => {
+    const events = await ok(['events', '--since', '10m', '--until', '0s', '-f', 'type=node']);
+    return /availability\.new=drain, availability\.old=active[^]*role\.new=manager, role\.old=worker/.test(
+      events,
+    );
+  });
 });

@@ -18,6 +18,7 @@ const idOf = (digit: string): string => `sha256:${digit.repeat(64)}`;
 
 let tables: Tables;
 let workloads: WorkloadUseCases;
+let told: Record<string, string>[] = [];
 let events: string[];
 let end: () => Promise<void>;
 
@@ -48,15 +49,20 @@ beforeEach(async () => {
     limits: cloudLimits,
   } as unknown as CloudParts;
   events = [];
+  told = [];
   const finder = new ImageFinder(parts);
-  const pull = async (_c: Caller, name: string): Promise<void> => {
+  const pull = async (_c: Caller, name: string, { auth }: { auth?: object }): Promise<void> => {
+    if (name === 'private:1' && auth) return addImage('private:1', 'd');
     if (name !== 'far:1') throw new KraudError('not-found', 'no registry has it');
     await addImage('far:1', 'f');
   };
   workloads = new WorkloadUseCases(
     { parts, images: { pull }, finder },
     {
-      record: async (_c, { action, attributes }) => void events.push(`${action} ${attributes.name}`),
+      record: async (_c, { action, attributes }) => {
+        events.push(`${action} ${attributes.name}`);
+        told.push(attributes);
+      },
     },
   );
   await addImage('app:1', 'a');
@@ -169,6 +175,28 @@ test('an image that is nowhere is warned of; what was asked is made of it once i
   assert.equal(await workloads.findImage(found, wish.signal), true);
   const gone = { ...workload, meta: { ...workload.meta, name: 'other' } };
   assert.equal(await workloads.findImage(gone, wish.signal), true);
+});
+
+test('a private image comes with the credentials of a later update that asks for nothing else', async () => {
+  const { workload } = await workloads.create(caller, draft({}, 'private:1'), wish);
+  assert.equal(imageOf(workload), noImage);
+  const auth = { username: 'me', password: 'secret' };
+  const known = { ...wish, auth };
+  const updated = await workloads.update(caller, 'web', draft({}, 'private:1'), versionOf(workload), known);
+  assert.equal(imageOf(updated.workload), idOf('d'));
+  assert.deepEqual(updated.warnings, []);
+});
+
+test('what a change is about stands in its event', async () => {
+  const made = (await workloads.create(caller, draft(), wish)).workload;
+  await addImage('app:2', 'b');
+  const more = draft({ mode: { type: 'replicated', replicas: 3 } }, 'app:2');
+  const { workload } = await workloads.update(caller, 'web', more, versionOf(made), wish);
+  await workloads.rollback(caller, 'web', versionOf(workload));
+  assert.deepEqual(told.slice(1), [
+    { name: 'web', 'image.old': 'app:1', 'image.new': 'app:2', 'replicas.old': '1', 'replicas.new': '3' },
+    { name: 'web', 'image.old': 'app:2', 'image.new': 'app:1', 'replicas.old': '3', 'replicas.new': '1' },
+  ]);
 });
 
 test('an update to an image that is nowhere can be rolled back, and what was asked since counts', async () => {
