@@ -4,7 +4,7 @@ import type { LedgerEntry, Pod } from '../model/index.ts';
 const slowMs = 1000;
 
 const phases: Readonly<Record<LedgerEntry['phase'], string>> = {
-  api: 'from the request until its host saw it',
+  api: 'from the request until a host was found for it and saw it',
   place: 'until its host took it up: image and disks are prepared then',
   slot: 'waiting for a VM; with no warm one ready, one is made',
   network: 'for addresses and ports',

@@ -67,3 +67,77 @@ test('running, slow, moved, displaced, failed', () => {
   failed.status.containers = [{ name: 'main', state: 'exited', exitCode: 137, oomKilled: true, error: '' }];
   assert.deepEqual(told(failed), ['failed', 'it ran out of memory', 'it is on h1']);
 });
+
+test('a pod that had to leave and is back says so, and not that it was slow', () => {
+  const back = on('h1', 'web', 1, 'production');
+  back.status.phase = 'running';
+  const displaced = displace(structuredClone(back), 'host h1 is drained', 0);
+  assert.ok(displaced);
+  displaced.spec.run = { wanted: 'running', serial: 2, stoppedByUser: false };
+  displaced.spec.host = 'h1';
+  displaced.status.serial = 2;
+  displaced.status.ledger = [{ phase: 'api', startMs: 0, endMs: 29_000 }];
+  const [state, ...sentences] = told(displaced);
+  assert.equal(state, 'moved');
+  assert.equal(sentences[0], 'it had to leave h1, and is back: host h1 is drained');
+});
+
+test('a workload’s pod says whose place it took, and why', () => {
+  const member = (
+    attempt: number,
+    hash: string,
+    more: Partial<Pod['status']> = {},
+    wanted = 'running',
+  ): Pod => {
+    const made = on(attempt === 1 ? 'h2' : 'h1', `web.1.${attempt}`, 1, 'production');
+    Object.assign(made.meta.labels, {
+      'kr.workload': 'w',
+      'kr.slot': '1',
+      'kr.attempt': String(attempt),
+      'kr.revision-hash': hash,
+    });
+    made.spec.run.wanted = wanted as 'running';
+    Object.assign(made.status, { phase: 'running', ...more });
+    return made;
+  };
+  const ended = (exitCode: number, more: object = {}): Partial<Pod['status']> => ({
+    phase: 'exited',
+    containers: [
+      ...[
+        {
+          name: 'main',
+          state: 'exited' as const,
+          exitCode,
+          oomKilled: false,
+          error: '',
+          startedAt: 'x',
+          ...more,
+        },
+      ],
+    ],
+  });
+  const now = member(2, 'a');
+  const drained = [host('h1'), host('h2', { spec: { drained: true, cordoned: true } })];
+  const cases: [Pod, typeof hosts, string, string][] = [
+    [member(1, 'a', ended(3)), hosts, 'running', 'which ended with exit code 3'],
+    [member(1, 'a', ended(137, { oomKilled: true })), hosts, 'running', 'which ran out of memory'],
+    [
+      member(1, 'a', ended(0, { startedAt: undefined, error: 'no such program' })),
+      hosts,
+      'running',
+      'which could not start: no such program',
+    ],
+    [member(1, 'b', ended(0), 'stopped'), hosts, 'running', 'which an update replaced'],
+    [
+      member(1, 'a', ended(143, { health: { status: 'unhealthy', failingStreak: 3, log: [] } }), 'stopped'),
+      hosts,
+      'running',
+      'which was unhealthy',
+    ],
+    [member(1, 'a', ended(143), 'stopped'), drained, 'moved', 'which had to leave h2: it is drained'],
+  ];
+  for (const [before, there, state, words] of cases) {
+    const answer = why(now, { hosts: there, pods: [before, now], volumes: [] });
+    assert.deepEqual([answer.state, answer.sentences[0]], [state, `it took the place of web.1.1, ${words}`]);
+  }
+});

@@ -11,6 +11,7 @@ import {
 } from '../scheduler/index.ts';
 import { Search } from '../scheduler/search.ts';
 import { advice, lasting } from './advice.ts';
+import { type Predecessor, predecessorOf } from './predecessor.ts';
 import { slowStart } from './start-time.ts';
 
 /**
@@ -49,7 +50,9 @@ export function why(pod: Pod, seen: Observed, limits: SchedulerLimits = schedule
     host,
     why: host === pod.spec.host ? 'it is here' : (misfit?.why ?? 'would do'),
   }));
-  const answer = pod.spec.host === undefined ? unbound(pod, fleet, verdicts) : bound(pod, pod.spec.host);
+  const before = predecessorOf(pod, seen);
+  const answer =
+    pod.spec.host === undefined ? unbound(pod, fleet, verdicts, before) : bound(pod, pod.spec.host, before);
   return { ...answer, host: pod.spec.host, hosts };
 }
 
@@ -68,11 +71,18 @@ function verdictsOn(pod: Pod, fleet: Fleet): Verdict[] {
 
 type Said = Pick<WhyAnswer, 'state' | 'sentences'>;
 
-function unbound(pod: Pod, fleet: Fleet, verdicts: readonly Verdict[]): Said {
+function unbound(
+  pod: Pod,
+  fleet: Fleet,
+  verdicts: readonly Verdict[],
+  predecessor: Predecessor | undefined,
+): Said {
   const made = planPlacements([pod], fleet);
   const [refusal] = made.refusals;
   const displacement = displacementOf(pod);
-  const before = displacement ? [`it had to leave ${displacement.host}: ${displacement.reason}`] : [];
+  const before = displacement
+    ? [`it had to leave ${displacement.host}: ${displacement.reason}`]
+    : said(predecessor?.sentence);
   if (!refusal) return { state: 'pending', sentences: ['it is being placed', ...before] };
   const rules = new Set(refusal.reasons.map(({ rule }) => rule));
   const never = verdicts.length > 0 && verdicts.every(({ misfit }) => misfit && lasting.has(misfit.rule));
@@ -80,7 +90,7 @@ function unbound(pod: Pod, fleet: Fleet, verdicts: readonly Verdict[]): Said {
   return { state: never ? 'refused' : 'pending', sentences: [refusal.message, ...before, ...help] };
 }
 
-function bound(pod: Pod, host: string): Said {
+function bound(pod: Pod, host: string, predecessor: Predecessor | undefined): Said {
   const { phase, message } = pod.status;
   const displacement = displacementOf(pod);
   if (displacement && isDisplaced(pod)) {
@@ -89,8 +99,8 @@ function bound(pod: Pod, host: string): Said {
     const next = back ? ['it has no restart policy, so it stays stopped until it is started again'] : [];
     return { state: 'moved', sentences: [`${leaving} ${host}: ${displacement.reason}`, ...next] };
   }
-  const moved = displacement && displacement.host !== host;
-  const moves = moved ? [`it moved here from ${displacement.host}: ${displacement.reason}`] : [];
+  const moved = displacement !== undefined || predecessor?.moved === true;
+  const moves = said(displacement ? moveOf(displacement, host) : predecessor?.sentence);
   const error = pod.status.containers.find((container) => container.error !== '')?.error;
   const slow = slowStart(pod);
   const place = `it is on ${host}`;
@@ -109,6 +119,12 @@ function bound(pod: Pod, host: string): Said {
   }
   const idle = phase === 'created' ? 'it was created and not started' : 'it has ended';
   return { state: 'stopped', sentences: [idle, ...said(message), place] };
+}
+
+function moveOf({ host, reason }: { host: string; reason: string }, here: string): string {
+  return host === here
+    ? `it had to leave ${host}, and is back: ${reason}`
+    : `it moved here from ${host}: ${reason}`;
 }
 
 function said(text: string | undefined): string[] {
