@@ -167,7 +167,7 @@ test('roles change, and each node knows its own', async () => {
   // Clients ask for whole seconds.
   await eventually('the events are told', async () => {
     const events = await ok(['events', '--since', '10m', '--until', '0s', '-f', 'type=node']);
-    return /availability\.new=drain, availability\.old=active[^]*role\.new=manager, role\.old=worker/.test(
+    return /availability\.new=drain, availability\.old=active[\s\S]*role\.new=manager, role\.old=worker/.test(
       events,
     );
   });
