@@ -3,6 +3,7 @@ export type {
   Band,
   Config,
   Constraint,
+  Endpoint,
   Event,
   GenericResource,
   HealthState,
@@ -41,6 +42,7 @@ export type * from './quotas/contract.ts';
 export type * from './swarm/contract.ts';
 export { certificateTtlMsOf } from './swarm/note.ts';
 export type { Table } from './table.ts';
+export { virtualAddressesOf } from './workloads/addresses.ts';
 export type * from './workloads/contract.ts';
 export { previousOf } from './workloads/previous.ts';
 export { changedAtOf, versionOf } from './workloads/version.ts';

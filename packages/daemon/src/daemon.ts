@@ -11,6 +11,7 @@ import {
   type HostApi,
   hostCradle,
   podTableOf,
+  ServiceFeed,
   UsageSampler,
 } from '@kraud/host';
 import { ImageStore } from '@kraud/images';
@@ -241,6 +242,10 @@ export class Daemon {
     const gates = ingressPorts({ name, tables, hostOf, limits: config.gates, clock, logger });
     agent.warnWith(() => gates.problems);
     this.#background('ingress ports', (signal) => gates.run(signal));
+    // Pods of other hosts aren't reached.
+    const isReached = (host: string): boolean => host === name;
+    const services = new ServiceFeed({ tables, network, isReached, logger });
+    this.#background('services', (signal) => services.run(signal));
     await peers?.listen();
     this.#stopped('peer listener', () => peers?.close());
     const usage = new UsageSampler(() => tables.pods.cache.by('host', name), clock);

@@ -23,4 +23,5 @@ export type {
 } from './parts.ts';
 export { namesOn } from './pods/places.ts';
 export { podTableOf } from './pods/pod-table.ts';
+export { ServiceFeed, type ServiceFeedParts } from './services/feed.ts';
 export { UsageSampler } from './usage.ts';

@@ -65,6 +65,11 @@ export interface HostNetwork {
   rename(podId: string, podName: string, networks: readonly PlaceRequest[]): Attachment | undefined;
   /** Takes everything back: tap, route, address, ports. Unknown pods are fine. */
   detach(podId: string): Promise<void>;
+  /**
+   * What services there are, of all tenants, instead of those that were named before. Names are answered so at once; virtual
+   * addresses lead to their pods once this resolves, on the networks that are real here.
+   */
+  serve(services: readonly Service[]): Promise<void>;
   /** What is attached or reserved now. */
   attachments(): Attachment[];
 
@@ -136,6 +141,20 @@ export interface PlaceRequest {
   readonly names: readonly string[];
   /** What this pod alone calls others on it, also where the network has no names. `to` is one of their `names`. */
   readonly links?: readonly { readonly alias: string; readonly to: string }[];
+}
+
+/** Pods, on this host or others, that have names together on a network. */
+export interface Service {
+  readonly tenant: string;
+  readonly network: string;
+  /** What pods on the network call it: answered with its virtual address, or else with its ready pods. */
+  readonly names: readonly string[];
+  /** Leads each connection to a ready pod; refuses it while there is none. */
+  readonly virtual?: string | undefined;
+  /** Addresses of pods that take new connections. `tasks.` before a name is answered with them. */
+  readonly ready: readonly string[];
+  /** Those, and of pods that may still have connections. */
+  readonly members: readonly string[];
 }
 
 /** An address of a pod, on one of its networks. */

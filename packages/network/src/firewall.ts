@@ -47,7 +47,7 @@ export class Firewall {
   }
 
   async remove(): Promise<void> {
-    await this.#nft.apply(removal(this.#wanted().table));
+    await this.#nft.apply(removalOf(this.#wanted().table));
   }
 
   async #apply(): Promise<void> {
@@ -58,11 +58,12 @@ export class Firewall {
     } catch (error) {
       // A table of an older version that differs: made anew, in one transaction as well.
       this.#log.debug({ error: messageOf(error) }, 'firewall table is made anew');
-      await this.#nft.apply([...removal(rules.table), ...commands]);
+      await this.#nft.apply([...removalOf(rules.table), ...commands]);
     }
   }
 }
 
-function removal(table: string): string[] {
+/** Safe to repeat. */
+export function removalOf(table: string): string[] {
   return [`add table inet ${table}`, `delete table inet ${table}`];
 }

@@ -66,29 +66,29 @@ export function renderHostRules(rules: HostRules): string[] {
     ],
   ];
   const sets: [kind: string, name: string, type: string, elements: string[]][] = [
-    ['set', 'subnets', 'ipv4_addr; flags interval', rules.networks.map((n) => n.subnet)],
+    ['set', 'subnets', 'type ipv4_addr; flags interval', rules.networks.map((n) => n.subnet)],
     [
       'set',
       'internal',
-      'ipv4_addr; flags interval',
+      'type ipv4_addr; flags interval',
       rules.networks.filter((n) => n.internal).map((n) => n.subnet),
     ],
     [
       'set',
       'live',
-      'inet_proto . ipv4_addr . inet_service',
+      'type inet_proto . ipv4_addr . inet_service',
       ports.map((p) => `${p.mapping.protocol} . ${target(p)}`),
     ],
     [
       'map',
       'port',
-      'inet_proto . inet_service : ipv4_addr . inet_service',
+      'type inet_proto . inet_service : ipv4_addr . inet_service',
       any.map((p) => `${p.mapping.protocol} . ${p.mapping.hostPort} : ${target(p)}`),
     ],
     [
       'map',
       'port_of_address',
-      'ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service',
+      'type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service',
       one.map((p) => `${p.mapping.hostIp} . ${p.mapping.protocol} . ${p.mapping.hostPort} : ${target(p)}`),
     ],
   ];
@@ -106,7 +106,7 @@ export function renderTable(
 ): string[] {
   const t = `inet ${table}`;
   const lines = [`add table ${t}`];
-  for (const [kind, name, type] of sets) lines.push(`add ${kind} ${t} ${name} { type ${type}; }`);
+  for (const [kind, name, type] of sets) lines.push(`add ${kind} ${t} ${name} { ${type}; }`);
   for (const [name, hook] of chains) {
     lines.push(
       hook === '' ? `add chain ${t} ${name}` : `add chain ${t} ${name} { type ${hook}; policy accept; }`,

@@ -22,6 +22,7 @@ import type {
   PortMapping,
   Reservation,
   ReserveRequest,
+  Service,
   Tap,
 } from './contract.ts';
 import { defaultNetworkLimits, type NetworkLimits } from './defaults.ts';
@@ -34,6 +35,8 @@ import { Networks } from './networks.ts';
 import { PortTable } from './ports/port-table.ts';
 import { NameService } from './resolver/name-service.ts';
 import { PodNames } from './resolver/pod-names.ts';
+import { ServiceNames } from './resolver/service-names.ts';
+import { Services } from './services/services.ts';
 import { type StagedTap, StagedTaps } from './staged-taps.ts';
 import type { Vpc } from './vpc.ts';
 
@@ -70,8 +73,10 @@ export class LocalNetwork implements HostNetwork {
   readonly #mtu: number;
   readonly #networks: Networks;
   readonly #pods = new Map<string, Joined>();
-  readonly #names = new PodNames();
+  readonly #serviceNames = new ServiceNames();
+  readonly #names = new PodNames(this.#serviceNames);
   readonly far = this.#names.far;
+  readonly #services: Services;
   readonly #staged = new StagedTaps();
   readonly #lock = new KeyedLock();
   readonly #ports: PortTable;
@@ -114,6 +119,7 @@ export class LocalNetwork implements HostNetwork {
       isFar: (address) => this.#names.isFar(formatIpv4(address)),
       gone: (gateway) => this.#resolver.forget(gateway),
     });
+    this.#services = new Services(this.#serviceNames, this.#networks, this.#log);
   }
 
   /** Looks at the host and switches forwarding on. Networks and pods come with the calls that follow. */
@@ -134,8 +140,11 @@ export class LocalNetwork implements HostNetwork {
     return [...this.#warnings, ...this.#networks.clashes];
   }
 
-  ensureNetwork(spec: NetworkSpec): Promise<NetworkState> {
-    return this.#networks.ensure(spec);
+  async ensureNetwork(spec: NetworkSpec): Promise<NetworkState> {
+    const isNew = !this.#networks.find(spec);
+    const state = await this.#networks.ensure(spec);
+    if (isNew) await this.#services.settled();
+    return state;
   }
 
   networks(): NetworkState[] {
@@ -146,8 +155,13 @@ export class LocalNetwork implements HostNetwork {
     return this.#networks.choose(wanted, taken);
   }
 
-  removeNetwork(key: NetworkKey): Promise<void> {
-    return this.#networks.remove(key);
+  async removeNetwork(key: NetworkKey): Promise<void> {
+    await this.#networks.remove(key);
+    await this.#services.settled();
+  }
+
+  serve(services: readonly Service[]): Promise<void> {
+    return this.#services.serve(services);
   }
 
   reserve(request: ReserveRequest): Promise<Reservation> {

@@ -7,6 +7,8 @@ import { type Link, links } from './kernel/facts.ts';
 import { IpBatch, type IpCommand } from './kernel/ip-batch.ts';
 import { type Place, runIn } from './kernel/run.ts';
 import { checkedDevice, type Names, tapPrefix, uplink } from './names.ts';
+import { Balancer } from './services/balancer.ts';
+import type { VirtualAddress } from './services/rules.ts';
 import { renderVpcRules } from './vpc-rules.ts';
 
 const gone = /Cannot find device|No such (device|process|file)/;
@@ -31,6 +33,7 @@ export class Vpc {
   readonly netns: string;
   readonly hostLink: string;
   readonly #batch: IpBatch;
+  readonly #balancer: Balancer;
   readonly #log: Logger;
   readonly #devices = new Map<string, string>();
 
@@ -39,10 +42,9 @@ export class Vpc {
     this.netns = options.names.netns(tenant);
     this.hostLink = options.names.link(tenant);
     this.#log = options.logger;
-    this.#batch = new IpBatch(this.place, {
-      idleMs: options.limits.helperIdleMs,
-      timeoutMs: options.limits.commandTimeoutMs,
-    });
+    const helper = { idleMs: options.limits.helperIdleMs, timeoutMs: options.limits.commandTimeoutMs };
+    this.#batch = new IpBatch(this.place, helper);
+    this.#balancer = new Balancer(this.place, { batch: this.#batch, helper, logger: options.logger });
   }
 
   get place(): Place {
@@ -66,6 +68,11 @@ export class Vpc {
     await runIn('host', ['sh', '-ec', hostLinkSettings(this.hostLink, mtu, networks)]);
     await this.#batch.run(uplinkCommands(networks, host.mac, mtu));
     await runIn(this.place, ['nft', '-f', '-'], renderVpcRules(networks.map((n) => n.subnet)).join('\n'));
+  }
+
+  /** From now on these lead to their pods, and no others do. Safe to repeat; without a change nothing is done. */
+  balance(addresses: readonly VirtualAddress[]): Promise<void> {
+    return this.#balancer.settle(addresses);
   }
 
   /** Takes a tap in, switched off and without an owner; answers its name in the VPC. */
@@ -153,6 +160,7 @@ export class Vpc {
   }
 
   close(): void {
+    this.#balancer.close();
     this.#batch.close();
   }
 

@@ -34,6 +34,8 @@ export class FakeNetwork implements HostNetwork {
 
   async removeNetwork(): Promise<void> {}
 
+  async serve(): Promise<void> {}
+
   async reserve(request: ReserveRequest): Promise<Reservation> {
     const { podId, podName, tenant, networks, ports } = request;
     for (const { podId: other, ports: taken } of this.held.values()) {

@@ -1,5 +1,5 @@
 import type { RegistryAuth } from '@kraud/host';
-import type { Pod, SlotRestart, UpdatePolicy, Workload, WorkloadMode } from '@kraud/macro';
+import type { Endpoint, Pod, SlotRestart, UpdatePolicy, Workload, WorkloadMode } from '@kraud/macro';
 import type { Caller, PodDraft } from '../contract.ts';
 
 /** What a facade asks of a workload; `pod` goes through the same admission as a pod of its own. */
@@ -11,6 +11,8 @@ export interface WorkloadDraft {
   mode: WorkloadMode;
   /** Ports in ingress mode with `hostPort` 0 get a free one. A hostname of '' is each pod's own. */
   pod: Omit<PodDraft, 'name' | 'restart' | 'autoRemove'>;
+  /** How its pods are reached together, where they have names; absent: not at all. */
+  endpoint?: Endpoint;
   templated: boolean;
   update: UpdatePolicy;
   rollback: UpdatePolicy;

@@ -6,6 +6,7 @@ import type { Caller } from '../contract.ts';
 import { networksOf } from '../networks/of-pod.ts';
 import type { CloudParts } from '../parts.ts';
 import { optionsOfVolumes } from '../volumes/bound.ts';
+import { checkAddressLeft } from './addresses.ts';
 import type { WorkloadDraft } from './contract.ts';
 import type { Resolved } from './image.ts';
 import { checkPlaceholders, hasPlaceholder } from './placeholders.ts';
@@ -54,8 +55,10 @@ export function admitWorkload(
     given: draft.pod.given,
     ...(missing === undefined ? {} : { asked: draft }),
   };
+  if (draft.endpoint === 'virtual') checkAddressLeft(parts, caller, uid, pod.networks);
   const spec: WorkloadSpec = {
     mode: draft.mode,
+    ...(draft.endpoint === undefined ? {} : { endpoint: draft.endpoint }),
     template,
     update: draft.update,
     rollback: draft.rollback,

@@ -1,9 +1,8 @@
 import { type Clock, codeOf, KeyedLock, KraudError, type Logger, messageOf } from '@kraud/base';
 import type { NetworkSource } from '@kraud/host';
-import { type Network, ResourceClient, type Store, type Tables } from '@kraud/macro';
+import { type Network, ResourceClient, type Store, type Tables, withSlice } from '@kraud/macro';
 import type { HostNetwork, NetworkSpec, NetworkState } from '@kraud/network';
 import { realizeDefaultNetworks } from './default-networks.ts';
-import { withSlice } from './slices.ts';
 import type { SubnetBook } from './subnet-book.ts';
 
 export interface NetworkKeeperParts {
@@ -130,6 +129,6 @@ function specOf({ meta, spec, status }: Network, host: string): NetworkSpec {
     // As with Docker, pods of the default network have no names there.
     names: meta.name !== 'default',
     ranges: status.slices?.[host],
-    reserved: Object.values(spec.reserved ?? {}),
+    reserved: [...Object.values(spec.reserved ?? {}), ...Object.values(status.virtual?.addresses ?? {})],
   };
 }

@@ -10,6 +10,7 @@ export const inspectService: Operation = {
   async run(cloud, call) {
     await swarmOf(cloud, call);
     const workload = await findService(cloud, call, call.param('id'));
-    call.json(200, serviceOf(workload, { defaults: call.query.flag('insertDefaults') }));
+    const networks = await cloud.networks.list(call.caller);
+    call.json(200, serviceOf(workload, networks, { defaults: call.query.flag('insertDefaults') }));
   },
 };

@@ -27,9 +27,10 @@ export const listServices: Operation = {
     filters.oneOf('mode', [...new Set(Object.values(modeNames))]);
     const options = { defaults: query.flag('insertDefaults'), status: query.flag('status') };
     const chosen = (await cloud.workloads.list(call.caller)).filter((workload) => matches(workload, filters));
+    const networks = await cloud.networks.list(call.caller);
     call.json(
       200,
-      chosen.map((workload) => serviceOf(workload, options)),
+      chosen.map((workload) => serviceOf(workload, networks, options)),
     );
   },
 };

@@ -79,10 +79,7 @@ export const serviceRows: readonly BodyRow[] = [
   ...updateRows('UpdateConfig'),
   ...updateRows('RollbackConfig'),
   ...attachmentRows(''),
-  row('partly', 'EndpointSpec.Mode', 'string', 'dnsrr', {
-    kept: true,
-    note: 'both modes: the service’s name is answered with the addresses of its tasks; there is no virtual address',
-  }),
+  row('yes', 'EndpointSpec.Mode', 'string', 'dnsrr'),
   row('yes', 'EndpointSpec.Ports[].Name', 'string', 'http', { kept: true }),
   row('yes', 'EndpointSpec.Ports[].Protocol', 'string', 'udp', { note: 'tcp and udp; sctp is refused' }),
   row('yes', 'EndpointSpec.Ports[].TargetPort', 'int', 81),

@@ -1,4 +1,4 @@
-import type { Pod } from '@kraud/macro';
+import { type Pod, workloadLabels } from '@kraud/macro';
 import type { HostParts } from '../parts.ts';
 
 /**
@@ -10,6 +10,14 @@ export async function untilNothingNew(
   pod: Pod,
   signal: AbortSignal,
 ): Promise<void> {
-  if (!pod.spec.ports.some(({ mode }) => mode === 'ingress')) return;
+  if (!isShared(pod)) return;
   await clock.sleep(limits.ingressDrainMs, signal).catch(() => {});
+}
+
+/** Others may lead connections to it: by a port of every host, or as one of several behind a service's address or name. */
+function isShared({ meta, spec }: Pod): boolean {
+  if (spec.ports.some(({ mode }) => mode === 'ingress')) return true;
+  return (
+    meta.labels[workloadLabels.owner] !== undefined && spec.networks.some(({ name }) => name !== 'default')
+  );
 }

@@ -18,6 +18,7 @@ import { periodically } from './periodic.ts';
 import { podEvents } from './pod-events.ts';
 import { RestartController } from './restart.ts';
 import { type RestartLimits, restartDefaults } from './restart-policy.ts';
+import { VirtualAddresses } from './virtual-addresses.ts';
 import { WorkloadController } from './workload.ts';
 import { workloadEvents } from './workload-events.ts';
 
@@ -112,6 +113,7 @@ export class Controllers {
         logger,
       }).run(signal),
       new MissingImages({ tables, findImage, clock, logger }).run(signal),
+      new VirtualAddresses({ tables, clock, logger }).run(signal),
       new Drains({ tables, budget, clock, logger, limits }).run(signal),
       ...(self ? [leases.run(signal), lost.run(signal)] : []),
       every('compact', this.#limits.compactEveryMs, () => compactor.compact()),

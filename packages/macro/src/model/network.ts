@@ -20,6 +20,15 @@ export const Network = Type.Object({
   status: Type.Object({
     /** Blocks of the subnet by host: a host gives its pods addresses out of its own, so that no two give the same. */
     slices: Type.Optional(Type.Record(Type.String(), Type.Array(Type.String()))),
+    /** Addresses that stand for all ready pods of a workload. No pod has one of them. */
+    virtual: Type.Optional(
+      Type.Object({
+        /** Blocks of the subnet that they are chosen from: no host's. */
+        slices: Type.Array(Type.String()),
+        /** By the workload's uid. */
+        addresses: Type.Record(Type.String(), Type.String()),
+      }),
+    ),
   }),
   given: Type.Record(Type.String(), Type.Unknown()),
 });

@@ -90,8 +90,24 @@ export const SlotRestart = Type.Object({
 });
 export type SlotRestart = Static<typeof SlotRestart>;
 
+/**
+ * How a workload's pods are reached together, on each network of the template that has names: by the workload's own name,
+ * and the template's aliases there, which no pod has for itself then.
+ *
+ * | endpoint  | the names are answered with                                        |
+ * | --------- | ------------------------------------------------------------------ |
+ * | `virtual` | one address, which leads each connection to a ready pod            |
+ * | `pods`    | the addresses of the ready pods                                    |
+ * | absent    | nothing: each pod has the aliases itself                           |
+ *
+ * `tasks.` before a name is answered with the addresses of the ready pods in any case but the last.
+ */
+export const Endpoint = Type.Union([Type.Literal('virtual'), Type.Literal('pods')]);
+export type Endpoint = Static<typeof Endpoint>;
+
 export const WorkloadSpec = Type.Object({
   mode: WorkloadMode,
+  endpoint: Type.Optional(Endpoint),
   template: PodTemplate,
   update: UpdatePolicy,
   rollback: UpdatePolicy,

@@ -47,6 +47,10 @@ export function podFor(workload: Workload, order: PodOrder, nowMs: number): Pod 
             : mount,
         ),
       })),
+      networks: template.spec.networks.map((network) =>
+        // Then they are the workload's, and its address answers to them.
+        workload.spec.endpoint === undefined ? network : { ...network, aliases: [] },
+      ),
       hostname: template.spec.hostname || uid.slice(0, uidDigitsShown),
       restart: { name: 'no', retriesMax: 0 },
       autoRemove: false,

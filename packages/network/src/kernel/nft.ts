@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KraudError, newShortId } from '@kraud/base';
 import { Helper, type HelperOptions } from './helper.ts';
+import { enter, type Place } from './run.ts';
 
 /**
- * An `nft -i` that stays, in the daemon's own network namespace.
+ * An `nft -i` that stays, in one network namespace.
  *
  * It reads its input a byte at a time and remembers each line, so the commands go through a file that it includes:
  * one that has no name any more and is found by way of our own descriptor.
@@ -16,8 +17,8 @@ export class Nft {
   #count = 0;
   #busy: Promise<unknown> = Promise.resolve();
 
-  constructor(options: HelperOptions) {
-    this.#helper = new Helper(['nft', '-i'], options);
+  constructor(options: HelperOptions, place: Place = 'host') {
+    this.#helper = new Helper([...enter(place), 'nft', '-i'], options);
   }
 
   /** All commands as one transaction: all of them or none. They must be safe to repeat. */

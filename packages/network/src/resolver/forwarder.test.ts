@@ -64,6 +64,16 @@ test('questions and answers pass unchanged, many at once', async () => {
   clearInterval(again);
 });
 
+test('a server that no route leads to is passed over', async () => {
+  // The kernel refuses to connect to it, as it does where there is no way out.
+  const made = await forwarder(['255.255.255.255', '127.0.0.1'], await upstream());
+  const client = await udp('127.0.0.1', 0, (_, message) => client.emit('got', message));
+  const got = once(client, 'got');
+  client.send(question(1), made.port, '127.0.0.1');
+  const [answer] = await got;
+  assert.equal(answer.readUInt16BE(0), 1);
+});
+
 test('a server that is silent, or answers another question, is passed over', async () => {
   const wrong = (socket: Socket, message: Buffer, port: number): void => {
     const other = Buffer.from(message);

@@ -120,8 +120,10 @@ export class Forwarder {
       this.#udp.send(answer, from.port, from.address, () => {});
       done(false);
     });
-    socket.connect(this.#upstreamPort, server, () => {
-      if (this.#questions.has(socket)) socket.send(question, (error) => error && done(true));
+    // What Node's types don't tell: it is called with why there is no connection, too.
+    socket.connect(this.#upstreamPort, server, (failed?: Error) => {
+      if (failed) done(true);
+      else if (this.#questions.has(socket)) socket.send(question, (error) => error && done(true));
     });
   }
 

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { Attachment, NetworkState } from '../contract.ts';
+import type { Attachment, NetworkState, Service } from '../contract.ts';
 import { parseQuestion, replyTo, types } from './message.ts';
 import { PodNames } from './pod-names.ts';
+import { ServiceNames } from './service-names.ts';
 
 const network = (name: string, more: Partial<NetworkState> = {}): NetworkState => ({
   tenant: 't',
@@ -66,6 +67,62 @@ test('a name of several pods leads to all of them, and one that left is forgotte
   assert.deepEqual(ask(names, '10.0.1.3', 'www'), [{ ipv4: '10.0.1.4' }]);
   names.remove('web2');
   assert.equal(ask(names, '10.0.1.3', 'www'), undefined);
+});
+
+const shop: Service = {
+  ...{ tenant: 't', network: 'front', names: ['Shop', 'buy'], virtual: '10.0.1.250' },
+  ...{ ready: ['10.0.1.5', '10.0.1.6'], members: ['10.0.1.5', '10.0.1.6', '10.0.1.7'] },
+};
+
+test('a service is told of by its virtual address, and its ready pods where they are asked for', () => {
+  const services = new ServiceNames();
+  const names = new PodNames(services);
+  const pods = [
+    web,
+    app,
+    db,
+    pod('other', [['front', '10.0.9.2']]),
+    pod('old', [['front', '10.0.1.8', 'shop']]),
+  ];
+  for (const attachment of pods) names.put(attachment, (name) => networks.get(name));
+  services.set([shop]);
+  const addresses = (name: string, from = '10.0.1.2') =>
+    ask(names, from, name)?.map((data) => Object.values(data)[0]);
+  for (const name of ['shop', 'buy', 'shop.front', 'buy.front'])
+    assert.deepEqual(addresses(name), ['10.0.1.250']);
+  for (const name of ['tasks.shop', 'tasks.buy', 'tasks.shop.front']) {
+    assert.deepEqual(addresses(name)?.sort(), ['10.0.1.5', '10.0.1.6'], name);
+  }
+  assert.notDeepEqual(addresses('tasks.shop'), addresses('tasks.shop'));
+  assert.equal(addresses('shop', '10.0.2.2'), undefined);
+  assert.equal(addresses('shop', '10.0.9.2'), undefined);
+  assert.deepEqual(addresses('250.1.0.10.in-addr.arpa'), []);
+  assert.deepEqual(ask(names, '10.0.1.2', '250.1.0.10.in-addr.arpa', types.ptr), [{ name: 'Shop.front' }]);
+
+  services.set([
+    { ...shop, virtual: undefined },
+    { ...shop, names: ['buy'], virtual: undefined, ready: ['10.0.1.9'] },
+  ]);
+  assert.deepEqual(addresses('shop')?.sort(), ['10.0.1.5', '10.0.1.6']);
+  assert.deepEqual(addresses('buy')?.sort(), ['10.0.1.5', '10.0.1.6', '10.0.1.9']);
+  services.set([{ ...shop, ready: [] }]);
+  assert.deepEqual(addresses('tasks.shop'), []);
+  services.set([]);
+  assert.deepEqual(addresses('shop'), ['10.0.1.8']);
+});
+
+test('a link may lead to a service', () => {
+  const services = new ServiceNames();
+  services.set([shop]);
+  const names = new PodNames(services);
+  const place = {
+    network: 'front',
+    ipv4: '10.0.1.2',
+    names: ['web'],
+    links: [{ alias: 'store', to: 'shop' }],
+  };
+  names.put({ ...web, places: [place] }, (name) => networks.get(name));
+  assert.deepEqual(ask(names, '10.0.1.2', 'store'), [{ ipv4: '10.0.1.250' }]);
 });
 
 test('other kinds of record of a known name are none, and addresses lead back to names', () => {

@@ -1,5 +1,6 @@
 import type { Attachment, FarPod, FarPods, NetworkState, Place } from '../contract.ts';
 import { type Answer, type Question, types } from './message.ts';
+import { ServiceNames } from './service-names.ts';
 
 const reverse = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\.in-addr\.arpa$/;
 
@@ -26,7 +27,8 @@ interface Known {
 /**
  * What pods are called, by network. A pod is told of the pods that it shares a network with, by the address that
  * they have there: a container's name, its aliases, and each with the network's name behind it. Its own links go before, and lead
- * to pods of networks without names too. Pods of other hosts are told like those of this one, and don't ask.
+ * to pods of networks without names too. Pods of other hosts are told like those of this one, and don't ask. What a service is
+ * called leads there, whatever pods have the same name.
  */
 export class PodNames {
   readonly #pods = new Map<string, Known>();
@@ -40,6 +42,12 @@ export class PodNames {
     put: (pod) => this.#putFar(pod),
     remove: (podId) => this.#removeFar(podId),
   };
+
+  readonly #services: Pick<ServiceNames, 'addressesOf' | 'nameOf'>;
+
+  constructor(services: Pick<ServiceNames, 'addressesOf' | 'nameOf'> = new ServiceNames()) {
+    this.#services = services;
+  }
 
   put(attachment: Attachment, networkOf: (name: string) => NetworkState | undefined): void {
     this.remove(attachment.podId);
@@ -120,16 +128,24 @@ export class PodNames {
     }
     const { tenant } = asker.attachment;
     const found = new Set<string>();
+    let isKnown = false;
     const look = (network: string, called: string): void => {
-      for (const { ipv4 } of this.#networks.get(keyOf(tenant, network))?.get(called) ?? []) found.add(ipv4);
+      const ofService = this.#services.addressesOf(tenant, network, called);
+      if (ofService) isKnown = true;
+      const places = this.#networks.get(keyOf(tenant, network))?.get(called) ?? [];
+      for (const ipv4 of ofService ?? [...places].map((place) => place.ipv4)) found.add(ipv4);
     };
     for (const link of asker.links.get(name) ?? []) look(link.network, link.name);
     if (found.size === 0) for (const { network } of asker.places) look(network, name);
-    if (found.size === 0) return undefined;
+    if (found.size === 0 && !isKnown) return undefined;
     return { code: 'ok', data: type === types.a ? [...found].map((ipv4) => ({ ipv4 })) : [] };
   }
 
   #nameOf(asker: Known, address: string): string | undefined {
+    for (const { network } of asker.places) {
+      const service = this.#services.nameOf(asker.attachment.tenant, network, address);
+      if (service !== undefined) return `${service}.${network}`;
+    }
     const near = this.#askers.get(address);
     const other = near ? { ...near.attachment, places: near.places } : this.#farAddresses.get(address);
     const place = other?.places.find(({ ipv4 }) => ipv4 === address);

@@ -8,7 +8,7 @@ import { filesOf } from './files.ts';
 import { modeOf } from './mode.ts';
 import { placementOf, placementWarnings } from './placement.ts';
 import { restartOf, rollbackOf, updateOf } from './policy.ts';
-import { portsOf } from './ports.ts';
+import { endpointOf, portsOf } from './ports.ts';
 
 export interface DraftContext {
   readonly sockets: readonly string[];
@@ -52,6 +52,7 @@ export function serviceDraftOf(
       ports: portsOf(body.EndpointSpec),
       placement: placementOf(task, context.hostOfNode),
     },
+    endpoint: endpointOf(body.EndpointSpec),
     templated: true,
     update: updateOf(body.UpdateConfig),
     rollback: rollbackOf(body.RollbackConfig),

@@ -1,8 +1,13 @@
 import { KraudError } from '@kraud/base';
-import type { PublishedPort } from '@kraud/cloud';
+import type { Endpoint, PublishedPort } from '@kraud/cloud';
 import type { EndpointSpecBody, PortBody } from '../body.ts';
 
 const portMax = 65_535;
+
+/** One address for the service, or those of its tasks. */
+export function endpointOf({ Mode: mode }: EndpointSpecBody = {}): Endpoint {
+  return mode === 'dnsrr' ? 'pods' : 'virtual';
+}
 
 /** Ports of a service. Ingress ports lead in at every node, host ports at the node of each task. */
 export function portsOf(body: EndpointSpecBody = {}): PublishedPort[] {

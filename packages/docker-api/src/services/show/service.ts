@@ -1,12 +1,20 @@
-import { changedAtOf, previousOf, versionOf, type Workload } from '@kraud/cloud';
+import {
+  changedAtOf,
+  type Network,
+  previousOf,
+  versionOf,
+  virtualAddressesOf,
+  type Workload,
+} from '@kraud/cloud';
 import { swarmId } from '../../swarm/ids.ts';
 import type { PortBody } from '../body.ts';
 import { specOf } from './spec.ts';
 import { updateStatusOf } from './update-status.ts';
 
-/** A service as Docker's API shows it. */
+/** A service as Docker's API shows it; `networks` are its tenant's. */
 export function serviceOf(
   workload: Workload,
+  networks: readonly Network[],
   options: { defaults?: boolean; status?: boolean } = {},
 ): Record<string, unknown> {
   const { meta } = workload;
@@ -24,7 +32,7 @@ export function serviceOf(
     ...(previous
       ? { PreviousSpec: specOf({ ...previous, meta: { ...meta, labels: previous.labels } }, withDefaults) }
       : {}),
-    Endpoint: endpointOf(workload, spec.EndpointSpec),
+    Endpoint: endpointOf(workload, networks, spec.EndpointSpec),
     ...(update ? { UpdateStatus: update } : {}),
     ...(options.status ? { ServiceStatus: countsOf(workload) } : {}),
     ...(isJob ? { JobStatus: jobStatusOf(workload) } : {}),
@@ -61,15 +69,24 @@ function countsOf({ spec, status }: Workload): Record<string, number> {
 }
 
 function endpointOf(
-  { spec }: Workload,
+  workload: Workload,
+  networks: readonly Network[],
   given: { Mode?: string; Ports?: PortBody[] } = {},
 ): Record<string, unknown> {
-  const ports = spec.template.spec.ports.map((port, i) => ({
+  const ports = workload.spec.template.spec.ports.map((port, i) => ({
     ...(given.Ports?.[i]?.Name ? { Name: given.Ports[i].Name } : {}),
     Protocol: port.protocol,
     TargetPort: port.podPort,
     ...(port.hostPort === 0 ? {} : { PublishedPort: port.hostPort }),
     PublishMode: port.mode ?? 'host',
   }));
-  return { Spec: given, ...(ports.length > 0 ? { Ports: ports } : {}) };
+  const addresses = virtualAddressesOf(workload, networks).map(({ network, ipv4, prefix }) => ({
+    NetworkID: network.meta.uid,
+    Addr: `${ipv4}/${prefix}`,
+  }));
+  return {
+    Spec: given,
+    ...(ports.length > 0 ? { Ports: ports } : {}),
+    ...(addresses.length > 0 ? { VirtualIPs: addresses } : {}),
+  };
 }

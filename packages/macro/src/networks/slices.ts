@@ -1,15 +1,11 @@
 import { must } from '@kraud/base';
-import type { Network } from '@kraud/macro';
+import type { Network } from '../model/index.ts';
+import { numberOf, textOf } from './ipv4.ts';
 
 /** The most hosts that a network's addresses are divided among, as a power of two. */
 const sliceBits = 6;
 /** A slice of fewer than 16 addresses would be used up at once. */
 const slicePrefixMax = 28;
-
-const numberOf = (ipv4: string): number =>
-  ipv4.split('.').reduce((value, part) => value * 256 + Number(part), 0);
-const textOf = (value: number): string =>
-  [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
 
 /**
  * The network with one more slice for this host, so that no two hosts give a pod the same address; undefined when none is
@@ -31,7 +27,7 @@ export function withSlice(
   const present = Object.entries(network.status.slices ?? {});
   const others = present.filter(([name]) => name === host || !isGone(name));
   const freeOf = (held: typeof present): string | undefined => {
-    const taken = new Set(held.flatMap(([, slices]) => slices));
+    const taken = new Set([...held.flatMap(([, slices]) => slices), ...virtualSlicesOf(network)]);
     return slicesOf(whole).find((slice) => !taken.has(slice));
   };
   const untouched = freeOf(present);
@@ -40,6 +36,11 @@ export function withSlice(
   const slices = Object.fromEntries(untouched === undefined ? others : present);
   slices[host] = [...(slices[host] ?? []), free];
   return { ...network, status: { ...network.status, slices } };
+}
+
+/** Slices that no host has: virtual addresses are chosen from them. */
+export function virtualSlicesOf({ status }: Network): readonly string[] {
+  return status.virtual?.slices ?? [];
 }
 
 export function slicesOf(block: string): string[] {

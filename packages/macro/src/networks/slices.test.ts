@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Network } from '@kraud/macro';
+import type { Network } from '../model/index.ts';
 import { slicesOf, withSlice } from './slices.ts';
 
 const network = (spec: Partial<Network['spec']>): Network =>

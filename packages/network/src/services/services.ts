@@ -1,0 +1,50 @@
+import { type Logger, messageOf } from '@kraud/base';
+import type { Service } from '../contract.ts';
+import type { Networks } from '../networks.ts';
+import type { ServiceNames } from '../resolver/service-names.ts';
+import type { VirtualAddress } from './rules.ts';
+
+/** The services of all tenants: their names, and their virtual addresses in the VPCs that are here. */
+export class Services {
+  readonly #names: ServiceNames;
+  readonly #networks: Networks;
+  readonly #log: Logger;
+  #services: readonly Service[] = [];
+  /** Before the first word of what services there are, a daemon before this one knew better. */
+  #told = false;
+
+  constructor(names: ServiceNames, networks: Networks, logger: Logger) {
+    this.#names = names;
+    this.#networks = networks;
+    this.#log = logger;
+  }
+
+  async serve(services: readonly Service[]): Promise<void> {
+    this.#services = services;
+    this.#told = true;
+    this.#names.set(services);
+    await this.settled();
+  }
+
+  /** Resolves once the kernel has what follows from the services and networks that there are. */
+  async settled(): Promise<void> {
+    if (!this.#told) return;
+    const byTenant = new Map<string, VirtualAddress[]>();
+    for (const { tenant, network, virtual, ready, members } of this.#services) {
+      if (virtual === undefined || !this.#networks.find({ tenant, name: network })) continue;
+      const addresses = byTenant.get(tenant) ?? [];
+      byTenant.set(tenant, addresses);
+      addresses.push({ address: virtual, ready, members });
+    }
+    await Promise.all(
+      this.#networks.vpcs().map(async (vpc) => {
+        try {
+          await vpc.balance(byTenant.get(vpc.tenant) ?? []);
+        } catch (error) {
+          const reason = { tenant: vpc.tenant, error: messageOf(error) };
+          this.#log.warn(reason, 'virtual addresses of services are not up to date');
+        }
+      }),
+    );
+  }
+}
