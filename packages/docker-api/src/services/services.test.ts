@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { must } from '@kraud/base';
 import type { Workload } from '@kraud/cloud';
-import { createdAt } from '../testing/builders.ts';
+import { samplePod } from '@kraud/macro/samples';
+import { buildNetwork, createdAt } from '../testing/builders.ts';
 import { type Reply, TestServer } from '../testing/server.ts';
 
 let server: TestServer;
@@ -345,4 +346,50 @@ test('logs of all tasks are framed one by one, with where each line is from', as
     );
     assert.match(from ?? '', /^[12]$/);
   }
+});
+
+test('a service shows its virtual addresses, and a network the services that are on it', async () => {
+  const { uid } = must(server.fake.networks[0]?.meta, 'there is a network');
+  server.fake.networks.push(buildNetwork('front', 'vpc', 'e4'.repeat(32)));
+  const front = must(server.fake.networks.at(-1), 'it was added');
+  front.spec.subnet = '10.1.0.0/24';
+  const Networks = [{ Target: 'front' }, { Target: uid }];
+  assert.equal((await create({ ...task({ Networks }), Name: 'web' })).status, 201);
+  const { uid: owner } = workload().meta;
+  assert.equal(workload().spec.endpoint, 'virtual');
+  assert.equal((await service()).Endpoint.VirtualIPs, undefined);
+  front.status = { virtual: { slices: [], addresses: { [owner]: '10.1.0.240' } } };
+  const shown = [{ NetworkID: front.meta.uid, Addr: '10.1.0.240/24' }];
+  assert.deepEqual((await service()).Endpoint.VirtualIPs, shown);
+  assert.deepEqual((await server.ask('GET', '/services')).json[0].Endpoint.VirtualIPs, shown);
+  const plain = await server.ask('GET', '/networks/front');
+  assert.equal(plain.json.Services, undefined);
+  server.fake.members = [
+    samplePod('web.1.x', {
+      meta: { labels: { 'kr.workload': owner } },
+      status: {
+        network: {
+          ...{ ipv4: '10.1.0.2', prefix: 24, gateway: '10.1.0.1', mac: '', ports: [] },
+          addresses: [{ network: 'front', ipv4: '10.1.0.2', prefix: 24, gateway: '10.1.0.1' }],
+        },
+      },
+    }),
+  ];
+  const { Services } = (await server.ask('GET', '/networks/front?verbose=true')).json;
+  assert.equal(Services.web.VIP, '10.1.0.240');
+  assert.deepEqual(
+    Services.web.Tasks.map((each: { Name: string; EndpointIP: string }) => [each.Name, each.EndpointIP]),
+    [['web.1.x', '10.1.0.2']],
+  );
+});
+
+test('with dnsrr there is no virtual address, and no ingress port', async () => {
+  assert.equal((await create({ ...web, EndpointSpec: { Mode: 'dnsrr' } })).status, 201);
+  assert.equal(workload().spec.endpoint, 'pods');
+  const ports = { Mode: 'dnsrr', Ports: [{ TargetPort: 80 }] };
+  const refused = await create({ ...web, Name: 'other', EndpointSpec: ports });
+  assert.deepEqual(
+    [refused.status, refused.json.message],
+    [400, "EndpointSpec: port published with ingress mode can't be used with dnsrr mode"],
+  );
 });

@@ -41,6 +41,8 @@ export class FakeCloud {
     buildNetwork('default', 'vpc', 'e1'.repeat(32)),
     buildNetwork('none', 'none', 'e2'.repeat(32)),
   ];
+  /** On whichever network is asked about. */
+  members: Pod[] = [];
   loading: (progress: Progress) => Promise<void> = async (progress) =>
     progress({ stream: 'Loaded image: app:latest\n' });
   archive: Buffer = Buffer.alloc(0);
@@ -280,7 +282,7 @@ export class FakeCloud {
           return buildNetwork(draft.name, 'vpc', 'e3'.repeat(32));
         },
         list: async () => this.networks,
-        members: async () => [],
+        members: async () => this.members,
       },
       secrets: fakeFiles<Secret>('Secret'),
       configs: fakeFiles<Config>('Config'),

@@ -33,6 +33,7 @@ export function buildWorkload(draft: WorkloadDraft, uid: string, generation = 1)
   const { run: _, restart: __, autoRemove: ___, ...podSpec } = pod.spec;
   const spec: Workload['spec'] = {
     mode: draft.mode,
+    ...(draft.endpoint === undefined ? {} : { endpoint: draft.endpoint }),
     template: {
       labels: draft.pod.labels,
       annotations: {},
