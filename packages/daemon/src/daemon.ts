@@ -224,6 +224,10 @@ export class Daemon {
       logger,
       limits: config.host,
     });
+    // Before pods are taken over: they go on asking for names. Pods of other hosts aren't reached.
+    const isReached = (host: string): boolean => host === name;
+    const services = new ServiceFeed({ tables, network, isReached, logger });
+    this.#background('services', (signal) => services.run(signal));
     await agent.start();
     this.#stopped('host agent', (end) => agent.stop(end));
     const { cacheDir } = config;
@@ -242,10 +246,6 @@ export class Daemon {
     const gates = ingressPorts({ name, tables, hostOf, limits: config.gates, clock, logger });
     agent.warnWith(() => gates.problems);
     this.#background('ingress ports', (signal) => gates.run(signal));
-    // Pods of other hosts aren't reached.
-    const isReached = (host: string): boolean => host === name;
-    const services = new ServiceFeed({ tables, network, isReached, logger });
-    this.#background('services', (signal) => services.run(signal));
     await peers?.listen();
     this.#stopped('peer listener', () => peers?.close());
     const usage = new UsageSampler(() => tables.pods.cache.by('host', name), clock);

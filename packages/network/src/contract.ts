@@ -67,7 +67,7 @@ export interface HostNetwork {
   detach(podId: string): Promise<void>;
   /**
    * What services there are, of all tenants, instead of those that were named before. Names are answered so at once; virtual
-   * addresses lead to their pods once this resolves, on the networks that are real here.
+   * addresses lead to their pods once this and `adopt` have resolved, on the networks that are real here.
    */
   serve(services: readonly Service[]): Promise<void>;
   /** What is attached or reserved now. */

@@ -334,6 +334,7 @@ export class LocalNetwork implements HostNetwork {
     await this.#networks.sweep((device, podId) =>
       podId === undefined ? staged.has(device) : this.#pods.has(podId),
     );
+    await this.#services.begin();
     return { lost, problems };
   }
 

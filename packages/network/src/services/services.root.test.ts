@@ -95,6 +95,7 @@ net.createServer((s) => { s.on('error', () => {}); s.on('data', () => s.write('$
 
   before(async () => {
     await open();
+    await network.adopt([]);
     for (const name of ['a', 'b', 'c']) await join(name, 'front');
     await join('x', 'back');
     for (const name of ['a', 'b']) {
@@ -124,6 +125,10 @@ net.createServer((s) => { s.on('error', () => {}); s.on('data', () => s.write('$
     assert.deepEqual(await heard(2, 'guest-c', 'udp'), ['a HELLO', 'b HELLO']);
     sh(`nsenter --net=/run/netns/guest-c busybox ping -c 2 -W 5 ${web}`);
     assert.equal(await ask('guest-c', 'tcp', a, 80), 'a HELLO 10.201.0.4');
+  });
+
+  test('the host that they run on reaches it too', async () => {
+    assert.match(await ask(undefined, 'tcp', web, 80), /^[ab] HELLO 10.201.0.1$/);
   });
 
   test('a pod reaches itself by its service’s address, and the others', async () => {
@@ -190,8 +195,9 @@ net.createServer((s) => { s.on('error', () => {}); s.on('data', () => s.write('$
     assert.deepEqual(await heard(2), ['a HELLO 10.201.0.4', 'a HELLO 10.201.0.4']);
     await network.close();
     await open();
-    await network.adopt(kept);
     await network.serve([]);
+    assert.match(await ask('guest-c', 'tcp', web, 80), /HELLO/);
+    await network.adopt(kept);
     assert.doesNotMatch(inVpc('nft list ruleset'), /virtual/);
     assert.doesNotMatch(inVpc('ip route'), new RegExp(web.replaceAll('.', '\\.')));
   });

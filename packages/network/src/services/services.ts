@@ -9,9 +9,9 @@ export class Services {
   readonly #names: ServiceNames;
   readonly #networks: Networks;
   readonly #log: Logger;
-  #services: readonly Service[] = [];
-  /** Before the first word of what services there are, a daemon before this one knew better. */
-  #told = false;
+  #services: readonly Service[] | undefined;
+  /** Until then, and until services are told, the kernel keeps what a daemon before this one has told it. */
+  #begun = false;
 
   constructor(names: ServiceNames, networks: Networks, logger: Logger) {
     this.#names = names;
@@ -21,14 +21,19 @@ export class Services {
 
   async serve(services: readonly Service[]): Promise<void> {
     this.#services = services;
-    this.#told = true;
     this.#names.set(services);
+    await this.settled();
+  }
+
+  /** All networks that have pods are known. */
+  async begin(): Promise<void> {
+    this.#begun = true;
     await this.settled();
   }
 
   /** Resolves once the kernel has what follows from the services and networks that there are. */
   async settled(): Promise<void> {
-    if (!this.#told) return;
+    if (!this.#begun || !this.#services) return;
     const byTenant = new Map<string, VirtualAddress[]>();
     for (const { tenant, network, virtual, ready, members } of this.#services) {
       if (virtual === undefined || !this.#networks.find({ tenant, name: network })) continue;
