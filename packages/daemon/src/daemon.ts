@@ -224,9 +224,8 @@ export class Daemon {
       logger,
       limits: config.host,
     });
-    // Before pods are taken over: they go on asking for names. Pods of other hosts aren't reached.
-    const isReached = (host: string): boolean => host === name;
-    const services = new ServiceFeed({ tables, network, isReached, logger });
+    // Before pods are taken over: they go on asking for names.
+    const services = new ServiceFeed({ name, tables, network, logger });
     this.#background('services', (signal) => services.run(signal));
     await agent.start();
     this.#stopped('host agent', (end) => agent.stop(end));

@@ -41,14 +41,12 @@ test('the network is told of services as the store has them, and of each change'
   const running = [tables.run(stop.signal)];
   await tables.ready();
   let served: readonly Service[] = [];
-  let reached = ['here'];
   const network = {
     serve: async (services: readonly Service[]) => {
       served = services;
     },
   };
-  const isReached = (host: string): boolean => reached.includes(host);
-  const feed = new ServiceFeed({ tables, network, isReached, logger: silentLogger });
+  const feed = new ServiceFeed({ name: 'here', tables, network, logger: silentLogger });
   const until = async (done: () => boolean): Promise<void> => {
     for (let turn = 0; !done(); turn += 1) {
       assert.ok(turn < 10_000, JSON.stringify(served));
@@ -90,11 +88,15 @@ test('the network is told of services as the store has them, and of each change'
     );
   }
   await until(() => served[0]?.ready.join() === '10.1.0.2');
-  reached = ['here', 'there'];
-  await tables.hosts.mutate(sampleMeta('Host', 'there'), (present) => ({
-    ...present,
-    status: { ...present.status, heartbeatAt: '2026-01-02T03:04:06.000Z' },
-  }));
+  for (const host of ['here', 'there']) {
+    await tables.hosts.mutate(sampleMeta('Host', host), (present) => ({
+      ...present,
+      status: {
+        ...present.status,
+        tunnel: { kind: 'kernel', reason: '', ends: { default: { key: 'k', port: 1 } } },
+      },
+    }));
+  }
   await until(() => served[0]?.ready.length === 2);
   await tables.pods.mutate(sampleMeta('Pod', 'here'), (present) => ({
     ...present,

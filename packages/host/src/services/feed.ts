@@ -1,14 +1,23 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Logger, messageOf } from '@kraud/base';
-import { defaultNamespace, type Pod, type Tables, type Workload, workloadLabels } from '@kraud/macro';
+import {
+  defaultNamespace,
+  defaultTenant,
+  type Host,
+  type Pod,
+  type Tables,
+  type Workload,
+  workloadLabels,
+} from '@kraud/macro';
 import type { HostNetwork, Service } from '@kraud/network';
 import { servicesOf } from './plan.ts';
+import { isReached, reachFactsOf } from './reach.ts';
 
 export interface ServiceFeedParts {
+  /** This host's. */
+  readonly name: string;
   readonly tables: Pick<Tables, 'pods' | 'workloads' | 'networks' | 'hosts'>;
   readonly network: Pick<HostNetwork, 'serve'>;
-  /** Whether this host's pods reach the pods of that one now. */
-  readonly isReached: (host: string) => boolean;
   readonly logger: Logger;
 }
 
@@ -22,7 +31,8 @@ export class ServiceFeed {
   /** By the workload's uid. */
   readonly #services = new Map<string, readonly Service[]>();
   readonly #dirty = new Set<string>();
-  #reached: readonly string[] = [];
+  /** As of the last look at all. */
+  #reachFacts: readonly string[] = [];
   #wake: () => void = () => {};
 
   constructor(parts: ServiceFeedParts) {
@@ -64,7 +74,7 @@ export class ServiceFeed {
       }),
       networks.cache.subscribe(() => this.#lookAtAll()),
       hosts.cache.subscribe(() => {
-        if (!isDeepStrictEqual(this.#hostsReached(), this.#reached)) this.#lookAtAll();
+        if (!isDeepStrictEqual(reachFactsOf(hosts.everywhere()), this.#reachFacts)) this.#lookAtAll();
       }),
     ];
   }
@@ -79,17 +89,12 @@ export class ServiceFeed {
     return spec.endpoint !== undefined && spec.template.spec.networks.some(({ name }) => name !== 'default');
   }
 
-  #hostsReached(): string[] {
-    const { tables, isReached } = this.#parts;
-    return tables.hosts
-      .everywhere()
-      .map(({ meta }) => meta.name)
-      .filter(isReached)
-      .sort();
+  #host(name: string): Host | undefined {
+    return this.#parts.tables.hosts.get({ tenant: defaultTenant, namespace: defaultNamespace, name });
   }
 
   #lookAtAll(): void {
-    this.#reached = this.#hostsReached();
+    this.#reachFacts = reachFactsOf(this.#parts.tables.hosts.everywhere());
     for (const uid of this.#services.keys()) this.#dirty.add(uid);
     for (const workload of this.#parts.tables.workloads.everywhere()) {
       if (this.#mayServe(workload)) this.#dirty.add(workload.meta.uid);
@@ -104,7 +109,7 @@ export class ServiceFeed {
 
   /** True when there is something to tell. */
   #settle(): boolean {
-    const { tables, isReached } = this.#parts;
+    const { tables, name: here } = this.#parts;
     let changed = false;
     for (const uid of this.#dirty) {
       const workload = tables.workloads.cache.byUid(uid);
@@ -114,7 +119,7 @@ export class ServiceFeed {
             pods: this.#podsOf(uid),
             networkOf: (name) =>
               tables.networks.get({ tenant: workload.meta.tenant, namespace: defaultNamespace, name }),
-            isReached,
+            isReached: (there) => isReached(this.#host(here), this.#host(there), workload.meta.tenant),
           })
         : [];
       if (isDeepStrictEqual(services, this.#services.get(uid) ?? [])) continue;
