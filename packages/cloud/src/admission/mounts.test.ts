@@ -73,3 +73,14 @@ test('a volume that stands for a host path is mounted as that, for the owner of 
   );
   assert.throws(() => resolveMounts(drafts, [], remote, { random, optionsOf }), { code: 'forbidden' });
 });
+
+test('a volume that is memory is mounted as a tmpfs, and needs a name', () => {
+  const driverOptions = { type: 'tmpfs', device: 'tmpfs', o: 'size=1m,uid=5' };
+  const memory = (name: string) => ({ ...volume(name, '/m'), driverOptions, readOnly: true });
+  assert.deepEqual(resolve([memory('mem')]).mounts, [
+    { type: 'tmpfs', target: '/m', options: 'size=1m,uid=5,ro', volume: 'mem' },
+  ]);
+  assert.throws(() => resolve([memory('')]), { code: 'unsupported', message: /needs a name/ });
+  const subpath = { ...memory('mem'), subpath: 'a' };
+  assert.throws(() => resolve([subpath]), { code: 'unsupported', message: /mem is memory: its subpath/ });
+});

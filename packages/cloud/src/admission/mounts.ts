@@ -3,6 +3,7 @@ import { KraudError, newId, type Random } from '@kraud/base';
 import type { Mount } from '@kraud/macro';
 import type { Caller, MountDraft } from '../contract.ts';
 import { type BoundPath, boundPath } from '../volumes/bound.ts';
+import { memoryOptions } from '../volumes/memory.ts';
 
 /** A volume that must exist before the pod may: named in the draft, or made for this pod alone. */
 export interface WantedVolume {
@@ -51,9 +52,15 @@ function refuseHostPath(caller: Caller, path: string): void {
   );
 }
 
+function refuseSubpath({ volume, subpath }: { volume: string; subpath?: string }, because: string): void {
+  if (subpath)
+    throw new KraudError('unsupported', `volume ${volume} ${because}: its subpath is not supported`);
+}
+
 /**
  * The mounts of a container: the draft's, then one anonymous volume for each of the image's `VOLUME`s that none of
- * them covers. A volume that stands for a host path is mounted as that. Host paths are only for the tenant that owns the local socket. Deeper targets come later, so that
+ * them covers. A volume that stands for a host path is mounted as that, one that is
+ * memory as a tmpfs. Host paths are only for the tenant that owns the local socket. Deeper targets come later, so that
  * nothing is hidden.
  */
 export function resolveMounts(
@@ -84,7 +91,21 @@ export function resolveMounts(
         labels: { ...draft.labels, ...(anonymous ? { 'com.docker.volume.anonymous': '' } : {}) },
       });
     }
-    const bound = anonymous ? undefined : boundPath(optionsOf(name) ?? draft.driverOptions ?? {});
+    const options = optionsOf(name) ?? draft.driverOptions ?? {};
+    const memory = memoryOptions(options);
+    if (memory !== undefined) {
+      refuseSubpath(draft, 'is memory');
+      if (anonymous) {
+        throw new KraudError(
+          'unsupported',
+          'a volume of type=tmpfs needs a name; a mount of type tmpfs does not',
+        );
+      }
+      const all = [memory, draft.readOnly ? 'ro' : ''].filter((word) => word !== '').join(',');
+      mounts.push({ type: 'tmpfs', target, options: all, volume: name });
+      return;
+    }
+    const bound = anonymous ? undefined : boundPath(options);
     if (bound) {
       addPath(draft, { ...bound, target, name });
       return;
@@ -105,8 +126,7 @@ export function resolveMounts(
     { path, readOnly, target, name }: BoundPath & { target: string; name: string },
   ): void => {
     refuseHostPath(caller, path);
-    if (draft.subpath)
-      throw new KraudError('unsupported', `volume ${name} is bound to ${path}: its subpath is not supported`);
+    refuseSubpath(draft, `is bound to ${path}`);
     const either = readOnly || draft.readOnly;
     mounts.push({ type: 'host', source: path, target, readOnly: either, volume: name });
   };

@@ -40,6 +40,10 @@ export function inherited(
         byTarget.set(mount.target, { ...volume, readOnly: readOnly || mount.readOnly });
       } else if (mount.type === 'host') {
         byTarget.set(mount.target, { ...mount, readOnly: readOnly || mount.readOnly });
+      } else if (mount.type === 'tmpfs' && mount.volume !== undefined) {
+        const { target, volume } = mount;
+        const isReadOnly = readOnly || mount.options.split(',').includes('ro');
+        byTarget.set(target, { type: 'volume', volume, target, readOnly: isReadOnly, copyUp: false });
       } else if (mount.type === 'socket') byTarget.set(mount.target, mount);
     }
   }

@@ -3,6 +3,7 @@ import { KraudError } from '@kraud/base';
 import { defaultNamespace } from '@kraud/macro';
 import type { Caller } from '../contract.ts';
 import type { CloudParts } from '../parts.ts';
+import { memoryOptions } from './memory.ts';
 
 const about = ['type', 'device', 'o'];
 const flags = ['bind', 'rbind', 'rw', 'ro'];
@@ -20,11 +21,11 @@ export interface BoundPath {
  * | ------------------------------------------ | ----------------- |
  * | `type=none`, `o=bind`, `device=/srv/data`  | `/srv/data`       |
  * | `o=bind,ro`, `device=/srv/data`            | that, read-only   |
- * | `size=1g`                                  | –                 |
+ * | `size=1g`, `type=tmpfs`                    | –                 |
  */
 export function boundPath(options: Readonly<Record<string, string>>): BoundPath | undefined {
   const named = about.filter((name) => options[name] !== undefined);
-  if (named.length === 0) return undefined;
+  if (named.length === 0 || memoryOptions(options) !== undefined) return undefined;
   const { type = '', device = '', o = '' } = options;
   const words = o.split(',').filter((word) => word !== '');
   const strange = words.find((word) => !flags.includes(word));
@@ -33,7 +34,7 @@ export function boundPath(options: Readonly<Record<string, string>>): BoundPath 
     const all = named.map((name) => `${name}=${options[name]}`).join(', ');
     throw new KraudError(
       'unsupported',
-      `create volume: ${all} is not supported by the local driver: of mounts only type=none, o=bind, device=PATH is`,
+      `create volume: ${all} is not supported by the local driver: of mounts only type=none, o=bind, device=PATH and type=tmpfs are`,
     );
   }
   if (!isAbsolute(device))

@@ -99,8 +99,7 @@ function descends(pod: Pod, ref: string, images: ReadonlyMap<string, ImageView>)
 
 function usesVolume(pod: Pod, name: string): boolean {
   return mainOf(pod).spec.mounts.some(
-    (mount) =>
-      mount.target === name || ((mount.type === 'volume' || mount.type === 'host') && mount.volume === name),
+    (mount) => mount.target === name || ('volume' in mount && mount.volume === name),
   );
 }
 

@@ -14,7 +14,7 @@ export const createVolume: Operation = {
       'labels',
       { size: '1g' },
       {
-        note: 'of the driver; size, or for the owner of the local socket type=none, o=bind, device=PATH',
+        note: 'of the driver; size; type=tmpfs with its options in o, of which each container has one of its own; for the owner of the local socket type=none, o=bind, device=PATH',
       },
     ),
     row('yes', 'Labels', 'labels', { a: 'b' }),

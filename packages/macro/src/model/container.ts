@@ -44,7 +44,13 @@ export const Mount = Type.Union([
     readOnly: Type.Boolean(),
   }),
   Type.Object({ type: Type.Literal('socket'), source: Type.String(), target: Type.String() }),
-  Type.Object({ type: Type.Literal('tmpfs'), target: Type.String(), options: Type.String() }),
+  Type.Object({
+    type: Type.Literal('tmpfs'),
+    target: Type.String(),
+    options: Type.String(),
+    /** The volume that it is. */
+    volume: Type.Optional(Type.String()),
+  }),
   /** The content of a Secret or Config of the pod's tenant and namespace, in memory. */
   Type.Object({
     type: Type.Literal('file'),

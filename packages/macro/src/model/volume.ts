@@ -20,6 +20,6 @@ export type Volume = Static<typeof Volume>;
 /** Whether a container of the pod mounts the volume of this name. */
 export function mountsVolume(pod: Pod, name: string): boolean {
   return pod.spec.containers.some(({ mounts }) =>
-    mounts.some((mount) => (mount.type === 'volume' || mount.type === 'host') && mount.volume === name),
+    mounts.some((mount) => 'volume' in mount && mount.volume === name),
   );
 }

@@ -38,6 +38,9 @@ export function mountsOf(pod: Pod, mountpointOf: (volume: string) => string): Re
           },
         ];
       case 'tmpfs':
+        if (mount.volume !== undefined) {
+          return [volumeMount(mount.volume, target, mount.options.split(',').includes('ro'))];
+        }
         if (given && !isMount(given, target)) return [];
         return [{ Type: 'tmpfs', Source: '', Destination: target, Mode: '', RW: true, Propagation: '' }];
       default:
