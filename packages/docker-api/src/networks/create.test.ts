@@ -27,6 +27,17 @@ test('options of a bridge: harmless, without effect and said so, or refused', as
   }
 });
 
+test('options of the address driver are shown again, and said to have no effect', async () => {
+  await using server = await TestServer.open();
+  const body = { Name: 'front', Driver: 'overlay', IPAM: { Options: { foo: 'bar' } } };
+  const made = await server.ask('POST', '/networks/create', body);
+  assert.deepEqual([made.status, /IPAM option foo has no effect/.test(made.json.Warning)], [201, true]);
+  const docker = { Driver: 'overlay', Scope: 'swarm', IpamOptions: { foo: 'bar' } };
+  server.fake.networks.push({ ...buildNetwork('front', 'vpc', '6d'.repeat(32)), given: { docker } });
+  const { IPAM } = (await server.ask('GET', '/networks/front')).json;
+  assert.deepEqual(IPAM.Options, { foo: 'bar', 'com.docker.network.ipam.serial': 'true' });
+});
+
 test('a swarm has an ingress network: shown, not made twice, and no service names it', async () => {
   await using server = await TestServer.open();
   const create = { Name: 'other', Driver: 'overlay', Ingress: true };

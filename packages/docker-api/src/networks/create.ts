@@ -17,7 +17,7 @@ interface CreateBody {
   Ingress?: boolean;
   Labels?: Record<string, string>;
   Options?: Record<string, string>;
-  IPAM?: { Driver?: string; Config?: PoolBody[] };
+  IPAM?: { Driver?: string; Options?: Record<string, string>; Config?: PoolBody[] };
 }
 
 interface PoolBody {
@@ -43,6 +43,9 @@ const moot = [
   'com.docker.network.container_iface_prefix',
   'com.docker.network.driver.mtu',
 ];
+
+const ipamWarnings = (options: Readonly<Record<string, string>> = {}): string[] =>
+  Object.keys(options).map((name) => `IPAM option ${name} has no effect: the default driver has none`);
 
 /** What the options change nothing about; one that would have to change something is refused. */
 function warningsOf(given: Readonly<Record<string, string>>): string[] {
@@ -75,7 +78,13 @@ export const createNetwork: Operation = {
     row('refused', 'EnableIPv6', 'bool', true, { note: 'networks are IPv4' }),
     row('yes', 'EnableIPv4', 'bool', true, { note: 'always', kept: true }),
     row('partly', 'IPAM.Driver', 'string', 'default', { note: 'default' }),
-    row('refused', 'IPAM.Options', 'labels', { a: 'b' }),
+    row(
+      'partly',
+      'IPAM.Options',
+      'labels',
+      { a: 'b' },
+      { note: 'shown; a warning: the default driver has none' },
+    ),
     row('yes', 'IPAM.Config[].Subnet', 'string', '10.1.0.0/16', { note: 'one' }),
     row('yes', 'IPAM.Config[].IPRange', 'string', '10.1.4.0/24'),
     row('yes', 'IPAM.Config[].Gateway', 'string', '10.1.0.1'),
@@ -101,7 +110,7 @@ export const createNetwork: Operation = {
     const body = (await call.body('refuse')).body as CreateBody;
     if (body.Ingress) await refuseIngress({ networks, swarms }, call);
     const draft = await withPool(draftOf(body), swarms, call.caller);
-    const warnings = warningsOf(draft.options);
+    const warnings = [...warningsOf(draft.options), ...ipamWarnings(body.IPAM?.Options)];
     const network = await networks.create(call.caller, draft);
     call.json(201, { Id: network.meta.uid, Warning: warnings.join('; ') });
   },
@@ -151,6 +160,7 @@ function draftOf(body: CreateBody): NetworkDraft {
   if (config.Subnet?.includes(':')) {
     throw new KraudError('unsupported', `subnet ${config.Subnet} is not supported: networks are IPv4`);
   }
+  const ipamOptions = body.IPAM?.Options ?? {};
   const reserved = config.AuxiliaryAddresses ?? {};
   return {
     name: body.Name ?? '',
@@ -166,6 +176,7 @@ function draftOf(body: CreateBody): NetworkDraft {
         Driver: driver,
         Scope: body.Scope || (driver === 'overlay' ? 'swarm' : 'local'),
         Attachable: body.Attachable ?? false,
+        ...(Object.keys(ipamOptions).length > 0 ? { IpamOptions: ipamOptions } : {}),
       },
     },
   };

@@ -16,6 +16,7 @@ export interface GivenNetwork {
   readonly Driver?: string;
   readonly Scope?: string;
   readonly Attachable?: boolean;
+  readonly IpamOptions?: Record<string, string>;
 }
 
 export const givenOf = (given: Network['given']): GivenNetwork => (given.docker ?? {}) as GivenNetwork;
@@ -25,7 +26,7 @@ export const networkScope = ({ spec, given }: Network): string =>
 
 export function networkOf(network: Network, members: readonly Pod[] | undefined): Record<string, unknown> {
   const { meta, spec, given } = network;
-  const { Attachable: attachable = false } = givenOf(given);
+  const { Attachable: attachable = false, IpamOptions: ipamOptions } = givenOf(given);
   const config = spec.subnet
     ? [
         {
@@ -44,7 +45,11 @@ export function networkOf(network: Network, members: readonly Pod[] | undefined)
     Driver: networkDriver(network),
     EnableIPv4: spec.driver !== 'none',
     EnableIPv6: false,
-    IPAM: { Driver: 'default', Options: null, Config: config },
+    IPAM: {
+      Driver: 'default',
+      Options: ipamOptions ? { ...serial(network), ...ipamOptions } : null,
+      Config: config,
+    },
     Internal: spec.internal,
     Attachable: attachable,
     Ingress: isIngress(spec),
@@ -55,6 +60,10 @@ export function networkOf(network: Network, members: readonly Pod[] | undefined)
     Labels: meta.labels,
   };
 }
+
+/** What a swarm's own driver adds to options that it is given. */
+const serial = (network: Network): Record<string, string> =>
+  networkScope(network) === 'swarm' ? { 'com.docker.network.ipam.serial': 'true' } : {};
 
 function memberOf(pod: Pod, { meta }: Network): Record<string, unknown> {
   const address = pod.status.network?.addresses.find(({ network }) => network === meta.name);
