@@ -27,6 +27,15 @@ test('options of a bridge: harmless, without effect and said so, or refused', as
   }
 });
 
+test('a network without IPv4 is refused, as dockerd does in a swarm', async () => {
+  await using server = await TestServer.open();
+  const create = (Driver: string): ReturnType<TestServer['ask']> =>
+    server.ask('POST', '/networks/create', { Name: 'front', Driver, EnableIPv4: false });
+  const { status, json } = await create('overlay');
+  assert.deepEqual([status, json.message], [400, 'IPv4 cannot be disabled in a Swarm scoped network']);
+  assert.equal((await create('bridge')).status, 501);
+});
+
 test('options of the address driver are shown again, and said to have no effect', async () => {
   await using server = await TestServer.open();
   const body = { Name: 'front', Driver: 'overlay', IPAM: { Options: { foo: 'bar' } } };

@@ -13,6 +13,7 @@ interface CreateBody {
   Driver?: string;
   Scope?: string;
   Internal?: boolean;
+  EnableIPv4?: boolean;
   Attachable?: boolean;
   Ingress?: boolean;
   Labels?: Record<string, string>;
@@ -76,7 +77,7 @@ export const createNetwork: Operation = {
     row('refused', 'ConfigOnly', 'bool', true),
     row('refused', 'ConfigFrom.Network', 'string', 'other'),
     row('refused', 'EnableIPv6', 'bool', true, { note: 'networks are IPv4' }),
-    row('yes', 'EnableIPv4', 'bool', true, { note: 'always', kept: true }),
+    row('yes', 'EnableIPv4', 'bool', true, { note: 'always: false is refused', kept: true }),
     row('partly', 'IPAM.Driver', 'string', 'default', { note: 'default' }),
     row(
       'partly',
@@ -137,6 +138,11 @@ async function refuseIngress(cloud: Pick<Cloud, 'networks' | 'swarms'>, call: Ca
   );
 }
 
+function refuseWithoutIpv4(scope: string): never {
+  if (scope === 'swarm') throw new KraudError('invalid', 'IPv4 cannot be disabled in a Swarm scoped network');
+  throw new KraudError('unsupported', 'EnableIPv4=false is not supported: networks are IPv4');
+}
+
 function draftOf(body: CreateBody): NetworkDraft {
   const driver = body.Driver || 'bridge';
   if (driver === 'host' || driver === 'null') {
@@ -148,6 +154,8 @@ function draftOf(body: CreateBody): NetworkDraft {
       `could not find plugin ${driver} in v1 plugin registry: plugin "${driver}" not found`,
     );
   }
+  const scope = body.Scope || (driver === 'overlay' ? 'swarm' : 'local');
+  if (body.EnableIPv4 === false) refuseWithoutIpv4(scope);
   const ipam = body.IPAM?.Driver || 'default';
   if (ipam !== 'default') throw new KraudError('not-found', `invalid ipam driver: ${ipam}`);
   const [config = {}, second] = body.IPAM?.Config ?? [];
@@ -174,7 +182,7 @@ function draftOf(body: CreateBody): NetworkDraft {
     given: {
       docker: {
         Driver: driver,
-        Scope: body.Scope || (driver === 'overlay' ? 'swarm' : 'local'),
+        Scope: scope,
         Attachable: body.Attachable ?? false,
         ...(Object.keys(ipamOptions).length > 0 ? { IpamOptions: ipamOptions } : {}),
       },
