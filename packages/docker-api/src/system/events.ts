@@ -1,10 +1,10 @@
 import { compactId, KraudError } from '@kraud/base';
-import type { Event, Network } from '@kraud/cloud';
+import type { Event } from '@kraud/cloud';
 import { Filters } from '../filters.ts';
-import { networkDriver, networkName } from '../networks/show.ts';
 import { filtersOf, type Operation, yes } from '../operation.ts';
 import { parseTimeNs } from '../times.ts';
 import { send } from '../wire/flow.ts';
+import { NetworkEvents } from './network-events.ts';
 
 const names = [
   'config',
@@ -46,12 +46,10 @@ export const getEvents: Operation = {
     let next = stream.next();
     next.catch(() => {});
     const res = call.open('application/json');
+    const ofNetworks = new NetworkEvents();
     try {
       for (let item = await next; !item.done; item = await next) {
-        const event =
-          item.value.spec.type === 'network'
-            ? asNetwork(item.value, await networks.list(call.caller))
-            : item.value;
+        const event = await ofNetworks.shown(item.value, () => networks.list(call.caller));
         if (matches(event, filters)) await send(res, `${JSON.stringify(messageOf(event))}\n`);
         next = stream.next();
       }
@@ -61,15 +59,6 @@ export const getEvents: Operation = {
     res.end();
   },
 };
-
-/** An event of a network has its name as actor; Docker's clients know it by its id and by Docker's name. */
-function asNetwork(event: Event, networks: readonly Network[]): Event {
-  const { actor, attributes } = event.spec;
-  const network = networks.find(({ meta }) => meta.name === actor);
-  if (!network) return event;
-  const shown = { ...attributes, name: networkName(network), type: networkDriver(network) };
-  return { ...event, spec: { ...event.spec, actor: network.meta.uid, attributes: shown } };
-}
 
 function messageOf({ spec }: Event): Record<string, unknown> {
   const timeNano = BigInt(spec.timeNano);
