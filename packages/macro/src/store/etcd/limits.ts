@@ -3,8 +3,11 @@ export const etcdLimits = {
   requestTimeoutMs: 10_000,
   /** How long one member has for an answer to a read before another is asked. */
   attemptTimeoutMs: 3000,
-  /** How long a transaction may take at the member that got it; then its outcome is unknown. */
-  writeTimeoutMs: 5000,
+  /**
+   * How long a transaction may take at the member that got it; then its outcome is unknown. What a member passed on to a
+   * leader that died is lost, and it says so only after seven seconds: whoever writes one thing after another waits this long.
+   */
+  writeTimeoutMs: 2500,
   /** How long one member has to accept a connection before another is tried. */
   connectTimeoutMs: 2000,
   /** A silent connection is asked for a sign of life after this time; etcd allows no less than 5000. */
