@@ -331,6 +331,22 @@ static int wait_ms(void) {
   return until == INT64_MAX ? -1 : (int)(until - now);
 }
 
+bool front_order(int control, enum front_order what, int fd) {
+  char letter = (char)what;
+  struct iovec part = {&letter, 1};
+  union {
+    struct cmsghdr align;
+    char bytes[CMSG_SPACE(sizeof(int))];
+  } extra = {0};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = extra.bytes, .msg_controllen = sizeof extra.bytes};
+  struct cmsghdr *given = CMSG_FIRSTHDR(&message);
+  given->cmsg_level = SOL_SOCKET;
+  given->cmsg_type = SCM_RIGHTS;
+  given->cmsg_len = CMSG_LEN(sizeof fd);
+  memcpy(CMSG_DATA(given), &fd, sizeof fd);
+  return RETRY(sendmsg(control, &message, MSG_NOSIGNAL | MSG_DONTWAIT)) == 1;
+}
+
 _Noreturn void front_run(int fuse, int control) {
   fuse_fd = fuse;
   fcntl(fuse, F_SETFL, O_NONBLOCK);

@@ -14,6 +14,8 @@
 /* Over `control`, each with a descriptor: from now on requests go to that socket. */
 enum front_order { FRONT_LINK = 'L', FRONT_LOCAL = 'S' };
 
+/* At the other end of `control`: gives the order with its descriptor, at once or not at all. False with errno. */
+bool front_order(int control, enum front_order what, int fd);
 /* Until the file system is gone, or `control` has ended. */
 _Noreturn void front_run(int fuse, int control);
 

@@ -95,22 +95,6 @@ bool shares_mount(const char *at, const char *path, const char *device, bool rea
   return start_front(share, fuse, fault);
 }
 
-static bool order(const struct share *share, enum front_order what, int fd) {
-  char letter = (char)what;
-  struct iovec part = {&letter, 1};
-  union {
-    struct cmsghdr align;
-    char bytes[CMSG_SPACE(sizeof(int))];
-  } extra = {0};
-  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = extra.bytes, .msg_controllen = sizeof extra.bytes};
-  struct cmsghdr *given = CMSG_FIRSTHDR(&message);
-  given->cmsg_level = SOL_SOCKET;
-  given->cmsg_type = SCM_RIGHTS;
-  given->cmsg_len = CMSG_LEN(sizeof fd);
-  memcpy(CMSG_DATA(given), &fd, sizeof fd);
-  return RETRY(sendmsg(share->control, &message, MSG_NOSIGNAL | MSG_DONTWAIT)) == 1;
-}
-
 static struct share *wanted(struct stream *stream, const char *at, struct fault *fault) {
   struct share *share = at ? find(at) : NULL;
   if (!share || stage != LIVING) {
@@ -133,7 +117,7 @@ void shares_link(struct stream *stream, json_t *body) {
   } else if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
     fail_errno(&fault, errno, "linking the share %s", at);
   } else {
-    bool ok = order(share, FRONT_LINK, ends[1]) || fail_errno(&fault, errno, "linking the share %s", at);
+    bool ok = front_order(share->control, FRONT_LINK, ends[1]) || fail_errno(&fault, errno, "linking the share %s", at);
     close(ends[1]);
     if (ok) {
       relay_start_counted(stream, ends[0], &share->links);
@@ -220,7 +204,7 @@ static void on_report(struct watch *watch, uint32_t events) {
   close_fd(&share->report);
   if (report.ok) {
     share->held = true;
-    if (!order(share, FRONT_LOCAL, share->end)) kill(share->server, SIGKILL);
+    if (!front_order(share->control, FRONT_LOCAL, share->end)) kill(share->server, SIGKILL);
   }
   close_fd(&share->end);
   answer_holds(share, &report);

@@ -30,21 +30,6 @@ static void serve(const char *top, int fd) {
   _exit(ok ? 0 : 1);
 }
 
-static void give(int control, char order, int fd) {
-  struct iovec part = {&order, 1};
-  union {
-    struct cmsghdr align;
-    char bytes[CMSG_SPACE(sizeof(int))];
-  } extra = {0};
-  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = extra.bytes, .msg_controllen = sizeof extra.bytes};
-  struct cmsghdr *given = CMSG_FIRSTHDR(&message);
-  given->cmsg_level = SOL_SOCKET;
-  given->cmsg_type = SCM_RIGHTS;
-  given->cmsg_len = CMSG_LEN(sizeof fd);
-  memcpy(CMSG_DATA(given), &fd, sizeof fd);
-  if (sendmsg(control, &message, 0) != 1) die("sendmsg: %s", errno_text(errno));
-}
-
 int main(int argc, char **argv) {
   if (argc < 4) die("usage: share TOP WHERE run|checks|random …");
   const char *top = argv[1], *where = argv[2];
@@ -69,7 +54,7 @@ int main(int argc, char **argv) {
     close(link[0]);
     serve(top, link[1]);
   }
-  give(control[0], FRONT_LINK, link[0]);
+  if (!front_order(control[0], FRONT_LINK, link[0])) die("sendmsg: %s", errno_text(errno));
   close(link[0]);
   close(link[1]);
   int status = 1;
