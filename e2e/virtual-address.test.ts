@@ -166,7 +166,7 @@ test('a service that goes leaves its address to others, and a network without ad
   ];
   await ok(idle('next', 'front'));
   await eventually('it is given again', async () => (await virtual('next'))?.[0]?.Addr === '10.216.0.240/24');
-  await ok(['network', 'create', '--subnet', '10.216.1.0/30', 'tiny']);
+  await ok(['network', 'create', '-d', 'overlay', '--subnet', '10.216.1.0/30', 'tiny']);
   await ok(idle('only', 'tiny'));
   await eventually('it has the only one', async () => (await virtual('only'))?.[0]?.Addr === '10.216.1.2/30');
   await swarm.cloud.fails(idle('more', 'tiny'), /no available IPv4 addresses on network tiny/);
