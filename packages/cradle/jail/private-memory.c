@@ -23,7 +23,7 @@ static mode_t mode_of(int flags, va_list args)
 	return flags & (O_CREAT | O_TMPFILE) ? va_arg(args, mode_t) : 0;
 }
 
-int open64(const char *path, int flags, ...)
+__attribute__((visibility("default"))) int open64(const char *path, int flags, ...)
 {
 	va_list args;
 	va_start(args, flags);
@@ -33,7 +33,7 @@ int open64(const char *path, int flags, ...)
 }
 
 /* What open64 becomes in a fortified program when the flags are not known at compile time. */
-int __open64_2(const char *path, int flags);
+__attribute__((visibility("default"))) int __open64_2(const char *path, int flags);
 int __open64_2(const char *path, int flags)
 {
 	return forward("open64", path, flags, 0);

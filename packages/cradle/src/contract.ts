@@ -152,6 +152,8 @@ export interface KeptVm {
 export interface CradleStatus {
   readonly warm: readonly { readonly size: SizeClass; readonly count: number }[];
   readonly warmMax: number;
+  /** Of which new VMs are forked. */
+  readonly moulds: readonly { readonly size: SizeClass }[];
   readonly running: number;
   readonly templates: readonly { readonly size: SizeClass; readonly key: string }[];
   readonly vmm: string;

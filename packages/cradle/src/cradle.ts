@@ -23,7 +23,9 @@ import { buildJailTools } from './jail/tools.ts';
 import { Uids } from './jail/uids.ts';
 import type { CradleLimits } from './limits.ts';
 import { ExpectedSlots } from './slots/expected.ts';
+import { Moulds } from './slots/moulds.ts';
 import { SlotPool } from './slots/pool.ts';
+import { Quiet } from './slots/quiet.ts';
 import { makeRehearsalImage } from './slots/rehearsal.ts';
 import { type Slot, SlotMaker } from './slots/slot-maker.ts';
 import { basisKey } from './template/key.ts';
@@ -76,6 +78,8 @@ interface Parts {
   readonly templates: TemplateStore;
   readonly pool: SlotPool;
   readonly expected: ExpectedSlots;
+  readonly moulds: Moulds;
+  readonly quiet: Quiet;
   readonly cgroups: Cgroups;
 }
 
@@ -139,6 +143,7 @@ class QemuCradle implements Cradle {
       clock,
       logger,
       limits,
+      moulds: () => this.#parts?.moulds,
     });
     const accelerator = await chooseAccelerator({
       wanted: this.#options.accelerator ?? 'auto',
@@ -162,12 +167,25 @@ class QemuCradle implements Cradle {
       logger,
     });
     await templates.sweep();
+    const quiet = new Quiet(clock);
+    const moulds = new Moulds({
+      // Without emulation there is nothing that a clone would have to translate.
+      max: accelerator.kind === 'tcg' ? limits.mouldsMax : 0,
+      keptMs: limits.demandWindowMs,
+      defaultSize: this.#options.defaultSize,
+      clock,
+      logger,
+      quiet,
+      make: (size, signal) => maker.mould(templates, size, accelerator, signal),
+      release: ({ machine }) => yard.release(machine),
+    });
     const pool = new SlotPool({
       warmMax: limits.warmMax,
       windowMs: limits.demandWindowMs,
       defaultSize: this.#options.defaultSize,
       clock,
       logger,
+      quiet,
       make: async (size, signal) => {
         const slot = await maker.warm(templates, size, accelerator, signal);
         this.#tellSlot(slot);
@@ -194,6 +212,8 @@ class QemuCradle implements Cradle {
       templates,
       pool,
       expected,
+      moulds,
+      quiet,
       cgroups,
     };
     const vms = kept.map((item) => ({ spec: item.spec, vm: this.#adopt(item) }));
@@ -202,13 +222,14 @@ class QemuCradle implements Cradle {
   }
 
   expect(size: SizeClass): void {
-    const { pool, expected } = this.#started();
+    const { pool, expected, quiet } = this.#started();
+    quiet.expect();
     if (!this.#closed && !pool.has(size)) expected.begin(size);
   }
 
   async claim(spec: VmSpec, signal?: AbortSignal): Promise<Vm> {
     checkSpec(spec);
-    const { pool } = this.#started();
+    const { quiet } = this.#started();
     signal?.throwIfAborted();
     if (this.#closed) throw new KraudError('unavailable', 'the cradle is closed');
     if (this.#vms.has(spec.id) || this.#claiming.has(spec.id)) {
@@ -217,7 +238,7 @@ class QemuCradle implements Cradle {
     this.#checkDisksFree(dataPathsOf(spec), spec.id);
     this.#claiming.set(spec.id, spec);
     try {
-      return await pool.quietly(() => this.#claim(spec, signal));
+      return await quiet.during(() => this.#claim(spec, signal));
     } finally {
       this.#claiming.delete(spec.id);
     }
@@ -228,10 +249,11 @@ class QemuCradle implements Cradle {
   }
 
   status(): CradleStatus {
-    const { pool, templates, vmm } = this.#started();
+    const { pool, moulds, templates, vmm } = this.#started();
     return {
       warm: pool.count(),
       warmMax: this.#options.limits.warmMax,
+      moulds: moulds.list(),
       running: this.#vms.size,
       templates: templates.list().map(({ size, key }) => ({ size, key })),
       vmm,
@@ -247,8 +269,8 @@ class QemuCradle implements Cradle {
     this.#closed = true;
     if (!this.#parts) return;
     this.#left.abort();
-    await Promise.all([this.#parts.pool.close(), this.#parts.expected.close()]);
-    const { yard } = this.#parts;
+    const { pool, expected, moulds, yard } = this.#parts;
+    await Promise.all([pool.close(), expected.close(), moulds.close()]);
     if (!options.keepRunning) await Promise.all([...this.#adopting].map((kept) => yard.discard(kept)));
     const vms = [...this.#vms.values()];
     if (options.keepRunning) for (const vm of vms) vm.abandon();

@@ -4,6 +4,8 @@ import { MiB } from '@kraud/base';
 export interface CradleLimits {
   /** Warm slots at most, of all classes together; 0 = none. */
   readonly warmMax: number;
+  /** Moulds at most; 0 = none, and every clone translates its guest anew. */
+  readonly mouldsMax: number;
   /** How long a slot that was begun for a pod just made waits for that pod's start; 0 = none is. */
   readonly expectedMs: number;
   /** Claims older than this no longer count as demand. */
@@ -23,6 +25,7 @@ export interface CradleLimits {
 
 export const cradleLimits: CradleLimits = {
   warmMax: 3,
+  mouldsMax: 2,
   expectedMs: 1_000,
   demandWindowMs: 10 * 60_000,
   probeTimeoutMs: 8_000,

@@ -334,7 +334,7 @@ export interface HostFacts {
   accelerator: { kind: 'kvm' | 'tcg'; reason: string };
   vmm: string;
   dataDir: string;
-  slots: { warm: number; running: number; warmMax: number };
+  slots: { warm: number; running: number; warmMax: number; moulds?: number };
   /** What is amiss with this machine, for people. */
   warnings: readonly string[];
 }

@@ -82,7 +82,15 @@ export class FakeCradle implements HostCradle {
 
   status() {
     const { length } = this.running;
-    return { warm: [], warmMax: 0, running: length, templates: [], vmm: 'fake', guestKernel: 'fake' };
+    return {
+      warm: [],
+      warmMax: 0,
+      moulds: [],
+      running: length,
+      templates: [],
+      vmm: 'fake',
+      guestKernel: 'fake',
+    };
   }
 
   async close({ keepRunning }: { readonly keepRunning: boolean }): Promise<void> {

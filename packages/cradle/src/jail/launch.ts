@@ -14,7 +14,8 @@ export interface JailOptions {
   readonly files: readonly { readonly source: string; readonly name: string; readonly writable?: boolean }[];
   readonly kvm: boolean;
   readonly hostPaths: boolean;
-  readonly preload: boolean;
+  /** Of `JailTools`. */
+  readonly preload?: 'privateMemory' | 'mould';
   /** Open file that the VMM inherits as fd 3. */
   readonly stateFd?: number;
   readonly command: readonly string[];
@@ -40,13 +41,12 @@ export async function sealRun(dir: string): Promise<void> {
 
 /** Starts a VMM in its jail; answers once it has a pid. It survives us. */
 export async function launchJailed(tools: JailTools, options: JailOptions): Promise<ProcessMark> {
-  const args = ['--dir', options.dir, '--uid', String(options.uid)];
-  for (const dir of options.cgroups) args.push('--cgroup', dir);
+  const args = jailArguments(options);
   for (const file of options.files)
     args.push(file.writable ? '--writable-file' : '--file', file.source, file.name);
   if (options.kvm) args.push('--kvm');
-  if (options.hostPaths) args.push('--hostpaths');
-  if (options.preload) args.push('--file', tools.privateMemory, 'preload.so', '--preload', 'preload.so');
+  if (options.preload === 'mould') args.push('--mould');
+  if (options.preload) args.push('--file', tools[options.preload], 'preload.so', '--preload', 'preload.so');
   args.push('--', ...options.command);
   const stdio: ('ignore' | 'pipe' | number)[] = ['ignore', 'pipe', 'ignore', options.stateFd ?? 'ignore'];
   const keeper = spawn(tools.launcher, args, { cwd: '/', env: {}, detached: true, stdio });
@@ -64,8 +64,19 @@ export async function launchJailed(tools: JailTools, options: JailOptions): Prom
   }).catch(async (error: unknown) => {
     throw new KraudError('internal', `the jail did not start: ${await logOf(options.dir)}`, { cause: error });
   });
+  return await marked(pid, options.dir);
+}
+
+export function jailArguments(options: Pick<JailOptions, 'dir' | 'uid' | 'cgroups' | 'hostPaths'>): string[] {
+  const args = ['--dir', options.dir, '--uid', String(options.uid)];
+  for (const dir of options.cgroups) args.push('--cgroup', dir);
+  if (options.hostPaths) args.push('--hostpaths');
+  return args;
+}
+
+export async function marked(pid: number, dir: string): Promise<ProcessMark> {
   const mark = await markProcess(pid);
-  if (!mark) throw new KraudError('internal', `the VMM ended at once: ${await logOf(options.dir)}`);
+  if (!mark) throw new KraudError('internal', `the VMM ended at once: ${await logOf(dir)}`);
   return mark;
 }
 

@@ -2,6 +2,7 @@ import { type Clock, type Logger, messageOf } from '@kraud/base';
 import type { SizeClass } from '../contract.ts';
 import { className } from '../template/key.ts';
 import { type Claim, warmTargets } from './demand.ts';
+import type { Quiet } from './quiet.ts';
 import type { Slot } from './slot-maker.ts';
 
 export interface PoolOptions {
@@ -10,6 +11,7 @@ export interface PoolOptions {
   readonly defaultSize: SizeClass;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly quiet: Quiet;
   /** Makes one warm slot. */
   readonly make: (size: SizeClass, signal: AbortSignal) => Promise<Slot>;
   /** Ends one that is no longer wanted. */
@@ -20,9 +22,6 @@ const herdMs = 2_000;
 const claimsMax = 1_000;
 /** After a slot could not be made; also how soon a class out of fashion is noticed. */
 const pauseMs = 15_000;
-/** After a claim: its pod's start has the machine for itself. */
-const hushMs = 400;
-
 /**
  * The warm slots. They belong to nobody until they are taken, once. One loop makes them, one at a time, and only
  * while no claim is under way: whoever waits has the machine for himself.
@@ -33,8 +32,6 @@ export class SlotPool {
   readonly #sizes = new Map<string, SizeClass>();
   readonly #claims: Claim[] = [];
   readonly #stop = new AbortController();
-  #claiming = 0;
-  #hushedUntilMs = 0;
   #wake: () => void = () => {};
   #loop: Promise<void> | undefined;
 
@@ -69,25 +66,14 @@ export class SlotPool {
     this.#sizes.set(name, size);
     this.#claims.push({ atMs: this.#options.clock.monotonic(), className: name });
     if (this.#claims.length > claimsMax) this.#claims.shift();
+    this.#wake();
     return this.#slots.get(name)?.pop();
-  }
-
-  /** Nothing is made while `work` runs. */
-  async quietly<T>(work: () => Promise<T>): Promise<T> {
-    this.#claiming += 1;
-    try {
-      return await work();
-    } finally {
-      this.#hushedUntilMs = this.#options.clock.monotonic() + hushMs;
-      this.#claiming -= 1;
-      this.#wake();
-    }
   }
 
   async #refill(): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      await this.#hush();
-      const size = this.#claiming === 0 ? this.#missing() : undefined;
+      await this.#options.quiet.settled(this.#stop.signal);
+      const size = this.#missing();
       await this.#dropSurplus();
       if (!size) {
         await this.#pause();
@@ -142,14 +128,6 @@ export class SlotPool {
         const slot = slots.pop();
         if (slot) await this.#options.release(slot);
       }
-    }
-  }
-
-  async #hush(): Promise<void> {
-    for (;;) {
-      const leftMs = this.#hushedUntilMs - this.#options.clock.monotonic();
-      if (leftMs <= 0 || this.#stop.signal.aborted) return;
-      await this.#options.clock.sleep(leftMs, this.#stop.signal).catch(() => {});
     }
   }
 

@@ -3,14 +3,16 @@ import { join } from 'node:path';
 import { type Clock, KraudError, type Logger, MiB, messageOf, must, newShortId } from '@kraud/base';
 import { type Accelerator, diskSlots, type SizeClass } from '../contract.ts';
 import type { DiskMaker } from '../disk/ext4.ts';
-import { encodePattern, writeDisk, writtenBlocks } from '../disk/pattern.ts';
+import { encodePattern, type Pattern, writeDisk, writtenBlocks } from '../disk/pattern.ts';
 import type { GuestClient } from '../guest/index.ts';
+import { freezeMould } from '../jail/fork.ts';
 import type { CradleLimits } from '../limits.ts';
 import { loadState, saveState } from '../template/snapshot.ts';
 import type { Template, TemplateFiles, TemplateStore } from '../template/store.ts';
 import { connectAgent, rehearse, writableDisk } from '../vm/guest.ts';
 import { writeRecord } from '../vm/record.ts';
 import type { Machine, Yard } from '../vm/yard.ts';
+import type { Moulds } from './moulds.ts';
 
 /** A clone that waits for its pod. A warm one is rehearsed, and paused. */
 export interface Slot {
@@ -19,6 +21,15 @@ export interface Slot {
   readonly guest: Promise<GuestClient>;
   /** A fresh writable disk of nobody's is in its place already, mounted by the guest: the pod may have it. */
   readonly spare: SpareDisk;
+  /** It is a fork of this one, and rehearsed like it. */
+  readonly mould?: Mould;
+}
+
+/** A rehearsed VM that stands still, to be forked: never handed out itself. */
+export interface Mould {
+  readonly machine: Machine;
+  /** What is on the writable disk that its guest has mounted: each fork has a disk like this. */
+  readonly writable: Pattern;
 }
 
 export interface SpareDisk {
@@ -36,6 +47,8 @@ export interface SlotMakerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: CradleLimits;
+  /** Where clones come from, if there is one of their class. */
+  readonly moulds: () => Moulds | undefined;
 }
 
 const stateFd = 3;
@@ -98,14 +111,16 @@ export class SlotMaker {
     weight: 'background' | 'normal',
     signal?: AbortSignal,
   ): Promise<Slot> {
+    const forked = await this.#tryFork(size, weight, signal);
+    if (forked) return forked;
     const template = await templates.get(size);
     signal?.throwIfAborted();
     try {
-      return await this.#restore(template, accelerator, weight, signal);
+      return await this.#restore(template, accelerator, 'clone', weight, signal);
     } catch (error) {
       if (signal?.aborted) throw error;
       await this.#discard(templates, template, error);
-      return await this.#restore(await templates.get(size), accelerator, weight, signal);
+      return await this.#restore(await templates.get(size), accelerator, 'clone', weight, signal);
     }
   }
 
@@ -126,7 +141,8 @@ export class SlotMaker {
       } catch (error) {
         await this.#options.yard.release(slot.machine);
         if (signal?.aborted || tries === 1) throw error;
-        await this.#discard(templates, template, error);
+        if (slot.mould) this.#discardMould(slot.mould, error);
+        else await this.#discard(templates, template, error);
       }
     }
   }
@@ -138,13 +154,12 @@ export class SlotMaker {
     accelerator: Accelerator,
     signal: AbortSignal,
   ): Promise<Slot> {
+    await this.#options.moulds()?.obtain(size);
     const made = await this.clone(templates, size, accelerator, 'background', signal);
     const { machine } = made;
     const guest = await made.guest;
     try {
-      await this.#rehearse(machine, guest, rehearsals, signal);
-      const spare = await this.#giveSpare(machine, this.#fresh);
-      await guest.mountDisks([writableDisk]);
+      const spare = made.mould ? made.spare : await this.#prepare(machine, guest, signal);
       await machine.vmm.execute('stop');
       const record = { ...machine.record, state: 'warm' as const, warm: true };
       writeRecord(machine.dir, record);
@@ -178,18 +193,29 @@ export class SlotMaker {
   async #restore(
     template: Template,
     accelerator: Accelerator,
+    mode: 'clone' | 'mould',
     weight: 'background' | 'normal',
     signal?: AbortSignal,
   ): Promise<Slot> {
-    const { yard, clock, limits } = this.#options;
+    const { yard, clock } = this.#options;
     const { size, memoryPath } = template;
     await using state = await open(template.statePath);
-    const plan = { size, accelerator, mode: 'clone' as const, memoryPath, stateFd: state.fd, weight };
+    const plan = { size, accelerator, mode, memoryPath, stateFd: state.fd, weight };
     const machine = await yard.launch(plan, signal);
     try {
       await loadState(machine.vmm, stateFd, clock, signal);
+    } catch (error) {
+      await yard.release(machine);
+      throw error;
+    }
+    return await this.#goOn(machine, template.writable, signal);
+  }
+
+  async #goOn(machine: Machine, writable: Pattern, signal?: AbortSignal): Promise<Slot> {
+    const { yard, clock, limits } = this.#options;
+    try {
       // The guest has it mounted: it must see it from its first instruction on.
-      const spare = await this.#giveSpare(machine, async (path) => void writeDisk(path, template.writable));
+      const spare = await this.#giveSpare(machine, async (path) => void writeDisk(path, writable));
       await machine.vmm.execute('cont');
       const guest = connectAgent(machine.vmm, { clock, timeoutMs: limits.bootTimeoutMs, signal });
       guest.catch(() => {});
@@ -222,6 +248,89 @@ export class SlotMaker {
     }
     const path = must(machine.disks.pathOf(diskSlots.writable), 'it was attached');
     return { path, sizeBytes: this.#options.writableBytes };
+  }
+
+  /** A clone that has been through its first starts, with a fresh writable disk mounted, and stands still for good. */
+  async mould(
+    templates: TemplateStore,
+    size: SizeClass,
+    accelerator: Accelerator,
+    signal: AbortSignal,
+  ): Promise<Mould> {
+    const template = await templates.get(size);
+    const { machine, guest: connecting } = await this.#restore(
+      template,
+      accelerator,
+      'mould',
+      'background',
+      signal,
+    );
+    try {
+      const guest = await connecting;
+      const spare = await this.#prepare(machine, guest, signal);
+      guest.close();
+      await machine.vmm.execute('stop');
+      const writable = await writtenBlocks(spare.path);
+      await machine.disks.detachAll();
+      await freezeMould(machine.dir);
+      writeRecord(machine.dir, { ...machine.record, state: 'mould' });
+      const mould = { machine, writable };
+      await this.#prove(mould, signal);
+      return mould;
+    } catch (error) {
+      connecting.then(
+        (guest) => guest.close(),
+        () => {},
+      );
+      await this.#options.yard.release(machine);
+      throw error;
+    }
+  }
+
+  /** A fork whose guest answers is proof that this VMM, with its libraries, on this kernel, can be forked. */
+  async #prove(mould: Mould, signal: AbortSignal): Promise<void> {
+    const slot = await this.#fork(mould, 'background', signal);
+    try {
+      (await slot.guest).close();
+    } finally {
+      await this.#options.yard.release(slot.machine);
+    }
+  }
+
+  /** A VM that goes on where the mould stands. */
+  async #fork(mould: Mould, weight: 'background' | 'normal', signal?: AbortSignal): Promise<Slot> {
+    const machine = await this.#options.yard.fork(mould.machine, weight, signal);
+    return { ...(await this.#goOn(machine, mould.writable, signal)), mould };
+  }
+
+  /** Undefined without a mould, or if it doesn't fork: that is no reason to fail. */
+  async #tryFork(
+    size: SizeClass,
+    weight: 'background' | 'normal',
+    signal?: AbortSignal,
+  ): Promise<Slot | undefined> {
+    const mould = this.#options.moulds()?.ready(size);
+    if (!mould) return undefined;
+    try {
+      return await this.#fork(mould, weight, signal);
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      this.#discardMould(mould, error);
+      return undefined;
+    }
+  }
+
+  #discardMould(mould: Mould, error: unknown): void {
+    this.#options.logger.warn({ error: messageOf(error) }, 'the forks of a mould are of no use');
+    this.#options.moulds()?.discard(mould);
+  }
+
+  /** Through its first starts, and a fresh writable disk mounted. */
+  async #prepare(machine: Machine, guest: GuestClient, signal?: AbortSignal): Promise<SpareDisk> {
+    await this.#rehearse(machine, guest, rehearsals, signal);
+    const spare = await this.#giveSpare(machine, this.#fresh);
+    await guest.mountDisks([writableDisk]);
+    return spare;
   }
 
   /** With the writable disk that is in its place. Afterwards nothing of it is mounted. */

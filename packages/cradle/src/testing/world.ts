@@ -35,11 +35,13 @@ export class World {
     execFileSync('sh', ['-ec', script], { cwd: this.dir, stdio: 'pipe' });
   }
 
-  options(more: Partial<CradleOptions> & { warmMax?: number; limits?: CradleLimits } = {}): CradleOptions {
+  options(
+    more: Partial<CradleOptions> & { warmMax?: number; mouldsMax?: number; limits?: CradleLimits } = {},
+  ): CradleOptions {
     const guest = JSON.parse(
       readFileSync(join(cacheDir, 'guest/current.json'), 'utf8'),
     ) as CradleOptions['guest'];
-    const { warmMax = 0, ...rest } = more;
+    const { warmMax = 0, mouldsMax = 0, ...rest } = more;
     return {
       dataDir: join(this.dir, 'cradle'),
       cacheDir,
@@ -47,7 +49,7 @@ export class World {
       accelerator: 'tcg',
       defaultSize: smallSize,
       writableBytes: writableMiB * MiB,
-      limits: { ...cradleLimits, warmMax },
+      limits: { ...cradleLimits, warmMax, mouldsMax },
       clock: systemClock,
       random: systemRandom,
       logger: silentLogger,
@@ -55,7 +57,7 @@ export class World {
     };
   }
 
-  cradle(more: Partial<CradleOptions> & { warmMax?: number } = {}): Cradle {
+  cradle(more: Partial<CradleOptions> & { warmMax?: number; mouldsMax?: number } = {}): Cradle {
     return openCradle(this.options(more));
   }
 

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { type Clock, type Logger, messageOf, newShortId, type Random } from '@kraud/base';
 import type { Accelerator, SizeClass, VmSpec } from '../contract.ts';
 import type { Cgroups } from '../jail/cgroups.ts';
-import { launchJailed, makeVmDir, sealRun } from '../jail/launch.ts';
+import { forkJailed } from '../jail/fork.ts';
+import { type JailOptions, launchJailed, makeVmDir, sealRun } from '../jail/launch.ts';
 import { killVm, removeVm } from '../jail/remove.ts';
 import type { JailTools } from '../jail/tools.ts';
 import type { Uids } from '../jail/uids.ts';
@@ -33,7 +34,7 @@ export interface Kept {
 export interface LaunchPlan {
   readonly size: SizeClass;
   readonly accelerator: Accelerator;
-  readonly mode: 'make' | 'clone';
+  readonly mode: 'make' | 'clone' | 'mould';
   /** The guest's memory: the template's own for clones, a new file for `make`. */
   readonly memoryPath: string;
   /** Device state for a clone. */
@@ -73,7 +74,56 @@ export class Yard {
   }
 
   /** Answers once QMP is up; a VM that fails to come up, or is no longer wanted, leaves nothing. */
-  async launch(plan: LaunchPlan, signal?: AbortSignal): Promise<Machine> {
+  launch(plan: LaunchPlan, signal?: AbortSignal): Promise<Machine> {
+    const { kernel, initramfs, tools, vmmPath, readOnlyMemory, tscKhz } = this.#options;
+    const { mode, memoryPath } = plan;
+    const kind = plan.accelerator.kind;
+    const preload = mode === 'mould' ? mode : mode === 'clone' && !readOnlyMemory && 'privateMemory';
+    return this.#put(
+      plan,
+      async (jail) => {
+        if (mode === 'make') await chown(memoryPath, jail.uid, jail.uid);
+        return await launchJailed(tools, {
+          ...jail,
+          files: [
+            { source: memoryPath, name: 'memory', writable: mode === 'make' },
+            ...(mode === 'make'
+              ? [
+                  { source: kernel, name: 'kernel' },
+                  { source: initramfs, name: 'initramfs' },
+                ]
+              : []),
+          ],
+          kvm: kind === 'kvm',
+          ...(preload ? { preload } : {}),
+          ...(plan.stateFd === undefined ? {} : { stateFd: plan.stateFd }),
+          command: [
+            vmmPath,
+            ...vmmArguments({ accelerator: kind, size: plan.size, mode, readOnlyMemory, tscKhz }),
+          ],
+        });
+      },
+      signal,
+    );
+  }
+
+  /** As `launch`, of a VM that stands where the mould does. */
+  fork(mould: Machine, weight: LaunchPlan['weight'], signal?: AbortSignal): Promise<Machine> {
+    const { size, accelerator, name } = mould.record;
+    // It forks in its own control group, and uses nothing otherwise.
+    this.#options.cgroups.weigh(name, 'normal');
+    return this.#put(
+      { size, accelerator, weight, mode: 'clone' },
+      (jail) => forkJailed(mould.dir, jail),
+      signal,
+    );
+  }
+
+  async #put(
+    plan: Pick<LaunchPlan, 'size' | 'accelerator' | 'mode' | 'weight'>,
+    start: (jail: Pick<JailOptions, 'dir' | 'uid' | 'cgroups' | 'hostPaths'>) => Promise<ProcessMark>,
+    signal?: AbortSignal,
+  ): Promise<Machine> {
     const { cgroups, uids, limits, clock } = this.#options;
     const name = newShortId(this.#options.random);
     const dir = join(this.#vmsDir, name);
@@ -94,39 +144,11 @@ export class Yard {
       await cgroups.make(name);
       await cgroups.limit(name, { memoryBytes: plan.size.memoryMiB * 1024 * 1024 + limits.overheadBytes });
       cgroups.weigh(name, plan.weight);
-      if (plan.mode === 'make') await chown(plan.memoryPath, uid, uid);
-      const mark = await launchJailed(this.#options.tools, {
-        dir,
-        uid,
-        cgroups: cgroups.dirs(name),
-        files: [
-          { source: plan.memoryPath, name: 'memory', writable: plan.mode === 'make' },
-          ...(plan.mode === 'make'
-            ? [
-                { source: this.#options.kernel, name: 'kernel' },
-                { source: this.#options.initramfs, name: 'initramfs' },
-              ]
-            : []),
-        ],
-        kvm: plan.accelerator.kind === 'kvm',
-        hostPaths: plan.size.hostPaths,
-        preload: plan.mode === 'clone' && !this.#options.readOnlyMemory,
-        ...(plan.stateFd === undefined ? {} : { stateFd: plan.stateFd }),
-        command: [
-          this.#options.vmmPath,
-          ...vmmArguments({
-            accelerator: plan.accelerator.kind,
-            size: plan.size,
-            mode: plan.mode,
-            readOnlyMemory: this.#options.readOnlyMemory,
-            tscKhz: this.#options.tscKhz,
-          }),
-        ],
-      });
+      const mark = await start({ dir, uid, cgroups: cgroups.dirs(name), hostPaths: plan.size.hostPaths });
       const record = { ...making, mark };
       writeRecord(dir, record);
       const vmm = await Vmm.connect({ name, dir, mark }, { clock, cgroups, signal });
-      if (plan.mode === 'clone') await sealRun(dir);
+      if (plan.mode !== 'make') await sealRun(dir);
       return { record, dir, vmm, disks: new DiskSlots(vmm, uid) };
     } catch (error) {
       await this.#remove(name, uid);

@@ -19,8 +19,11 @@ export const jailPaths = {
 export interface VmmSettings {
   readonly accelerator: 'kvm' | 'tcg';
   readonly size: SizeClass;
-  /** `make`: boots, its memory is the template's. `clone`: memory is private, device state comes in over fd 3, once asked for. */
-  readonly mode: 'make' | 'clone';
+  /**
+   * `make`: boots, its memory is the template's. `clone`: memory is private, device state comes in over fd 3, once asked for.
+   * `mould`: a clone that is to be forked, for which QEMU's sandbox has no room: each fork gets one of its own.
+   */
+  readonly mode: 'make' | 'clone' | 'mould';
   /** QEMU 8.2 and up map a read-only file as private memory; older ones need the preload. */
   readonly readOnlyMemory: boolean;
   /** Of the host's time stamp counter; a guest under TCG sees that one. */
@@ -119,11 +122,13 @@ const machine = [
   'memory-backend=ram',
 ].join(',');
 
+const sandbox = 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny';
+
 /** The VMM's whole command line: the same devices, in the same order, for a template and its clones. */
 export function vmmArguments(settings: VmmSettings): string[] {
   const { size, accelerator, mode } = settings;
   const share = mode === 'make' ? 'share=on' : 'share=off';
-  const readOnly = mode === 'clone' && settings.readOnlyMemory ? ',readonly=on,rom=off' : '';
+  const readOnly = mode !== 'make' && settings.readOnlyMemory ? ',readonly=on,rom=off' : '';
   let devices = 0;
   const place = (): string => `bus=virtio-mmio-bus.${++devices}`;
   const args = [
@@ -141,7 +146,7 @@ export function vmmArguments(settings: VmmSettings): string[] {
     ],
     ...['-bios', 'qboot.rom'],
     ...['-action', 'reboot=shutdown,shutdown=pause,panic=pause'],
-    ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
+    ...(mode === 'mould' ? [] : ['-sandbox', sandbox]),
     ...['-qmp', `unix:${jailPaths.qmp},server=on,wait=off`],
     ...['-chardev', 'ringbuf,id=console,size=65536', '-serial', 'chardev:console'],
     ...['-device', `virtio-serial-device,id=serial,max_ports=2,${place()}`],
@@ -170,7 +175,7 @@ export function vmmArguments(settings: VmmSettings): string[] {
     );
   }
   // A clone's kernel is in its memory.
-  if (mode === 'clone') args.push('-incoming', 'defer');
+  if (mode !== 'make') args.push('-incoming', 'defer');
   else {
     args.push('-kernel', jailPaths.kernel, '-initrd', jailPaths.initramfs);
     args.push('-append', kernelCommandLine(settings, devices));

@@ -101,6 +101,7 @@ export const getInfo: Operation = {
         GuestKernel: facts.guestKernel,
         WarmSlots: slots.warm,
         WarmSlotsMax: slots.warmMax,
+        Moulds: slots.moulds ?? 0,
         RunningVms: slots.running,
       },
     });

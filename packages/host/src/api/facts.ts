@@ -5,7 +5,7 @@ import type { HostParts } from '../parts.ts';
 
 /** What this machine is, measured now. */
 export function hostFacts({ cradle, network, dataDir }: HostParts): HostFacts {
-  const { warm, warmMax, running, vmm, guestKernel } = cradle.status();
+  const { warm, warmMax, moulds, running, vmm, guestKernel } = cradle.status();
   const system = osRelease();
   return {
     hostname: hostname(),
@@ -20,7 +20,7 @@ export function hostFacts({ cradle, network, dataDir }: HostParts): HostFacts {
     accelerator: cradle.accelerator(),
     vmm,
     dataDir,
-    slots: { warm: warm.reduce((sum, { count }) => sum + count, 0), running, warmMax },
+    slots: { warm: warm.reduce((sum, { count }) => sum + count, 0), running, warmMax, moulds: moulds.length },
     warnings: [...network.warnings],
   };
 }

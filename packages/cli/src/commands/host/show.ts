@@ -7,6 +7,7 @@ interface HostInfo {
   GuestKernel: string;
   WarmSlots: number;
   WarmSlotsMax: number;
+  Moulds: number;
   RunningVms: number;
 }
 
@@ -26,6 +27,7 @@ export async function showHost(options: { socket: string; json: boolean }): Prom
     vms: kraud.RunningVms,
     warmSlots: kraud.WarmSlots,
     warmSlotsMax: kraud.WarmSlotsMax,
+    moulds: kraud.Moulds,
   };
   if (options.json) {
     console.log(JSON.stringify(host));
@@ -41,6 +43,7 @@ export async function showHost(options: { socket: string; json: boolean }): Prom
     ['accelerator', `${host.accelerator} (${host.reason})`],
     ['vms', host.vms],
     ['warm slots', `${host.warmSlots} of at most ${host.warmSlotsMax}`],
+    ['moulds', host.moulds],
   ];
   for (const [name, value] of rows) console.log(`${name.padEnd(13)} ${value}`);
 }
