@@ -16,17 +16,20 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 enum { DESCRIPTORS_MAX = 256, WATCHES_MAX = 128, TAP_REQUESTS_MAX = 8, BACKLOG = 8 };
 
-enum kind { EVENT, POLL, LISTENER, CONNECTION, TAP, HOSTPATHS };
+enum kind { EVENT, SIGNALS, POLL, LISTENER, CONNECTION, TAP, HOSTPATHS };
 
 static struct descriptor {
 	int fd, flags;
 	enum kind kind;
-	unsigned count; /* of an event */
+	unsigned long long number; /* an event's count, the set of signals */
 	struct sockaddr_un address; /* of a listener */
 } descriptors[DESCRIPTORS_MAX];
 static int descriptors_count;
@@ -82,10 +85,10 @@ static void facts_of(int fd, const char *key, void (*take)(int fd, const char *l
 	fclose(file);
 }
 
-static void take_count(int fd, const char *line)
+static void take_number(int fd, const char *line)
 {
 	(void)fd;
-	descriptors[descriptors_count].count = (unsigned)strtoul(line, NULL, 16);
+	descriptors[descriptors_count].number = strtoull(line, NULL, 16);
 }
 
 static void take_watch(int fd, const char *line)
@@ -99,44 +102,62 @@ static void take_watch(int fd, const char *line)
 	watches[watches_count++] = watch;
 }
 
+/* Nothing of it can be changed through the descriptor. */
+static int may_be_shared(int fd, int flags)
+{
+	struct stat facts;
+	if (fstat(fd, &facts) < 0) die("look at descriptor %d", fd);
+	if (S_ISCHR(facts.st_mode)) return major(facts.st_rdev) == 1; /* null, zero, urandom */
+	return S_ISREG(facts.st_mode) && (flags & O_ACCMODE) == O_RDONLY;
+}
+
+static void survey_socket(struct descriptor *found)
+{
+	int listens = 0;
+	socklen_t len = sizeof listens, address_len = sizeof found->address - 1;
+	if (getsockopt(found->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) < 0 ||
+	    getsockname(found->fd, (struct sockaddr *)&found->address, &address_len) < 0)
+		die("look at socket %d", found->fd);
+	found->kind = listens ? LISTENER : CONNECTION;
+}
+
 static void survey(int fd, const char *link)
 {
 	struct descriptor *found = &descriptors[descriptors_count];
 	*found = (struct descriptor){.fd = fd, .flags = fcntl(fd, F_GETFL)};
-	if (!strcmp(link, "anon_inode:[eventfd]")) {
+	if (fd == TAP_FD) {
+		found->kind = TAP;
+	} else if (!strcmp(link, "anon_inode:[eventfd]")) {
 		found->kind = EVENT;
-		facts_of(fd, "eventfd-count:", take_count);
+		facts_of(fd, "eventfd-count:", take_number);
+	} else if (!strcmp(link, "anon_inode:[signalfd]")) {
+		found->kind = SIGNALS;
+		facts_of(fd, "sigmask:", take_number);
 	} else if (!strcmp(link, "anon_inode:[eventpoll]")) {
 		found->kind = POLL;
 		facts_of(fd, "tfd:", take_watch);
-	} else if (!strcmp(link, "/dev/net/tun")) {
-		found->kind = TAP;
 	} else if (!strcmp(link, "/hostpaths")) {
 		found->kind = HOSTPATHS;
 	} else if (!strncmp(link, "socket:", 7)) {
-		int listens = 0;
-		socklen_t len = sizeof listens, address_len = sizeof found->address - 1;
-		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) < 0) die("look at socket %d", fd);
-		found->kind = listens ? LISTENER : CONNECTION;
-		if (getsockname(fd, (struct sockaddr *)&found->address, &address_len) < 0) die("look at socket %d", fd);
-	} else if (!strncmp(link, "anon_inode:[io_uring", 20)) {
-		errno = EBUSY;
-		die("a ring can't be had twice");
-	} else {
+		survey_socket(found);
+	} else if (may_be_shared(fd, found->flags)) {
 		return;
+	} else {
+		errno = EBUSY;
+		die("descriptor %d, %s, can't be had twice", fd, link);
 	}
 	errno = E2BIG;
 	if (++descriptors_count == DESCRIPTORS_MAX) die("more than %d descriptors", DESCRIPTORS_MAX);
 }
 
-void descriptors_survey(void)
+void descriptors_survey(int own)
 {
 	DIR *dir = opendir("/proc/self/fd");
 	if (!dir) die("list the descriptors");
 	for (struct dirent *entry; (entry = readdir(dir));) {
 		char path[64], link[256];
 		int fd = atoi(entry->d_name);
-		if (entry->d_name[0] == '.' || fd == dirfd(dir)) continue;
+		if (entry->d_name[0] == '.' || fd <= STDERR_FILENO || fd == own || fd == dirfd(dir)) continue;
 		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 		ssize_t len = readlink(path, link, sizeof link - 1);
 		if (len < 0) die("look at descriptor %d", fd);
@@ -152,7 +173,8 @@ static void put(const struct descriptor *place, int fd)
 	int cloexec = fcntl(place->fd, F_GETFD) & FD_CLOEXEC ? O_CLOEXEC : 0;
 	if (dup3(fd, place->fd, cloexec) < 0) die("replace descriptor %d", place->fd);
 	close(fd);
-	if (fcntl(place->fd, F_SETFL, place->flags) < 0) die("set up descriptor %d", place->fd);
+	/* What only names a directory has no flags. */
+	if (place->kind != HOSTPATHS && fcntl(place->fd, F_SETFL, place->flags) < 0) die("set up descriptor %d", place->fd);
 }
 
 static int listener(const struct descriptor *like)
@@ -161,6 +183,12 @@ static int listener(const struct descriptor *like)
 	if (fd < 0 || bind(fd, (const struct sockaddr *)&like->address, sizeof like->address) < 0 || listen(fd, BACKLOG) < 0)
 		die("listen on %s", like->address.sun_path);
 	return fd;
+}
+
+/* The C library's set is larger than the kernel's. */
+static int signal_reader(unsigned long long set)
+{
+	return (int)syscall(SYS_signalfd4, -1, &set, sizeof set, 0);
 }
 
 /* To the VMM it looks as if the other side had just left. */
@@ -187,7 +215,8 @@ void descriptors_replace(int tap)
 	for (int i = 0; i < descriptors_count; i++) {
 		const struct descriptor *place = &descriptors[i];
 		switch (place->kind) {
-		case EVENT: put(place, eventfd(place->count, 0)); break;
+		case EVENT: put(place, eventfd((unsigned)place->number, 0)); break;
+		case SIGNALS: put(place, signal_reader(place->number)); break;
 		case POLL: put(place, epoll_create1(0)); break;
 		case LISTENER: put(place, listener(place)); break;
 		case CONNECTION: put(place, dead_connection()); break;

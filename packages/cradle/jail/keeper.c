@@ -135,7 +135,9 @@ void keep(const struct options *o, void (*become)(const struct options *o, int g
 	if (log < 0) die("open the log");
 	if (dup2(log, STDERR_FILENO) < 0) die("dup2");
 	/* What a mould's process has open is the VMM's. */
-	if (!launcher && syscall(SYS_close_range, TAP_FD, log - 1, 0) < 0 && log > TAP_FD) die("close_range");
+	if (!launcher && ((log > TAP_FD && syscall(SYS_close_range, TAP_FD, log - 1, 0) < 0) ||
+			  syscall(SYS_close_range, log + 1, ~0u, 0) < 0))
+		die("close_range");
 	if (o->hostpaths) {
 		const char *share = join(o->dir, "hostpaths");
 		if (mount("hostpaths", share, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=64k") < 0 ||

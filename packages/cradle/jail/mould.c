@@ -63,7 +63,7 @@ __attribute__((visibility("default"))) int io_uring_queue_init(unsigned entries,
 static void resume(const struct options *o, int go)
 {
 	forked = true;
-	descriptors_survey();
+	descriptors_survey(go);
 	open_namespaces();
 	int tap = open_tap();
 	build_root(o);
