@@ -35,7 +35,7 @@ export class Kraudd {
     return await command('docker', args, { env: this.env });
   }
 
-  async info(): Promise<{ Kraud: { Accelerator: string; WarmSlots: number; WarmSlotsMax: number } }> {
+  async info(): Promise<{ Kraud: { Accelerator: string; WarmSlots: number; Moulds: number } }> {
     return await this.get('/info');
   }
 
@@ -51,12 +51,24 @@ export class Kraudd {
 
   /** Waits until `count` slots are ready, and a moment more so that making them isn't measured. */
   async warm(count: number): Promise<void> {
+    await this.#until(`${count} warm slots`, async () => (await this.info()).Kraud.WarmSlots >= count);
+    await delay(100);
+  }
+
+  /** Waits until starts without a warm slot are forks, which they are under emulation. */
+  async mould(): Promise<void> {
+    await this.#until('a mould', async () => {
+      const { Kraud } = await this.info();
+      return Kraud.Moulds > 0 || Kraud.Accelerator !== 'tcg';
+    });
+  }
+
+  async #until(what: string, holds: () => Promise<boolean>): Promise<void> {
     const deadline = Date.now() + 60_000;
-    while ((await this.info()).Kraud.WarmSlots < count) {
-      if (Date.now() > deadline) throw new Error(`no ${count} warm slots within 60 s`);
+    while (!(await holds())) {
+      if (Date.now() > deadline) throw new Error(`not within 60 s: ${what}`);
       await delay(50);
     }
-    await delay(100);
   }
 
   async #kra(...args: string[]): Promise<void> {

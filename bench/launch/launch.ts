@@ -30,15 +30,18 @@ export async function launch(args: readonly string[]): Promise<void> {
   const tar = await busyboxTar(dir);
   const warm = new Kraudd(join(dir, 'warm'));
   const cold = new Kraudd(join(dir, 'cold'));
+  const bare = new Kraudd(join(dir, 'bare'));
+  const daemons = [warm, cold, bare];
   let peers: Peer[] = [];
   try {
-    say('starting two daemons, with and without warm slots');
+    say('starting three daemons: with a warm slot, with a mould alone, with neither');
     await warm.start({ cradle: { warmMax: 1 } });
     await cold.start({ cradle: { warmMax: 0 } });
-    for (const daemon of [warm, cold]) await daemon.docker('import', tar, 'bench');
+    await bare.start({ cradle: { warmMax: 0, mouldsMax: 0 } });
+    for (const daemon of daemons) await daemon.docker('import', tar, 'bench');
     peers = await findPeers(dir, tar);
     const accel = (await warm.info()).Kraud.Accelerator;
-    const metrics: Metrics = await interleaved(warm, cold, peers, n, say);
+    const metrics: Metrics = await interleaved({ warm, cold, bare }, peers, n, say);
     say('idle memory');
     metrics.idle_pss_mib = await idleMemory(cold);
     say('one after another, then all at once');
@@ -49,15 +52,14 @@ export async function launch(args: readonly string[]): Promise<void> {
     else printTable(result);
   } finally {
     for (const peer of peers) await peer.stop().catch((error: unknown) => say(`stopping a peer: ${error}`));
-    for (const daemon of [warm, cold])
+    for (const daemon of daemons)
       await daemon.stop().catch((error: unknown) => say(`stopping kraudd: ${error}`));
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
 async function interleaved(
-  warm: Kraudd,
-  cold: Kraudd,
+  { warm, cold, bare }: { warm: Kraudd; cold: Kraudd; bare: Kraudd },
   peers: readonly Peer[],
   n: number,
   say: (line: string) => void,
@@ -66,7 +68,8 @@ async function interleaved(
   const add = (metric: string, ms: number): void => {
     samples.set(metric, [...(samples.get(metric) ?? []), ms]);
   };
-  await cold.docker('run', '--rm', 'bench', ...echo);
+  for (const daemon of [cold, bare]) await daemon.docker('run', '--rm', 'bench', ...echo);
+  await cold.mould();
   await warm.docker('run', '-d', '--name', 'execs', 'bench', '/bin/sleep', '3600');
   for (const peer of peers) await peer.run();
   /** What the one before has left to do is not measured with the next, whoever's it is. */
@@ -81,6 +84,7 @@ async function interleaved(
     await measure('run_warm_ms', () => warm.docker('run', '--rm', 'bench', ...echo));
     await warm.warm(1);
     await measure('run_cold_ms', () => cold.docker('run', '--rm', 'bench', ...echo));
+    await measure('run_bare_ms', () => bare.docker('run', '--rm', 'bench', ...echo));
     await measure('exec_ms', () => warm.docker('exec', 'execs', '/bin/true'));
     for (const peer of peers) await measure(peer.metric, () => peer.run());
     await warm.warm(1);

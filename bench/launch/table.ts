@@ -3,6 +3,7 @@ import type { Summary } from '../samples.ts';
 const names: Record<string, string> = {
   run_warm_ms: 'docker run --rm, warm slot',
   run_cold_ms: 'docker run --rm, no warm slot',
+  run_bare_ms: 'docker run --rm, neither slot nor mould',
   claim_ms: 'claim of a warm slot to first output',
   exec_ms: 'docker exec true',
   dockerd_run_ms: 'peer: dockerd + runc',
