@@ -40,7 +40,13 @@ interface Record {
 function mouldPids(): number[] {
   const vms = join(world.dir, 'cradle/vms');
   return readdirSync(vms)
-    .map((name) => JSON.parse(readFileSync(join(vms, name, 'record.json'), 'utf8')) as Record)
+    .flatMap((name) => {
+      try {
+        return [JSON.parse(readFileSync(join(vms, name, 'record.json'), 'utf8')) as Record];
+      } catch {
+        return []; // It goes away just now.
+      }
+    })
     .filter(({ state }) => state === 'mould')
     .map(({ mark }) => mark.pid);
 }

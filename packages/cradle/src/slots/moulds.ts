@@ -125,7 +125,10 @@ export class Moulds {
       const discarded = entry.discarded.promise.then(() => {
         failed = true;
       });
-      await Promise.race([this.#unused(name, entry), this.#died(name, mould, signal), discarded]);
+      const over = new AbortController();
+      const unused = this.#unused(name, entry, AbortSignal.any([signal, over.signal]));
+      await Promise.race([unused, this.#died(name, mould, signal), discarded]);
+      over.abort();
       entry.mould = undefined;
       await release(mould).catch((error: unknown) =>
         logger.warn({ class: name, error: messageOf(error) }, 'could not end a mould'),
@@ -153,9 +156,8 @@ export class Moulds {
   }
 
   /** Answers once nobody has used it for its time, or it is no longer wanted. */
-  async #unused(name: string, entry: Entry): Promise<void> {
+  async #unused(name: string, entry: Entry, signal: AbortSignal): Promise<void> {
     const { clock, keptMs, defaultSize } = this.#options;
-    const { signal } = entry.stop;
     while (!signal.aborted) {
       const sinceMs = name === className(defaultSize) ? clock.monotonic() : entry.usedAtMs;
       const leftMs = sinceMs + keptMs - clock.monotonic();

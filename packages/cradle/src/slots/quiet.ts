@@ -35,14 +35,18 @@ export class Quiet {
 
   /** Answers once no claim is under way and the last one is a while ago, or `signal` says that it no longer matters. */
   async settled(signal: AbortSignal): Promise<void> {
-    const aborted = new Promise<void>((resolve) => {
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    });
-    while (!signal.aborted) {
-      await Promise.race([this.#over.promise, aborted]);
-      const leftMs = this.#hushedUntilMs - this.#clock.monotonic();
-      if (this.#claims === 0 && leftMs <= 0) return;
-      if (leftMs > 0) await this.#clock.sleep(leftMs, signal).catch(() => {});
+    const aborted = Promise.withResolvers<void>();
+    const onAbort = (): void => aborted.resolve();
+    signal.addEventListener('abort', onAbort);
+    try {
+      while (!signal.aborted) {
+        await Promise.race([this.#over.promise, aborted.promise]);
+        const leftMs = this.#hushedUntilMs - this.#clock.monotonic();
+        if (this.#claims === 0 && leftMs <= 0) return;
+        if (leftMs > 0) await this.#clock.sleep(leftMs, signal).catch(() => {});
+      }
+    } finally {
+      signal.removeEventListener('abort', onAbort);
     }
   }
 }
