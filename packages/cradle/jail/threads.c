@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { THREADS_MAX = 160, STACK_BYTES = 4096, PARK_MS_MAX = 2000, RSEQ_SIGNATURE = 0x53053053, RSEQ_BYTES = 32 };
+enum { THREADS_MAX = 160, STACK_BYTES = 4096, PARK_MS_MAX = 10000, RSEQ_SIGNATURE = 0x53053053, RSEQ_BYTES = 32 };
 
 struct thread {
 	pid_t tid;
@@ -30,6 +30,7 @@ struct thread {
 	size_t robust_bytes;
 	jmp_buf at;
 	atomic_bool parked;
+	bool gone; /* it ended before it was parked */
 	_Alignas(16) char stack[STACK_BYTES]; /* only until it is on its own again */
 };
 
@@ -79,7 +80,7 @@ static void on_park(int signal)
 	int error = errno;
 	pid_t tid = own_tid();
 	for (int i = 0; i < threads_count; i++)
-		if (threads[i].tid == tid) stand_still(&threads[i]);
+		if (threads[i].tid == tid && !threads[i].gone) stand_still(&threads[i]);
 	errno = error;
 }
 
@@ -96,36 +97,66 @@ void threads_init(void)
 	if (sigaction(park_signal(), &action, NULL) < 0) die("sigaction");
 }
 
-static bool signal_others(void)
+static bool is_known(pid_t tid)
+{
+	for (int i = 0; i < threads_count; i++)
+		if (threads[i].tid == tid && !threads[i].gone) return true;
+	return false;
+}
+
+/* How many more there are than were known; -1 if they can't be found, or are too many. */
+static int signal_others(void)
 {
 	DIR *dir = opendir("/proc/self/task");
-	if (!dir) return false;
-	bool ok = true;
-	for (struct dirent *entry; ok && (entry = readdir(dir));) {
+	if (!dir) return -1;
+	int more = 0;
+	for (struct dirent *entry; more >= 0 && (entry = readdir(dir));) {
 		pid_t tid = (pid_t)atoi(entry->d_name);
-		if (tid <= 0 || tid == own_tid()) continue;
-		if ((ok = threads_count < THREADS_MAX)) threads[threads_count++].tid = tid;
+		if (tid <= 0 || tid == own_tid() || is_known(tid)) continue;
+		if (threads_count == THREADS_MAX) {
+			more = -1;
+			break;
+		}
+		threads[threads_count++] = (struct thread){.tid = tid};
+		/* One that has just ended is found out later. */
+		syscall(SYS_tgkill, getpid(), tid, park_signal());
+		more++;
 	}
 	closedir(dir);
-	for (int i = 0; ok && i < threads_count; i++) ok = syscall(SYS_tgkill, getpid(), threads[i].tid, park_signal()) == 0;
-	return ok;
+	return more;
+}
+
+/* Until each is parked, or gone. */
+static bool await_parked(int first)
+{
+	for (int ms = 0;; ms++) {
+		int waiting = -1;
+		for (int i = threads_count - 1; i >= first; i--)
+			if (!threads[i].gone && !atomic_load(&threads[i].parked)) waiting = i;
+		if (waiting < 0) return true;
+		if (ms == PARK_MS_MAX) return false;
+		nanosleep(&(struct timespec){.tv_nsec = 1000 * 1000}, NULL);
+		if (syscall(SYS_tgkill, getpid(), threads[waiting].tid, 0) < 0) threads[waiting].gone = true;
+	}
 }
 
 bool threads_park(const char **why)
 {
 	*why = "the C library keeps the numbers of its threads elsewhere";
 	if (!tid_offset || *(pid_t *)(own_block() + tid_offset) != own_tid()) return false;
-	*why = "not all threads can be found";
-	if (!signal_others()) return false;
-	*why = "a thread does not stand still";
-	for (int i = 0; i < threads_count; i++) {
-		for (int ms = 0; !atomic_load(&threads[i].parked); ms++) {
-			if (ms == PARK_MS_MAX) return false;
-			nanosleep(&(struct timespec){.tv_nsec = 1000 * 1000}, NULL);
-		}
-		*why = "the C library keeps the number of a thread elsewhere";
-		if (*(pid_t *)(threads[i].self + tid_offset) != threads[i].tid) return false;
+	for (;;) {
+		int known = threads_count, more = signal_others();
+		*why = "not all threads can be found";
+		if (more < 0) return false;
+		if (more == 0) break;
+		*why = "a thread does not stand still";
+		if (!await_parked(known)) return false;
 	}
+	*why = "the main thread has ended";
+	if (threads_count == 0 || threads[0].tid != getpid()) return false;
+	*why = "the C library keeps the number of a thread elsewhere";
+	for (int i = 0; i < threads_count; i++)
+		if (!threads[i].gone && *(pid_t *)(threads[i].self + tid_offset) != threads[i].tid) return false;
 	return true;
 }
 
@@ -155,15 +186,16 @@ void threads_resume(void)
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8);
 	for (int i = 0; i < threads_count; i++) {
 		struct thread *thread = &threads[i];
-		pid_t *number = (pid_t *)(thread->self + tid_offset);
-		/* The main thread's number is the process'; it is found again by being the first that was listed. */
-		if (i == 0) {
+		if (thread->gone) continue;
+		/* The first that was listed: its number is the process'. */
+		if (!main_thread) {
 			main_thread = thread;
 			continue;
 		}
+		pid_t *number = (pid_t *)(thread->self + tid_offset);
 		if (clone(go_on, thread->stack + STACK_BYTES, flags, thread, NULL, thread->self, number) < 0) die("clone");
 	}
-	if (!main_thread) die("no main thread");
+	if (!main_thread) die("find the main thread");
 	if (&__rseq_offset)
 		syscall(SYS_rseq, own_block() + __rseq_offset, RSEQ_BYTES, RSEQ_FLAG_UNREGISTER, RSEQ_SIGNATURE);
 	pid_t *number = (pid_t *)(main_thread->self + tid_offset);

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { silentLogger } from '@kraud/base';
 import type { Cradle, SizeClass, Vm } from './contract.ts';
 import { assertJailed } from './testing/jailed.ts';
 import { runScript, smallSize, startContainer, until, World, warmCount } from './testing/world.ts';
@@ -157,10 +158,13 @@ test('a VM goes on without its mould and without its daemon; the next one has it
 
 test('warm slots are forks too', async () => {
   const other = new World();
-  const warm = other.cradle({ warmMax: 1, mouldsMax: 1 });
+  const warnings: unknown[] = [];
+  const logger = { ...silentLogger, warn: (...words: unknown[]) => void warnings.push(words) };
+  const warm = other.cradle({ warmMax: 1, mouldsMax: 1, logger });
   try {
     await warm.start();
     await until('a warm slot', () => warmCount(warm) === 1);
+    assert.deepEqual(warnings, []);
     assert.equal(warm.status().moulds.length, 1);
     const vm = await warm.claim(other.spec());
     assert.equal(vm.warm, true);

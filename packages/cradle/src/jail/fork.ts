@@ -6,8 +6,8 @@ import type { ProcessMark } from '../process.ts';
 import { type JailOptions, jailArguments, logOf, marked } from './launch.ts';
 
 const answerBytesMax = 1024;
-/** Several hundred times what a fork takes on an idle machine. */
-const answerTimeoutMs = 10_000;
+/** A thousand times what a fork takes on an idle machine. */
+const answerTimeoutMs = 20_000;
 
 /** Stands a VMM with the mould's preload still, for good; from then on it can be forked. */
 export async function freezeMould(dir: string): Promise<void> {
