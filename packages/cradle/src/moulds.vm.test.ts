@@ -142,7 +142,8 @@ test('a VM goes on without its mould and without its daemon; the next one has it
   await vm.resume();
   await cradle.close({ keepRunning: true });
   cradle = world.cradle({ mouldsMax: 2 });
-  const [kept] = await cradle.start();
+  const [found] = await cradle.start();
+  const kept = await found?.vm;
   assert.equal(kept?.pid, vm.pid);
   assert.ok(kept);
   process.kill(kept.pid, 'SIGKILL');
