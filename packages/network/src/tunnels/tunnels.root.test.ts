@@ -195,7 +195,11 @@ s.on('connect', () => console.log('ready')); s.on('data', (d) => process.stdout.
     const sorted = (list: readonly DevicePeer[]) =>
       list.map((peer) => ({ ...peer, blocks: [...peer.blocks].sort() }));
     assert.deepEqual([before.port, sorted(before.peers)], [ends.near.port, peers]);
-    const other = { key: ends.near.key, endpoint: undefined, blocks: ['10.1.8.0/22'] };
+    const other = {
+      key: Buffer.alloc(32, 5).toString('base64'),
+      endpoint: undefined,
+      blocks: ['10.1.8.0/22'],
+    };
     const add = setWords(device, { privateKey: before.privateKey, set: [other], remove: [] });
     wg(add.words, add.input);
     assert.deepEqual(dump().peers.length, 2);
