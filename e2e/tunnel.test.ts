@@ -121,7 +121,7 @@ test('on the default network they reach each other by address, as on one machine
   );
   for (const other of ['left', 'plain2']) assert.equal(await pings(other, hidden), 'no');
   assert.equal(await pings('hidden2', await addressOf('right', 'front')), 'no');
-  assert.match(await exec('left', 'nslookup -type=a hidden 2>&1'), /can't|NXDOMAIN|SERVFAIL/);
+  assert.doesNotMatch(await exec('left', 'nslookup -type=a hidden'), /^Name:/m);
 });
 
 test('a connection goes on while both daemons are killed and started again', async () => {
