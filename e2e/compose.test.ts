@@ -28,12 +28,18 @@ services:
     configs: [{ source: settings, target: /etc/settings }]
     links: ["db:store"]
     environment: ["COLOR=\${COLOR:-red}"]
+  peek:
+    image: busybox
+    command: ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done"]
+    depends_on: { db: { condition: service_healthy } }
+    volumes: ["data:/seen:ro", "scratch:/scratch"]
   debug:
     image: busybox
     command: ["sleep", "1000"]
     profiles: [debug]
 volumes:
   data: {}
+  scratch: { driver_opts: { type: tmpfs, device: tmpfs, o: "size=2m,uid=7" } }
   served: { driver_opts: { type: none, o: bind, device: "\${SITE}" } }
 networks: { frontend: {}, backend: { internal: true } }
 secrets: { key: { file: ./key.txt } }
@@ -69,7 +75,7 @@ const idOf = async (service: string): Promise<string> => (await shop(['ps', '-q'
 
 test('a project comes up in order, is changed where it changed, and goes without a trace', async () => {
   await shop(['up', '-d']);
-  assert.equal((await shop(['ps', '--services'])).trim(), 'db\nweb');
+  assert.equal((await shop(['ps', '--services'])).trim(), 'db\npeek\nweb');
   const [db, web] = [await idOf('db'), await idOf('web')];
   assert.equal(await shop(['exec', '-T', 'db', 'cat', '/run/secrets/key']), 'hush\n');
   assert.equal(
@@ -78,6 +84,21 @@ test('a project comes up in order, is changed where it changed, and goes without
   );
   assert.match(await shop(['exec', '-T', 'web', 'nslookup', '-type=a', 'db']), /^Name:\s*db$/m);
   assert.match(await shop(['exec', '-T', 'web', 'nslookup', '-type=a', 'store']), /^Name:\s*store$/m);
+  // A volume of two services, and one that is memory.
+  assert.equal(await shop(['exec', '-T', 'peek', 'cat', '/seen/up']), 'up\n');
+  await shop(['exec', '-T', 'db', 'sh', '-c', 'echo more > /data/more']);
+  assert.equal(await shop(['exec', '-T', 'peek', 'cat', '/seen/more']), 'more\n');
+  assert.match(
+    await shop([
+      'exec',
+      '-T',
+      'peek',
+      'sh',
+      '-c',
+      'stat -c %u /scratch; df -m /scratch; touch /seen/x || echo no',
+    ]),
+    /^7\n[\s\S]* 2 [\s\S]*\nno\n$/,
+  );
   // Written into a container that has been made and not started, which has the volume.
   assert.equal(await shop(['exec', '-T', 'db', 'cat', '/inline']), 'in the project');
   assert.match(await shop(['logs', 'db']), /db is up/);
