@@ -220,6 +220,39 @@ test('one on every node, and jobs', async () => {
   assert.equal(await ok(['ps', '-aq']), '');
 });
 
+test('a volume for each task, and a task that was unhealthy', async () => {
+  const check = ['--health-cmd', 'cat /x/ok', '--health-interval', '1s', '--health-timeout', '60s'];
+  await ok(
+    [
+      'service',
+      'create',
+      '-d',
+      '--name',
+      'each',
+      '--replicas',
+      '2',
+      ...soon,
+      ...check,
+      '--health-retries',
+      '1',
+    ]
+      .concat(['--restart-delay', '1s', '--mount', 'type=volume,source=each-{{.Task.Slot}},target=/x'])
+      .concat([image, 'sh', '-c', 'touch /x/ok; exec sleep 100000']),
+  );
+  const [first] = await swarm.runs('each', 2);
+  const volumes = await ok(['volume', 'ls', '--filter', 'name=each-', '--format', '{{.Name}}']);
+  assert.deepEqual(volumes.split('\n').sort(), ['each-1', 'each-2']);
+  await ok(['exec', `${first?.name}.${first?.id}`, 'rm', '/x/ok']);
+  const ended = await eventually(
+    'it has failed',
+    async () => (await swarm.tasks('each')).find(({ state }) => state.startsWith('Failed')),
+    60_000,
+  );
+  assert.match(ended.error, /non-zero exit \(143\): dockerexec: unhealthy container/);
+  await ok(['service', 'rm', 'each'], { timeoutMs: 120_000 });
+  await ok(['volume', 'rm', 'each-1', 'each-2']);
+});
+
 test('secrets and configs: content, owner, mode, and templates', async () => {
   const create = (what: string, name: string, text: string, ...more: string[]): Promise<string> =>
     ok([what, 'create', ...more, name, '-'], { input: text });

@@ -31,6 +31,7 @@ export function admitWorkload(
   context: { uid: string; others: readonly Workload[]; present: Workload | undefined },
 ): AdmittedWorkload {
   const { uid, others, present } = context;
+  const optionsOf = optionsOfVolumes(parts, caller);
   if (draft.templated) checkPlaceholders(draft);
   checkFiles(parts, caller, draft);
   const admitted = admit(
@@ -39,7 +40,7 @@ export function admitWorkload(
     {
       ...{ caller, uid, limits: parts.limits, random: parts.random, templated: draft.templated },
       networks: networksOf(parts, caller, draft.pod.networks),
-      optionsOf: optionsOfVolumes(parts, caller),
+      optionsOf: (name) => (hasPlaceholder(name) ? undefined : optionsOf(name)),
     },
   );
   const { run: _, host: __, restart: ___, autoRemove: ____, ...pod } = admitted.spec;

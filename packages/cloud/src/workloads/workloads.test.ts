@@ -187,6 +187,25 @@ test('a private image comes with the credentials of a later update that asks for
   assert.deepEqual(updated.warnings, []);
 });
 
+test('a volume for each task: its name is filled in later, and no volume is made now', async () => {
+  const mount = {
+    type: 'volume',
+    volume: 'v-{{.Task.Slot}}',
+    target: '/x',
+    readOnly: false,
+    copyUp: true,
+  } as const;
+  const { pod } = draft();
+  const wanted = draft({
+    templated: true,
+    pod: { ...pod, container: { ...pod.container, mounts: [mount] } },
+  });
+  const { workload } = await workloads.create(caller, wanted, wish);
+  const [made] = workload.spec.template.spec.containers[0]?.mounts ?? [];
+  assert.equal(made?.type === 'volume' && made.volume, 'v-{{.Task.Slot}}');
+  assert.deepEqual(tables.volumes.list('default'), []);
+});
+
 test('what a change is about stands in its event', async () => {
   const made = (await workloads.create(caller, draft(), wish)).workload;
   await addImage('app:2', 'b');

@@ -89,6 +89,13 @@ const cases: [string, Case, string, string, string][] = [
     'shutdown',
     'no disk',
   ],
+  [
+    'has a program that is not there',
+    { phase: 'created', serial: 1, message: 'failed to create task for container: no such file' },
+    'failed',
+    'shutdown',
+    'starting container failed: failed to create task for container: no such file',
+  ],
   ['starts', { phase: 'starting' }, 'starting', 'running', ''],
   ['runs', { phase: 'running', container: up }, 'running', 'running', ''],
   ['runs, health unknown', { phase: 'running', container: up, checked: true }, 'starting', 'running', ''],

@@ -19,6 +19,9 @@ export interface TaskStatus {
   readonly error: string;
 }
 
+/** How a runtime says that it could not start a program. */
+const programFailure = /^failed to create task for container: /;
+
 /**
  * What a pod is doing, in Swarm's words.
  *
@@ -31,7 +34,8 @@ export interface TaskStatus {
  * | ended, or not begun, as it was asked to | shutdown                 |
  * | exited with 0                          | complete                  |
  * | exited with another code, or ended because it was unhealthy | failed |
- * | exited without having run, or could not be started | rejected      |
+ * | its program could not be started       | failed                    |
+ * | exited without having run, or could not be started otherwise | rejected |
  * | on a host that was lost for good       | orphaned                  |
  */
 export function stateOf(pod: Pod, host: Host | undefined): TaskStatus {
@@ -49,9 +53,7 @@ export function stateOf(pod: Pod, host: Host | undefined): TaskStatus {
     if (pod.spec.host === undefined)
       return say('pending', made, 'pending task scheduling', message && `no suitable node (${message})`);
     // It is `created` again when its start failed.
-    if (pod.status.serial > 0 && pod.status.serial >= pod.spec.run.serial) {
-      return say('rejected', made, 'preparing', container?.error || message);
-    }
+    if (pod.status.serial > 0 && pod.status.serial >= pod.spec.run.serial) return notBegun(made);
     return say('assigned', made, 'scheduler assigned task to node');
   }
   if (phase === 'starting' || phase === 'restarting') return say('starting', made, 'starting');
@@ -61,6 +63,13 @@ export function stateOf(pod: Pod, host: Host | undefined): TaskStatus {
   if (waits && pod.spec.run.wanted === 'running') return say('starting', container?.startedAt, 'starting');
   return say('running', container?.startedAt, 'started');
 
+  /** A program that can't be started is a failure; what it lacks before that has the task rejected. */
+  function notBegun(at: string | undefined): TaskStatus {
+    const why = container?.error || message;
+    if (!programFailure.test(why)) return say('rejected', at, 'preparing', why);
+    return say('failed', at, 'starting', `starting container failed: ${why}`);
+  }
+
   function ended(): TaskStatus {
     const at = container?.finishedAt;
     const unhealthy = container?.health?.status === 'unhealthy';
@@ -68,7 +77,7 @@ export function stateOf(pod: Pod, host: Host | undefined): TaskStatus {
     const asked = wanted === 'stopped' && !stoppedByUser && !unhealthy;
     if (container?.startedAt === undefined) {
       if (wanted === 'stopped') return say('shutdown', at, 'shutdown');
-      return say('rejected', at, 'preparing', container?.error || message);
+      return notBegun(at);
     }
     if (asked) return say('shutdown', at, 'shutdown');
     const code = `task: non-zero exit (${container.exitCode})`;
