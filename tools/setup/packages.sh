@@ -21,6 +21,8 @@ kernel_source_package() {
 packages_wanted() {
 	# the VMM, and what makes disks and networks
 	echo qemu-system-x86 squashfs-tools erofs-utils e2fsprogs nftables iproute2 busybox-static
+	# what undoes layers that gzip and zstd didn't make; xz is below
+	echo bzip2
 	# what joins the VPCs of several hosts: in user space, and the tool for kernels that have it built in
 	echo wireguard-go wireguard-tools
 	# what the kernel and the agent are built with
