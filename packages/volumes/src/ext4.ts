@@ -67,11 +67,14 @@ export class Ext4Maker {
   }
 }
 
-/** `assume_storage_prezeroed`: the file is new, so neither mke2fs nor the guest has to write zeros into it. */
+/**
+ * `assume_storage_prezeroed`: the file is new, so neither mke2fs nor the guest has to write zeros into it. Debian 13's default, an
+ * orphan file, would be a fifth of a small disk.
+ */
 async function format(path: string, sizeBytes: number, lengthBytes: number): Promise<void> {
   const file = await open(path, 'wx', 0o600);
   await file.truncate(lengthBytes).finally(() => file.close());
-  const features = 'metadata_csum,metadata_csum_seed,64bit,extent,^resize_inode';
+  const features = 'metadata_csum,metadata_csum_seed,64bit,extent,^resize_inode,^orphan_file';
   const extended =
     'assume_storage_prezeroed=1,lazy_journal_init=1,nodiscard,root_owner=0:0,packed_meta_blocks=1';
   const journalMiB = sizeBytes >= 2 ** 30 ? 32 : 4;
