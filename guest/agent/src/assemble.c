@@ -135,7 +135,9 @@ static bool mount_devices(struct container *container, struct fault *fault) {
   container->pts = open_in_root(dev, "pts", O_RDONLY | O_DIRECTORY);
   snprintf(options, sizeof options, "mode=1777,size=%lld",
            json_is_integer(shm) && json_integer_value(shm) > 0 ? (long long)json_integer_value(shm) : 67108864ll);
-  if (mount_in(dev, "shm", "tmpfs", MS_NOSUID | MS_NOEXEC | MS_NODEV, options) != 0)
+  /* Under this name it stands in the container's list of mounts, where programs look for its size. */
+  AUTO_CLOSE int memory = make_dir_in_root(dev, "shm");
+  if (memory < 0 || mount_on(memory, "tmpfs", "shm", MS_NOSUID | MS_NOEXEC | MS_NODEV, options) != 0)
     return fail_errno(fault, errno, "mounting /dev/shm");
   if (mount_in(root, "/sys", "sysfs", MS_NOSUID | MS_NOEXEC | MS_NODEV | (container->privileged ? 0 : MS_RDONLY), NULL) != 0)
     return fail_errno(fault, errno, "mounting /sys");

@@ -29,7 +29,11 @@ export class ExecUseCases implements Execs {
   }
 
   async create(caller: Caller, podRef: string, spec: ExecSpec, given: unknown): Promise<ExecRecord> {
-    const pod = mustRun(findPod(this.#parts, caller, podRef));
+    const found = findPod(this.#parts, caller, podRef);
+    if (found.status.phase === 'paused') {
+      throw new KraudError('conflict', `Container ${podRef} is paused, unpause the container before exec`);
+    }
+    const pod = mustRun(found);
     if (spec.args.length === 0 || spec.args[0] === '')
       throw new KraudError('invalid', 'No exec command specified');
     this.#trim();

@@ -67,7 +67,8 @@ for (const [what, body, headers, status, message] of [
     /unsupported Content-Type header \(text\/plain\): must be 'application\/json'/,
   ],
   ['nothing in it', '{}', {}, 400, /config cannot be empty/],
-  ['no image', '{"Tty":true}', {}, 400, /no image specified/],
+  ['no image', '{"Cmd":["ls"]}', {}, 400, /no image specified/],
+  ['no image and no command', '{"Tty":true}', {}, 400, /no command specified/],
   [
     'a refused option',
     '{"Image":"app","HostConfig":{"PidMode":"host"}}',

@@ -11,6 +11,9 @@ const attemptsMax = 20;
 /** Subnets of a pool that routes of the host overlap. */
 const poolTriesMax = 256;
 
+const overlaps = (cause?: unknown): KraudError =>
+  new KraudError('forbidden', 'Pool overlaps with other one on this address space', { cause });
+
 /**
  * Makes a network. Its subnet is chosen once, for all hosts; nothing of it is on a host until a pod needs it. Two that
  * were made at the same time on two hosts and overlap: the later one goes, and is made again.
@@ -27,7 +30,9 @@ export async function createNetwork(
     if (parts.networks.get(key)) {
       throw new KraudError('exists', `network with name ${draft.name} already exists`);
     }
-    const subnet = await chooseSubnet(parts, draft);
+    const subnet = await chooseSubnet(parts, draft).catch((error: unknown) => {
+      throw codeOf(error) === 'conflict' ? overlaps(error) : error;
+    });
     const { options, internal, range, reserved } = draft;
     const network = await parts.networks.create({
       kind: 'Network',
@@ -60,7 +65,7 @@ export async function createNetwork(
     if (!earlier) return network;
     await parts.networks.delete(key);
     if (draft.subnet !== undefined || attempt >= attemptsMax) {
-      throw new KraudError('conflict', 'Pool overlaps with other one on this address space');
+      throw overlaps();
     }
   }
 }

@@ -25,7 +25,12 @@ export interface BoundPath {
  */
 export function boundPath(options: Readonly<Record<string, string>>): BoundPath | undefined {
   const named = about.filter((name) => options[name] !== undefined);
-  if (named.length === 0 || memoryOptions(options) !== undefined) return undefined;
+  if (named.length === 0) return undefined;
+  const isBound = options.o?.split(',').some((word) => word === 'bind' || word === 'rbind');
+  const missing =
+    options.device === undefined ? 'device' : options.type === undefined && !isBound ? 'type' : undefined;
+  if (missing) throw new KraudError('invalid', `create volume: missing required option: "${missing}"`);
+  if (memoryOptions(options) !== undefined) return undefined;
   const { type = '', device = '', o = '' } = options;
   const words = o.split(',').filter((word) => word !== '');
   const strange = words.find((word) => !flags.includes(word));

@@ -26,7 +26,7 @@ export function volumeSize(
     else if (!optionsOfBound.includes(name))
       throw new KraudError(
         'invalid',
-        `create volume: option '${name}' is not supported by the ${driver} driver (only 'size' is)`,
+        `create volume: invalid option: "${name}"; the ${driver} driver has size, type, device and o`,
       );
   }
   return sizeBytes;

@@ -7,7 +7,7 @@ test('a volume may be memory, with the options of a tmpfs', () => {
   for (const [options, expected] of [
     [{}, undefined],
     [{ type: 'none', o: 'bind', device: '/srv' }, undefined],
-    [{ type: 'tmpfs' }, ''],
+    [{ type: 'tmpfs', device: 'tmpfs' }, ''],
     [{ type: 'tmpfs', device: 'tmpfs', o: 'size=1m,uid=1000,mode=0700,ro' }, 'size=1m,uid=1000,mode=0700,ro'],
   ] as const) {
     assert.equal(memoryOptions(options), expected);

@@ -13,7 +13,7 @@ const value = /^(?:(?:size|nr_blocks|nr_inodes)=\d+[kmgKMG%]?|mode=0?[0-7]{1,4}|
  * | options                                        | of the tmpfs       |
  * | ---------------------------------------------- | ------------------ |
  * | `type=tmpfs`, `device=tmpfs`, `o=size=1m,uid=5` | `size=1m,uid=5`    |
- * | `type=tmpfs`                                   | ``                 |
+ * | `type=tmpfs`, `device=tmpfs`                    | ``                 |
  * | `size=1g`                                      | –                  |
  */
 export function memoryOptions(options: Readonly<Record<string, string>>): string | undefined {

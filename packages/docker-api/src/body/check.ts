@@ -58,7 +58,11 @@ function leaf(row: BodyRow, value: unknown, path: string, found: Found): unknown
   if (!types[row.type].is(value)) throw wrongType(path, types[row.type].words);
   const { discarded, form } = row;
   if (form && typeof value === 'string' && value !== '' && !form.pattern.test(value)) {
-    throw new KraudError('invalid', `${form.otherwise}: ${value.slice(0, 100)}`);
+    const text = form.otherwise.includes('{}') ? form.otherwise : `${form.otherwise}: {}`;
+    throw new KraudError(
+      'invalid',
+      text.replace('{}', () => value.slice(0, 100)),
+    );
   }
   if (discarded !== undefined) {
     if (!isZero(value) && !row.neutral?.includes(value))

@@ -30,7 +30,7 @@ export interface BodyRow {
   readonly kept?: boolean;
   /** Taken out of the body, with a warning that ends so: what dockerd does with limits that its kernel lacks. */
   readonly discarded?: string;
-  /** A value that isn't written so is `invalid`, whether it is supported or not: `invalid IPC mode`. */
+  /** A value that isn't written so is `invalid`, whether it is supported or not: `invalid IPC mode`, or a text with `{}` for it. */
   readonly form?: { readonly pattern: RegExp; readonly otherwise: string };
 }
 

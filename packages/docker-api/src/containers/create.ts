@@ -28,7 +28,10 @@ export const createContainer: Operation = {
     if (Object.keys(body).length === 0) {
       throw new KraudError('invalid', 'config cannot be empty in order to create a container');
     }
-    if (!body.Image) throw new KraudError('invalid', 'no image specified');
+    if (!body.Image) {
+      const hasCommand = [body.Cmd, body.Entrypoint].some((words) => words && words.length > 0);
+      throw new KraudError('invalid', hasCommand ? 'no image specified' : 'no command specified');
+    }
     asOlderClient(body, call.minor);
     const { sockets, hostPaths } = call.serving;
     const { draft, hostSources } = draftOf(body, { name: call.query.text('name'), sockets });

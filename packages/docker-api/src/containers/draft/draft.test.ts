@@ -29,6 +29,7 @@ for (const [host, message] of [
     mount({ Type: 'volume', Source: 'v', Target: '/t', VolumeOptions: { Subpath: 'a/../../b' } }),
     /subpath must be a relative path within the volume$/,
   ],
+  [{ CpusetMems: '42-3,1--' }, /^Invalid value 42-3,1-- for cpuset mems$/],
   [{ IpcMode: 'x' }, /^invalid IPC mode: x$/],
   [{ PidMode: 'container' }, /^invalid PID mode: container$/],
   [{ UTSMode: 'container:x' }, /^invalid UTS mode: container:x$/],

@@ -19,7 +19,11 @@ export const resourceRows = (prefix: string): readonly BodyRow[] => {
     row('yes', at('CpuPeriod'), 'int', 200_000),
     row('yes', at('CpuShares'), 'int', 512),
     row('yes', at('CpusetCpus'), 'string', '0'),
-    row('refused', at('CpusetMems'), 'string', '1', { neutral: ['0'], note: oneVm }),
+    row('refused', at('CpusetMems'), 'string', '1', {
+      neutral: ['0'],
+      note: oneVm,
+      form: { pattern: /^\d+(-\d+)?(,\d+(-\d+)?)*$/, otherwise: 'Invalid value {} for cpuset mems' },
+    }),
     row('refused', at('CpuRealtimePeriod'), 'int', 1_000, { note: 'the guest has no real-time groups' }),
     row('refused', at('CpuRealtimeRuntime'), 'int', 1_000, { note: 'the guest has no real-time groups' }),
     row('yes', at('PidsLimit'), 'int', 50),
