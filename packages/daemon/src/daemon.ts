@@ -39,6 +39,7 @@ import { claimDataDir, instanceId } from './instance.ts';
 import { findPlace } from './join.ts';
 import { HostLinks } from './link.ts';
 import { startLiveness } from './liveness.ts';
+import { FarPodsFollower } from './networks/far-pods.ts';
 import { NetworkKeeper } from './networks/keeper.ts';
 import { type OtherHosts, otherHosts } from './networks/other-hosts.ts';
 import { SubnetBook } from './networks/subnet-book.ts';
@@ -227,15 +228,16 @@ export class Daemon {
     // Before pods are taken over: they go on asking for names.
     const services = new ServiceFeed({ name, tables, network, logger });
     this.#background('services', (signal) => services.run(signal));
+    const farPods = new FarPodsFollower({ name, tables, far: network.far });
+    this.#stopped('pods of other hosts', farPods.follow());
     await agent.start();
     this.#stopped('host agent', (end) => agent.stop(end));
     const { cacheDir } = config;
     beside = await otherHosts({
-      ...{ name, instanceId: id, dataDir, cacheDir, isShared, tables, network },
+      ...{ name, instanceId: id, dataDir, cacheDir, isShared, tables, network, farPods },
       ...{ limits: config.network, clock, random, logger },
     });
     if (beside) {
-      this.#stopped('names of other hosts', beside.stop);
       this.#background('tunnels', (signal) => beside.keeper.run(signal));
       agent.warnWith(() => beside.keeper.problems);
     }
