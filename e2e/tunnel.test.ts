@@ -21,7 +21,8 @@ before(async () => {
   const daemon = (n: number, name: string): TestCloud => {
     const config = {
       cradle: { warmMax: 0, uidFirst: 1_200_000 + n * 100_000 },
-      host: { leaseTtlMs: 10_000 },
+      // Daemons are killed and come back in time, on a busy machine too; one is lost in the end.
+      host: { leaseTtlMs: 40_000 },
     };
     const host = new TestCloud(config, undefined, machines.on(n));
     host.args = ['--store', machines.store, '--listen', `${machines.ip(n)}:7070`, '--name', name];
