@@ -55,6 +55,8 @@ export interface CloudLimits extends PodLimits {
   execsKept: number;
   execsMax: number;
   imageFactsCached: number;
+  /** Milliseconds that who makes a service waits for its image; what takes longer is pulled meanwhile. */
+  imageWaitMs: number;
   hostLabelsMax: number;
   /** A secret's bytes are fewer than this; as swarm's. */
   secretBytesLimit: number;
@@ -67,6 +69,7 @@ export const cloudLimits: CloudLimits = {
   execsKept: 1000,
   execsMax: 10_000,
   imageFactsCached: 1000,
+  imageWaitMs: 30_000,
   hostLabelsMax: 64,
   secretBytesLimit: 500 * KiB,
   configBytesLimit: 1000 * KiB,

@@ -6,7 +6,7 @@ import type { CloudParts } from '../parts.ts';
 import { admitWorkloadToQuota, confirmQuota } from '../quotas/admit.ts';
 import { ensureVolume } from '../volumes/ensure.ts';
 import type { ImageWish, WorkloadDraft } from './contract.ts';
-import { resolveImage } from './image.ts';
+import { patienceOf, resolveImage } from './image.ts';
 import { checkWorkloadName } from './names.ts';
 import { admitWorkload } from './spec.ts';
 
@@ -28,7 +28,14 @@ export async function createWorkload(
   const taken = (): KraudError =>
     new KraudError('exists', `name conflicts with an existing object: service ${name} already exists`);
   if (parts.workloads.get(key)) throw taken();
-  const image = await resolveImage(images, finder, caller, draft.pod.container.image, wish);
+  const image = await resolveImage(
+    images,
+    finder,
+    caller,
+    draft.pod.container.image,
+    wish,
+    patienceOf(parts),
+  );
   const uid = newId(parts.random);
   const others = parts.workloads.list(caller.tenant);
   const { spec, volumes, warnings } = admitWorkload(parts, caller, draft, image, {

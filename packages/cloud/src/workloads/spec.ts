@@ -79,7 +79,7 @@ export function admitWorkload(
 
 function imageWarning({ pod }: WorkloadDraft, why: string): string {
   const { image } = pod.container;
-  return `image ${image} is not here, and pulling it failed: ${why}. Tasks are rejected until it can be had`;
+  return `image ${image} is not here, and ${why}. Tasks are rejected until it can be had`;
 }
 
 /** Secrets and configs don't come later, unlike volumes: nobody could say what is in them. */

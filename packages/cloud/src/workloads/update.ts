@@ -8,7 +8,7 @@ import { ensureVolume } from '../volumes/ensure.ts';
 import type { ImageWish, WorkloadDraft } from './contract.ts';
 import type { WorkloadTools } from './create.ts';
 import { findWorkload } from './find.ts';
-import { keptImage, resolveImage } from './image.ts';
+import { keptImage, patienceOf, resolveImage } from './image.ts';
 import { previousOf, type Wanted, wantedOf, withPrevious } from './previous.ts';
 import { admitWorkload, iterationAfter } from './spec.ts';
 import { nextChange, refuseStale, versionOf } from './version.ts';
@@ -31,7 +31,7 @@ export async function updateWorkload(
   }
   const image =
     (await keptImage(finder, caller, draft, present)) ??
-    (await resolveImage(images, finder, caller, draft.pod.container.image, wish));
+    (await resolveImage(images, finder, caller, draft.pod.container.image, wish, patienceOf(parts)));
   const { uid } = present.meta;
   const others = parts.workloads.list(caller.tenant).filter(({ meta }) => meta.uid !== uid);
   const { spec, volumes, warnings } = admitWorkload(parts, caller, draft, image, { uid, others, present });

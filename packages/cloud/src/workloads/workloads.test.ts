@@ -18,6 +18,8 @@ const idOf = (digit: string): string => `sha256:${digit.repeat(64)}`;
 
 let tables: Tables;
 let workloads: WorkloadUseCases;
+let slow: PromiseWithResolvers<void>;
+let slowSignal: AbortSignal | undefined;
 let told: Record<string, string>[] = [];
 let events: string[];
 let end: () => Promise<void>;
@@ -46,12 +48,26 @@ beforeEach(async () => {
     clock,
     random,
     logger: silentLogger,
-    limits: cloudLimits,
+    limits: { ...cloudLimits, imageWaitMs: 100 },
   } as unknown as CloudParts;
   events = [];
   told = [];
+  slow = Promise.withResolvers();
+  slowSignal = undefined;
   const finder = new ImageFinder(parts);
-  const pull = async (_c: Caller, name: string, { auth }: { auth?: object }): Promise<void> => {
+  const pull = async (
+    _c: Caller,
+    name: string,
+    { auth, signal }: { auth?: object; signal: AbortSignal },
+  ): Promise<void> => {
+    if (name === 'slow:1') {
+      slowSignal = signal;
+      const ended = Promise.withResolvers<void>();
+      signal.addEventListener('abort', () => ended.reject(signal.reason));
+      await Promise.race([slow.promise, ended.promise]);
+      if (!finder.findIfAny(caller, name)) await addImage('slow:1', 'e');
+      return;
+    }
     if (name === 'private:1' && auth) return addImage('private:1', 'd');
     if (name !== 'far:1') throw new KraudError('not-found', 'no registry has it');
     await addImage('far:1', 'f');
@@ -175,6 +191,25 @@ test('an image that is nowhere is warned of; what was asked is made of it once i
   assert.equal(await workloads.findImage(found, wish.signal), true);
   const gone = { ...workload, meta: { ...workload.meta, name: 'other' } };
   assert.equal(await workloads.findImage(gone, wish.signal), true);
+});
+
+test('a pull that takes long goes on by itself, and its image is found once it is over', async () => {
+  const { workload, warnings } = await workloads.create(caller, draft({}, 'slow:1'), wish);
+  assert.match(warnings.join(), /image slow:1 is not here, and it is still being pulled\./);
+  assert.equal(imageOf(workload), noImage);
+  const finding = workloads.findImage(workload, wish.signal);
+  slow.resolve();
+  assert.equal(await finding, true);
+  assert.equal(imageOf(await workloads.get(caller, 'web')), idOf('e'));
+});
+
+test('who goes while the image is pulled ends the pull', async () => {
+  const gone = new AbortController();
+  const making = workloads.create(caller, draft({}, 'slow:1'), { signal: gone.signal });
+  gone.abort();
+  await assert.rejects(making);
+  assert.deepEqual(await workloads.list(caller), []);
+  assert.equal(slowSignal?.aborted, true);
 });
 
 test('a private image comes with the credentials of a later update that asks for nothing else', async () => {
