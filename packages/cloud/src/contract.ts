@@ -239,12 +239,16 @@ export interface Execs {
    * Starts it. Attached: the session's streams are the caller's. Detached: it runs on its own. `ExecFailure` when the
    * program can't be run, which counts as the exec's end.
    */
-  start(
-    caller: Caller,
-    id: string,
-    options: { detach: boolean; tty: boolean; size?: TerminalSize },
-  ): Promise<ExecStreams>;
+  start(caller: Caller, id: string, options: ExecStart): Promise<ExecStreams>;
   resize(caller: Caller, id: string, size: TerminalSize): Promise<void>;
+}
+
+export interface ExecStart {
+  detach: boolean;
+  tty: boolean;
+  size?: TerminalSize;
+  /** Awaited once nothing speaks against the start any more, and before the program can write anything. */
+  begins?: () => Promise<void>;
 }
 
 export interface ExecStreams {

@@ -1,7 +1,7 @@
 import { KraudError, messageOf, newId } from '@kraud/base';
 import type { ExecSession, ExecSpec, TerminalSize } from '@kraud/host';
 import type { Pod } from '@kraud/macro';
-import type { Caller, ExecRecord, ExecStreams, Execs } from './contract.ts';
+import type { Caller, ExecRecord, ExecStart, ExecStreams, Execs } from './contract.ts';
 import type { EventRecorder } from './events.ts';
 import { execFailure } from './exec-failure.ts';
 import type { CloudParts } from './parts.ts';
@@ -65,17 +65,17 @@ export class ExecUseCases implements Execs {
       .map((held) => held.record.id);
   }
 
-  async start(
-    caller: Caller,
-    id: string,
-    options: { detach: boolean; tty: boolean; size?: TerminalSize },
-  ): Promise<ExecStreams> {
+  async start(caller: Caller, id: string, options: ExecStart): Promise<ExecStreams> {
     const held = this.#find(caller, id);
     const { record } = held;
     if (record.state === 'running') throw new KraudError('conflict', `exec command ${id} is already running`);
     if (record.state === 'exited') throw new KraudError('conflict', `exec command ${id} has already run`);
     const pod = mustRun(findPod(this.#parts, caller, record.podUid));
     record.state = 'running';
+    await options.begins?.().catch((error: unknown) => {
+      record.state = 'created';
+      throw error;
+    });
     try {
       const container = mainContainer(pod);
       const spec: ExecSpec = {

@@ -92,6 +92,18 @@ test('output that nobody attached to is not sent', async () => {
   assert.equal(payload(await client.all()), '');
 });
 
+test('the reply has begun before the program runs: no output can come along with it', async () => {
+  await using server = await TestServer.open();
+  const held = Promise.withResolvers<void>();
+  server.fake.execsHeld = held.promise;
+  const client = start(server, await execOf(server, ['echo', 'hi']), upgrade);
+  const head = await client.until((text) => text.includes('\r\n\r\n'));
+  assert.equal(payload(head), '');
+  held.resolve();
+  client.socket.end();
+  assert.match(payload(await client.all()), /hi/);
+});
+
 test('a detached start answers at once', async () => {
   await using server = await TestServer.open();
   const id = await execOf(server, ['sleep']);

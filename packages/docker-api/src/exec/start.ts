@@ -1,10 +1,11 @@
+import { must } from '@kraud/base';
 import { ExecFailure, type ExecRecord, type ExecStreams } from '@kraud/cloud';
 import { row } from '../body/rows.ts';
-import type { Call } from '../call.ts';
 import type { Operation } from '../operation.ts';
 import { recordPodEvent } from '../record.ts';
 import { parseDetachKeys } from '../wire/detach-keys.ts';
 import { frame, type Piece } from '../wire/frames.ts';
+import type { Hijack } from '../wire/hijack.ts';
 import { outputType } from '../wire/output-type.ts';
 import { runSession } from '../wire/session.ts';
 import type { ExecBody } from './create.ts';
@@ -42,21 +43,20 @@ export const startExec: Operation = {
       await execs.start(call.caller, id, options);
       return call.empty(200);
     }
+    // As with dockerd the reply has begun before the program runs: some clients lose output that comes along with it.
+    const reply: { hijack?: Hijack } = {};
+    const begins = async (): Promise<void> => {
+      reply.hijack = await call.hijack(outputType(call.minor, options.tty));
+    };
     let streams: ExecStreams;
     try {
-      streams = await execs.start(call.caller, id, options);
+      streams = await execs.start(call.caller, id, { ...options, begins });
     } catch (error) {
-      if (!(error instanceof ExecFailure)) throw error;
-      return await tellInStream(call, options.tty, error);
+      if (!reply.hijack || !(error instanceof ExecFailure)) throw error;
+      return await tellInStream(reply.hijack, options.tty, error);
     }
     const given = record.given as ExecBody;
-    let hijack: Awaited<ReturnType<typeof call.hijack>>;
-    try {
-      hijack = await call.hijack(outputType(call.minor, options.tty));
-    } catch (error) {
-      streams.detach();
-      throw error;
-    }
+    const hijack = must(reply.hijack, 'the reply has begun');
     try {
       const how = await runSession({
         client: hijack,
@@ -78,8 +78,7 @@ export const startExec: Operation = {
 };
 
 /** As dockerd: the client gets its stream, and in it why there is nothing to see; `inspect` has the exit code. */
-async function tellInStream(call: Call, tty: boolean, failure: ExecFailure): Promise<void> {
-  const hijack = await call.hijack(outputType(call.minor, tty));
+async function tellInStream(hijack: Hijack, tty: boolean, failure: ExecFailure): Promise<void> {
   const data = Buffer.from(`${failure.message}\r\n`);
   await hijack.send(tty ? data : frame({ stream: 'stdout', data }));
   hijack.end();

@@ -34,6 +34,8 @@ export class FakeCloud {
   readonly swarm = new FakeSwarm(this.pods);
   readonly processes = new Map<string, FakeProcess>();
   readonly execs = new Map<string, { record: ExecRecord; process: FakeProcess }>();
+  /** No program of an exec runs before this has passed. */
+  execsHeld: Promise<void> = Promise.resolve();
   readonly events: { type: string; action: string; actor: string }[] = [];
   readonly liveEvents = new BoundedQueue<Event>(1000);
   images: ImageView[] = [buildView(['docker.io/library/app:latest'])];
@@ -211,8 +213,10 @@ export class FakeCloud {
         },
         get: (_c, id) => this.#exec(id).record,
         listFor: () => [],
-        start: async (_c, id) => {
+        start: async (_c, id, { begins }) => {
           const { record, process } = this.#exec(id);
+          await begins?.();
+          await this.execsHeld;
           if (record.spec.args[0] === 'nosuch') {
             Object.assign(record, { state: 'exited', exitCode: 127 });
             throw new ExecFailure(127, 'exec: "nosuch": executable file not found in $PATH', undefined);
