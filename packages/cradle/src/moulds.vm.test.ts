@@ -137,7 +137,10 @@ test('a VM goes on without its mould and without its daemon; the next one has it
   await startContainer(vm, ['/bin/sh', '-c', 'while :; do sleep 1; done']);
   const moulds = mouldPids();
   for (const pid of moulds) process.kill(pid, 'SIGKILL');
-  await until('the moulds are gone', () => mouldPids().length === 0);
+  const meanwhile = await forked();
+  assert.equal(await runScript(meanwhile, 'echo meanwhile'), 'meanwhile\n');
+  await meanwhile.kill();
+  await until('the moulds are gone', () => moulds.every((pid) => !mouldPids().includes(pid)));
   await vm.suspend();
   await vm.resume();
   await cradle.close({ keepRunning: true });

@@ -72,6 +72,19 @@ test('none is made while a claim is under way, or about to come', async () => {
   await moulds.close();
 });
 
+test('claims without end are no reason to have none', async () => {
+  const { moulds, made, quiet, clock } = world();
+  const claim = Promise.withResolvers<void>();
+  const claimed = quiet.during(() => claim.promise);
+  moulds.ready(small);
+  await clock.advance(10_000);
+  await tick();
+  assert.equal(made.length, 1);
+  claim.resolve();
+  await claimed;
+  await moulds.close();
+});
+
 test('one that nobody uses is ended, but for that of the default class', async () => {
   const { moulds, released, clock } = world();
   await moulds.obtain(small);

@@ -18,6 +18,9 @@ export interface MouldsOptions {
   readonly release: (mould: Mould) => Promise<void>;
 }
 
+/** One claim after the other is when a mould is needed most: from then on it is made beside them, with little weight. */
+const patienceMs = 10_000;
+
 interface Entry {
   readonly size: SizeClass;
   /** Settles once there is one, or won't be. */
@@ -139,9 +142,12 @@ export class Moulds {
   }
 
   async #make(name: string, { size, stop: { signal } }: Entry): Promise<Mould | undefined> {
-    const { quiet, make, logger } = this.#options;
+    const { quiet, make, logger, clock } = this.#options;
+    const waited = new AbortController();
+    const waiting = AbortSignal.any([signal, waited.signal]);
     try {
-      await quiet.settled(signal);
+      await Promise.race([quiet.settled(waiting), clock.sleep(patienceMs, waiting).catch(() => {})]);
+      waited.abort();
       signal.throwIfAborted();
       return await make(size, signal);
     } catch (error) {

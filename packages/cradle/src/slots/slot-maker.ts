@@ -7,6 +7,7 @@ import { encodePattern, type Pattern, writeDisk, writtenBlocks } from '../disk/p
 import type { GuestClient } from '../guest/index.ts';
 import { freezeMould } from '../jail/fork.ts';
 import type { CradleLimits } from '../limits.ts';
+import { isAlive } from '../process.ts';
 import { loadState, saveState } from '../template/snapshot.ts';
 import type { Template, TemplateFiles, TemplateStore } from '../template/store.ts';
 import { connectAgent, rehearse, writableDisk } from '../vm/guest.ts';
@@ -141,7 +142,7 @@ export class SlotMaker {
       } catch (error) {
         await this.#options.yard.release(slot.machine);
         if (signal?.aborted || tries === 1) throw error;
-        if (slot.mould) this.#discardMould(slot.mould, error);
+        if (slot.mould) await this.#discardMould(slot.mould, error);
         else await this.#discard(templates, template, error);
       }
     }
@@ -315,14 +316,15 @@ export class SlotMaker {
       return await this.#fork(mould, weight, signal);
     } catch (error) {
       if (signal?.aborted) throw error;
-      this.#discardMould(mould, error);
+      await this.#discardMould(mould, error);
       return undefined;
     }
   }
 
-  #discardMould(mould: Mould, error: unknown): void {
-    this.#options.logger.warn({ error: messageOf(error) }, 'the forks of a mould are of no use');
-    this.#options.moulds()?.discard(mould);
+  /** One that has just died is no lesson for the next. */
+  async #discardMould(mould: Mould, error: unknown): Promise<void> {
+    this.#options.logger.warn({ error: messageOf(error) }, 'a mould could not be forked');
+    if (await isAlive(mould.machine.vmm.identity.mark)) this.#options.moulds()?.discard(mould);
   }
 
   /** Through its first starts, and a fresh writable disk mounted. */
