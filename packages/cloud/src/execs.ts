@@ -120,7 +120,8 @@ export class ExecUseCases implements Execs {
 
   #find(caller: Caller, id: string): Held {
     const held = this.#held.get(id);
-    if (!held || held.tenant !== caller.tenant || (held.record.state === 'created' && this.#isPast(held)))
+    const pod = held && this.#parts.pods.byUid(caller.tenant, held.record.podUid);
+    if (!held || !pod || (held.record.state === 'created' && this.#isPast(held)))
       throw new KraudError('not-found', `No such exec instance: ${id}`);
     return held;
   }
@@ -143,7 +144,6 @@ export class ExecUseCases implements Execs {
   #ended(held: Held, code: number): void {
     held.record.state = 'exited';
     held.record.exitCode = code;
-    held.record.pid = 0;
     delete held.session;
   }
 

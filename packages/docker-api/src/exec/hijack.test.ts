@@ -24,6 +24,7 @@ const payload = (text: string): string => text.slice(text.indexOf('\r\n\r\n') + 
 
 for (const [form, headers, status, type] of [
   ['the upgrade', upgrade, '101 UPGRADED', 'multiplexed-stream'],
+  ['the upgrade without its connection header', 'Upgrade: tcp\r\n', '101 UPGRADED', 'multiplexed-stream'],
   ['the old form', '', '200 OK', 'raw-stream'],
 ] as const) {
   test(`${form}: stdin closes with the client's half, and the output goes on to its end`, async () => {

@@ -24,6 +24,9 @@ export function keepLeftover(socket: Socket, error: Error): boolean {
   return true;
 }
 
+const upgraded = (headers: readonly string[], contentType: string): string =>
+  `HTTP/1.1 101 UPGRADED\r\n${headers.join('')}Content-Type: ${contentType}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`;
+
 /**
  * A connection that has left HTTP: bytes both ways, each side closing its own half. Two forms of the request lead
  * here: with `Upgrade` (101), and Docker's old one without (200, then raw).
@@ -61,9 +64,7 @@ export class Hijack implements Client {
     if (upgrade) {
       res.detachSocket(socket);
       if (upgrade.head.length > 0) socket.unshift(upgrade.head);
-      socket.write(
-        `HTTP/1.1 101 UPGRADED\r\n${fixed.join('')}Content-Type: ${parts.contentTypeUpgraded}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`,
-      );
+      socket.write(upgraded(fixed, parts.contentTypeUpgraded));
       return new Hijack(socket, socket, clock, lingerTimeoutMs);
     }
     const chunked = req.headers['transfer-encoding'] !== undefined;
@@ -75,7 +76,12 @@ export class Hijack implements Client {
       socket.once('close', () => res.emit('close'));
     }
     res.detachSocket(socket);
-    socket.write(`HTTP/1.1 200 ${STATUS_CODES[200]}\r\n${fixed.join('')}Content-Type: ${rawStream}\r\n\r\n`);
+    // `Upgrade` alone, without the `Connection` that node wants beside it, asks for the new form too.
+    socket.write(
+      req.headers.upgrade === undefined
+        ? `HTTP/1.1 200 ${STATUS_CODES[200]}\r\n${fixed.join('')}Content-Type: ${rawStream}\r\n\r\n`
+        : upgraded(fixed, parts.contentTypeUpgraded),
+    );
     return new Hijack(socket, chunked ? req : socket, clock, lingerTimeoutMs);
   }
 

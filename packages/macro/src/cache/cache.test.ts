@@ -31,6 +31,13 @@ function breaking(store: Store, random: SeededRandom): Store {
 }
 
 describe('cache', () => {
+  test('what nothing may be named is not there', () => {
+    const store = openMemoryStore({ clock: new FakeClock() });
+    const cache = new Cache('Pod', { store, clock: new FakeClock(), logger: silentLogger });
+    for (const name of ['busybox:latest', 'sha256:1234', 'a/b', ' ', ''])
+      assert.equal(cache.get(key(name)), undefined);
+  });
+
   test('whatever breaks its watch, its changes add up to what it shows, and it ends up right', async () => {
     for (let seed = 0; seed < 10; seed += 1) {
       const random = new SeededRandom(seed);

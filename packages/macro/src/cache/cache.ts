@@ -1,7 +1,7 @@
 import { type Clock, KraudError, type Logger, messageOf } from '@kraud/base';
 import { decode } from '../model/encoding.ts';
 import type { Kind, Kinds } from '../model/index.ts';
-import { keyOf, prefixOf } from '../model/keys.ts';
+import { keyOf, mayBeNamed, prefixOf } from '../model/keys.ts';
 import type { ResourceKey } from '../model/meta.ts';
 import { CompactedError, type Entry, type Store, type WatchBatch } from '../store/contract.ts';
 import { IndexedSet } from './indexed-set.ts';
@@ -54,7 +54,7 @@ export class Cache<K extends Kind> {
   }
 
   get(key: ResourceKey): Kinds[K] | undefined {
-    return this.#set.get(keyOf(this.kind, key));
+    return mayBeNamed(this.kind, key) ? this.#set.get(keyOf(this.kind, key)) : undefined;
   }
 
   byUid(uid: string): Kinds[K] | undefined {

@@ -47,9 +47,17 @@ const namePatterns: { readonly [K in Kind]: RegExp } = {
 };
 
 export function checkName(kind: Kind, key: ResourceKey): void {
-  if (!dnsLabel.test(key.tenant)) refuse(kind, 'tenant', key.tenant);
-  if (!dnsLabel.test(key.namespace)) refuse(kind, 'namespace', key.namespace);
-  if (!namePatterns[kind].test(key.name)) refuse(kind, 'name', key.name);
+  const part = wrongPart(kind, key);
+  if (part) refuse(kind, part, key[part]);
+}
+
+/** Whether anything may have this name: what nothing may have isn't there, whoever looks for it. */
+export const mayBeNamed = (kind: Kind, key: ResourceKey): boolean => wrongPart(kind, key) === undefined;
+
+function wrongPart(kind: Kind, key: ResourceKey): 'tenant' | 'namespace' | 'name' | undefined {
+  if (!dnsLabel.test(key.tenant)) return 'tenant';
+  if (!dnsLabel.test(key.namespace)) return 'namespace';
+  return namePatterns[kind].test(key.name) ? undefined : 'name';
 }
 
 function refuse(kind: Kind, part: string, value: string): never {
