@@ -1,8 +1,8 @@
 // Everything that `make test` checks, one step after the other; a failing step does not hide the later ones.
 //   node tools/all.ts [STEP…]     steps: types lint arrows tidy unit plain c e2e
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { add, type Counts, closingLine, exitCode, nothing } from './run-tests.ts';
+import { add, type Counts, closingLine, exitCode, interruption, nothing } from './run-tests.ts';
 
 interface Step {
   readonly name: string;
@@ -38,6 +38,10 @@ async function run(step: Step): Promise<Outcome> {
   return { step, counts: honest, seconds: (performance.now() - started) / 1000 };
 }
 
+/** What runs now is told of an interruption too, and ends what it has started; nothing is begun after it. */
+let running: ChildProcess | undefined;
+const signal = interruption((name) => void running?.kill(name));
+
 function watch(
   command: readonly [string, ...string[]],
 ): Promise<{ code: number; counts: Counts | undefined }> {
@@ -46,6 +50,7 @@ function watch(
   const { MAKEFLAGS: _flags, MFLAGS: _mflags, MAKELEVEL: _level, ...env } = process.env;
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
+    running = child;
     let tail = '';
     child.stdout.on('data', (chunk: Buffer) => {
       process.stdout.write(chunk);
@@ -79,7 +84,10 @@ if (!existsSync('package.json')) {
 }
 
 const outcomes: Outcome[] = [];
-for (const step of chosen) outcomes.push(await run(step));
+for (const step of chosen) {
+  outcomes.push(await run(step));
+  if (signal.aborted) process.exit(130);
+}
 
 console.log('');
 for (const { step, counts, seconds } of outcomes) {

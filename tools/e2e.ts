@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { endRun, runVariable } from '../e2e/harness/end-run.ts';
-import { add, closingLine, exitCode, runGroup, testFiles } from './run-tests.ts';
+import { add, closingLine, exitCode, interruption, runGroup, testFiles } from './run-tests.ts';
 
 const files = testFiles(['e2e/**/*.test.ts'], process.argv.slice(2));
 const ofMachines = (file: string): boolean =>
@@ -18,16 +18,10 @@ process.env.TMPDIR = run;
 // The first cloud makes a template, the others take it over.
 process.env.KRAUD_E2E_TEMPLATES = mkdtempSync(join(run, 'templates-'));
 
-const interrupted = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(signal, () => {
-    if (interrupted.signal.aborted) return;
-    interrupted.abort();
-    console.error(`${signal}: ending what was started`);
-    void endRun(run).finally(() => process.exit(130));
-  });
-}
-const { signal } = interrupted;
+const signal = interruption((name) => {
+  console.error(`${name}: ending what was started`);
+  void endRun(run).finally(() => process.exit(130));
+});
 try {
   const outcomes = await Promise.all(
     lanes.map((lane) => runGroup({ name: 'e2e', files: lane, concurrency: 1, timeoutMs: 600_000, signal })),

@@ -18,7 +18,7 @@ export interface Group {
   readonly files: readonly string[];
   readonly concurrency: number;
   readonly timeoutMs: number;
-  /** Once it aborts, nothing is run again. */
+  /** Once it aborts, what runs is ended, and nothing is run again. */
   readonly signal?: AbortSignal;
 }
 
@@ -79,7 +79,7 @@ async function runFiles(group: Group, files: readonly string[]): Promise<Outcome
   const dir = await mkdtemp(join(tmpdir(), 'kraud-tests-'));
   try {
     const countsPath = join(dir, 'counts.json');
-    const code = await node([
+    const code = await node(group.signal, [
       '--test',
       `--test-concurrency=${group.concurrency}`,
       `--test-timeout=${group.timeoutMs}`,
@@ -119,10 +119,28 @@ function parseOutcome(text: string, files: number): Outcome {
   };
 }
 
-function node(args: readonly string[]): Promise<number> {
+function node(signal: AbortSignal | undefined, args: readonly string[]): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+    const end = (): void => void child.kill();
+    signal?.addEventListener('abort', end);
     child.once('error', reject);
-    child.once('close', (code) => resolve(code ?? 1));
+    child.once('close', (code) => {
+      signal?.removeEventListener('abort', end);
+      resolve(code ?? 1);
+    });
   });
+}
+
+/** Aborts when this process is told to end, which `end` then sees to; a second time changes nothing. */
+export function interruption(end: (signal: NodeJS.Signals) => void): AbortSignal {
+  const interrupted = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      if (interrupted.signal.aborted) return;
+      interrupted.abort();
+      end(name);
+    });
+  }
+  return interrupted.signal;
 }

@@ -6,6 +6,7 @@ import {
   closingLine,
   exitCode,
   type Group,
+  interruption,
   nothing,
   runGroup,
   testFiles,
@@ -28,10 +29,11 @@ function kindOf(path: string): Kind {
 function group(kind: Kind, files: readonly string[]): Group {
   const own = files.filter((path) => kindOf(path) === kind);
   // What touches the machine runs alone: mounts, namespaces and two cores' worth of VMs are not ours to share.
-  if (kind === 'plain') return { name: kind, files: own, concurrency: 2, timeoutMs: 180_000 };
-  return { name: kind, files: own, concurrency: 1, timeoutMs: kind === 'vm' ? 600_000 : 300_000 };
+  if (kind === 'plain') return { name: kind, files: own, concurrency: 2, timeoutMs: 180_000, signal };
+  return { name: kind, files: own, concurrency: 1, timeoutMs: kind === 'vm' ? 600_000 : 300_000, signal };
 }
 
+const signal = interruption(() => {});
 const args = process.argv.slice(2);
 const isKind = (arg: string): arg is Kind => (kinds as readonly string[]).includes(arg);
 const wanted = args.some(isKind) ? args.filter(isKind) : kinds;
@@ -41,6 +43,9 @@ const files = testFiles(
 );
 
 let total: Counts = nothing;
-for (const kind of wanted) total = add(total, await runGroup(group(kind, files)));
+for (const kind of wanted) {
+  total = add(total, await runGroup(group(kind, files)));
+  if (signal.aborted) process.exit(130);
+}
 console.log(`unit: ${closingLine(total)}`);
 process.exitCode = exitCode(total);
