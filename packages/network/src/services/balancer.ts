@@ -6,7 +6,7 @@ import type { HelperOptions } from '../kernel/helper.ts';
 import type { IpBatch } from '../kernel/ip-batch.ts';
 import { Nft } from '../kernel/nft.ts';
 import type { Place } from '../kernel/run.ts';
-import { renderVirtualRules, table, type VirtualAddress } from './rules.ts';
+import { renderVirtualChange, renderVirtualRules, table, type VirtualAddress } from './rules.ts';
 
 const gone = /No such process/;
 
@@ -50,9 +50,10 @@ export class Balancer {
     if (isDeepStrictEqual(addresses, this.#applied)) return;
     // Of a daemon before this one.
     this.#routed ??= await routed(this.#place);
+    const before = this.#applied ?? [];
     this.#applied = undefined;
     const wanted = new Set(addresses.map(({ address }) => address));
-    if (wanted.size > 0) await this.#apply(renderVirtualRules(addresses));
+    if (wanted.size > 0) await this.#apply(before, addresses);
     else if (this.#routed.size > 0) await this.#nft.apply(removalOf(table));
     await this.#batch.run([
       ...[...wanted.difference(this.#routed)].map((address) => ({
@@ -67,14 +68,16 @@ export class Balancer {
     this.#applied = addresses;
   }
 
-  async #apply(commands: readonly string[]): Promise<void> {
-    try {
-      await this.#nft.apply(commands);
-    } catch (error) {
-      // A table of an older version that differs: made anew, in one transaction as well.
-      this.#log.debug({ error: messageOf(error) }, 'the table of virtual addresses is made anew');
-      await this.#nft.apply([...removalOf(table), ...commands]);
+  async #apply(before: readonly VirtualAddress[], after: readonly VirtualAddress[]): Promise<void> {
+    if (before.length > 0) {
+      try {
+        await this.#nft.apply(renderVirtualChange(before, after));
+        return;
+      } catch (error) {
+        this.#log.debug({ error: messageOf(error) }, 'the table of virtual addresses is made anew');
+      }
     }
+    await this.#nft.apply(renderVirtualRules(after));
   }
 }
 

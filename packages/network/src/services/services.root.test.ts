@@ -176,6 +176,32 @@ net.createServer((s) => { s.on('error', () => {}); s.on('data', () => s.write('$
     assert.equal(await sender.say(), other === a ? 'a X' : 'b X');
   });
 
+  test('what changes is changed: nothing is made anew for it', async () => {
+    const handle = (): string | undefined =>
+      /kraud-virtual.*handle \d+/.exec(inVpc('nft -a list table inet kraud-virtual'))?.[0];
+    await network.serve([service()]);
+    const before = handle();
+    assert.match(before ?? '', /handle/);
+    const more = service({
+      names: ['more'],
+      virtual: '10.201.0.241',
+      ready: ['10.201.0.9'],
+      members: ['10.201.0.9'],
+    });
+    for (const all of [
+      [service({ ready: [a] }), more],
+      [service({ ready: [], members: [a, b] }), { ...more, ready: [] }],
+      // A pod's address that is another service's pod's now.
+      [service({ ready: [a], members: [a] }), { ...more, ready: [b], members: [b] }],
+      [{ ...more, ready: [b], members: [b] }],
+      [service()],
+    ]) {
+      await network.serve(all);
+      assert.equal(handle(), before);
+    }
+    assert.deepEqual(await heard(2), [`a HELLO 10.201.0.4`, 'b HELLO 10.201.0.4']);
+  });
+
   test('without a ready pod everything is refused at once', async () => {
     await network.serve([service({ ready: [], members: [] })]);
     assert.equal(await ask('guest-c', 'tcp', web, 80, 20_000), 'failed: ECONNREFUSED');
