@@ -45,8 +45,7 @@ test('what the caller says about names goes first, each on its own', () => {
   assert.deepEqual(guest.hosts, [
     ['10.0.0.9', 'db'],
     ['172.17.0.1', 'host.docker.internal'],
-    ['172.17.0.2', 'web.example.test'],
-    ['172.17.0.2', 'web'],
+    ['172.17.0.2', 'web.example.test web'],
   ]);
 });
 

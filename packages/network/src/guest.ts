@@ -19,7 +19,11 @@ export function guestNetwork(
 ): GuestNetwork {
   const { dns } = request;
   const search = dns.search.length > 0 ? dns.search.filter((s) => s !== '.') : place.host.search;
-  const full = request.domainname === '' ? '' : `${request.hostname}.${request.domainname}`;
+  const { hostname, domainname } = request;
+  const full = domainname === '' ? hostname : `${hostname}.${domainname}`;
+  const [first = ''] = full.split('.');
+  // On one line, the whole name first: that is what `hostname -f` answers.
+  const own = first === full ? full : `${full} ${first}`;
   return {
     network: {
       interface: 'eth0',
@@ -39,9 +43,7 @@ export function guestNetwork(
         h.address === 'host-gateway' ? place.gateway : h.address,
         h.name,
       ]),
-      ...place.addresses.flatMap(({ ipv4 }) =>
-        [full, request.hostname].filter((n) => n !== '').map((n): [string, string] => [ipv4, n]),
-      ),
+      ...place.addresses.flatMap(({ ipv4 }): [string, string][] => (own === '' ? [] : [[ipv4, own]])),
     ],
   };
 }

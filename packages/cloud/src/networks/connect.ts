@@ -18,7 +18,7 @@ export async function connectPod(
   const added = networkOf(parts, caller, { ref, ...options });
   const pod = findPod(parts, caller, podRef);
   const { meta } = pod;
-  await change(parts, caller, podRef, ({ networks, hostname }) => {
+  await change(parts, caller, podRef, ({ networks }) => {
     if (networks.some(({ name }) => name === added.name)) {
       throw new KraudError(
         'forbidden',
@@ -27,8 +27,8 @@ export async function connectPod(
     }
     if (isUp(pod) && pod.status.network === undefined) {
       throw new KraudError(
-        'unsupported',
-        `${hostname} runs without an interface: it was started on no network; stop it first`,
+        'invalid',
+        'container cannot be connected to multiple networks with one of the networks in private (none) mode',
       );
     }
     return [...networks, added];

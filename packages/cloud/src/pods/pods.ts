@@ -222,7 +222,9 @@ export class PodUseCases implements Pods {
     options: ArchivePutOptions,
   ): Promise<void> {
     const { pod, host, container } = await this.#at(caller, ref);
-    await host.archivePut(pod.meta.uid, container, path, tar, options);
+    // Files go over to the container's user where it has one; else they stay whose they are.
+    const copyUidGid = options.copyUidGid && mainContainer(pod).user !== '';
+    await host.archivePut(pod.meta.uid, container, path, tar, { ...options, copyUidGid });
     await this.#events.pod(caller, 'extract-to-dir', pod);
   }
 

@@ -59,3 +59,39 @@ test('what has ended for good is removed', async () => {
   await removePod(parts, caller, 'a', { force: false, volumes: false });
   assert.deepEqual(deleted, ['box']);
 });
+
+test('with its volumes: its own anonymous ones, and those that a removed pod left it', async () => {
+  const pod = exited('no');
+  const mount = (volume: string, anonymous: boolean) => ({
+    type: 'volume',
+    volume,
+    anonymous,
+    target: `/${volume}`,
+  });
+  Object.assign(pod.spec.containers[0] ?? {}, {
+    mounts: [mount('own', true), mount('left', false), mount('lent', false), mount('named', false)],
+  });
+  const volume = (anonymous: boolean, owner: string) => ({
+    meta: { annotations: {}, owner: { uid: owner } },
+    spec: { anonymous },
+  });
+  const volumes: Record<string, ReturnType<typeof volume>> = {
+    own: volume(true, 'a'),
+    left: volume(true, 'gone'),
+    lent: volume(true, 'other'),
+    named: volume(false, 'gone'),
+  };
+  const marked: string[] = [];
+  const { parts } = world(pod);
+  Object.assign(parts, {
+    pods: { ...parts.pods, byUid: (_: string, uid: string) => (uid === 'gone' ? undefined : pod) },
+    volumes: {
+      mutate: async ({ name }: { name: string }, change: (present: unknown) => unknown) => {
+        if (change(volumes[name])) marked.push(name);
+      },
+      list: () => [],
+    },
+  });
+  await removePod(parts, caller, 'a', { force: false, volumes: true });
+  assert.deepEqual(marked, ['own', 'left']);
+});

@@ -48,13 +48,16 @@ function refuseRunning(pod: Pod): void {
 /** Written before the pod goes, so that a crash in between doesn't leave them. */
 async function markVolumes(parts: CloudParts, pod: Pod): Promise<void> {
   for (const mount of mainContainer(pod).mounts) {
-    if (mount.type !== 'volume' || !mount.anonymous) continue;
+    if (mount.type !== 'volume') continue;
     const key = { tenant: pod.meta.tenant, namespace: defaultNamespace, name: mount.volume };
     try {
-      await parts.volumes.mutate(key, (volume) => ({
-        ...volume,
-        meta: { ...volume.meta, annotations: { ...volume.meta.annotations, [withOwner]: 'true' } },
-      }));
+      await parts.volumes.mutate(key, (volume) => {
+        const { owner, annotations } = volume.meta;
+        // Of `--volumes-from`: its owner went before and left it.
+        const isLeft = volume.spec.anonymous && owner && !parts.pods.byUid(pod.meta.tenant, owner.uid);
+        if (!mount.anonymous && !isLeft) return undefined;
+        return { ...volume, meta: { ...volume.meta, annotations: { ...annotations, [withOwner]: 'true' } } };
+      });
     } catch (error) {
       if (codeOf(error) !== 'not-found') throw error;
     }

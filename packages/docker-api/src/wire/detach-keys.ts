@@ -19,8 +19,7 @@ export function parseDetachKeys(text: string): Buffer {
   const parts = (text === '' ? detachKeysDefault : text).split(',');
   return Buffer.from(
     parts.map((part) => {
-      const code =
-        controls.get(part.toLowerCase()) ?? (/^[ -~]$/.test(part) ? part.charCodeAt(0) : undefined);
+      const code = controls.get(part) ?? (/^[ -~]$/.test(part) ? part.charCodeAt(0) : undefined);
       if (code === undefined) throw new KraudError('invalid', `Invalid detach keys (${text}) provided`);
       return code;
     }),

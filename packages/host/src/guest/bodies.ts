@@ -159,7 +159,8 @@ export function containerBody(
     writable: 'writable',
     readOnlyRoot: container.readOnlyRoot,
     args: container.args,
-    env: container.env,
+    // An empty one is none: the program's user says where home is.
+    env: container.env.filter((line) => line !== 'HOME='),
     cwd: container.cwd,
     umask: 0o022,
     user: container.user,

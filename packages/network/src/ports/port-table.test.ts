@@ -99,6 +99,21 @@ test('both families get the same port, twice the same mapping is one', async () 
   assert.equal(bound[0]?.hostPort, bound[1]?.hostPort);
 });
 
+test('a port that may be any takes none that the same pod names', async () => {
+  const ports = table();
+  const [probe] = await ports.bind(owner('probe'), [tcp(80, 0, '0.0.0.0')]);
+  await ports.release('probe');
+  const next = must(probe, 'probe').hostPort + 1;
+  const bound = await ports.bind(owner('a'), [tcp(80, 0, '0.0.0.0'), tcp(8080, next, '0.0.0.0')]);
+  assert.deepEqual(
+    bound.map(({ podPort }) => podPort),
+    [80, 8080],
+  );
+  assert.equal(bound[1]?.hostPort, next);
+  assert.notEqual(bound[0]?.hostPort, next);
+  await ports.release('a');
+});
+
 test('all ports of a request or none; a released port is free', async () => {
   const ports = table();
   const [held] = await ports.bind(owner('a'), [tcp(80, 0, '')]);

@@ -40,7 +40,14 @@ export class PortTable {
       const ports: Bound[] = [];
       this.#bound.set(owner.podId, { owner, ports });
       try {
-        for (const mapping of dedupe(wanted)) ports.push(...(await this.#bindOne(owner, mapping)));
+        const all = dedupe(wanted);
+        const bound = new Map<PortMapping, Bound[]>();
+        for (const mapping of fixedFirst(all)) {
+          const its = await this.#bindOne(owner, mapping);
+          ports.push(...its);
+          bound.set(mapping, its);
+        }
+        ports.splice(0, ports.length, ...all.flatMap((mapping) => bound.get(mapping) ?? []));
       } catch (error) {
         await this.#drop(owner.podId);
         throw error;
@@ -172,6 +179,12 @@ function collide(a: PortMapping, b: PortMapping): boolean {
   const any = (ip: string): boolean => ip === '0.0.0.0' || ip === '::';
   return a.hostIp === b.hostIp || any(a.hostIp) || any(b.hostIp);
 }
+
+/** A port that may be any takes none that the same pod names. */
+const fixedFirst = (mappings: readonly PortMapping[]): PortMapping[] => [
+  ...mappings.filter(({ hostPort }) => hostPort !== 0),
+  ...mappings.filter(({ hostPort }) => hostPort === 0),
+];
 
 function dedupe(mappings: readonly PortMapping[]): PortMapping[] {
   const seen = new Map(
