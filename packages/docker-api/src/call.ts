@@ -163,6 +163,7 @@ export class Call {
       contentTypeUpgraded,
       clock,
       lingerTimeoutMs: limits.lingerTimeoutMs,
+      headStartMs: limits.headStartMs,
     });
   }
 

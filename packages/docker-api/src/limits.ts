@@ -16,6 +16,8 @@ export interface DockerApiLimits {
   keepAliveTimeoutMs: number;
   /** How long a hijacked connection stays open for a client that doesn't close its side after the end. */
   lingerTimeoutMs: number;
+  /** Between the head of a reply that leaves HTTP and what follows, for clients that would lose it otherwise. */
+  headStartMs: number;
   /** How long an attached client is kept after the last output for its run's end to be told. */
   exitToldTimeoutMs: number;
   /** Of one message of a websocket. */
@@ -36,6 +38,7 @@ export const dockerApiLimits: DockerApiLimits = {
   archiveIdleTimeoutMs: 600_000,
   keepAliveTimeoutMs: 600_000,
   lingerTimeoutMs: 5_000,
+  headStartMs: 50,
   exitToldTimeoutMs: 1_000,
   webSocketMessageBytesMax: 4 * MiB,
   progressBytesMax: 1 * MiB,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { FakeClock } from '@kraud/base';
 import { type RawClient, TestServer } from '../testing/server.ts';
 
 const upgrade = 'Connection: Upgrade\r\nUpgrade: tcp\r\n';
@@ -103,6 +104,22 @@ test('the reply has begun before the program runs: no output can come along with
   held.resolve();
   client.socket.end();
   assert.match(payload(await client.all()), /hi/);
+});
+
+test('a client that loses what comes along with the head gets it later', async () => {
+  const clock = new FakeClock();
+  await using server = await TestServer.open({ clock });
+  const id = await execOf(server, ['echo', 'hi']);
+  const client = start(server, id, `${upgrade}User-Agent: docker-sdk-python/7.1.0\r\n`);
+  await client.until((text) => text.includes('\r\n\r\n'));
+  assert.equal(
+    (await server.ask('GET', `/exec/${id}/json`)).json.Running,
+    false,
+    'its program has not begun',
+  );
+  await clock.advance(50);
+  await client.until((text) => payload(text).includes('hi'));
+  client.socket.destroy();
 });
 
 test('a detached start answers at once', async () => {

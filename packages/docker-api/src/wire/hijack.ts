@@ -55,9 +55,15 @@ export class Hijack implements Client {
     contentTypeUpgraded: string;
     clock: Clock;
     lingerTimeoutMs: number;
+    headStartMs: number;
   }): Promise<Hijack> {
     const { req, res, upgrade, clock, lingerTimeoutMs } = parts;
     const { socket } = req;
+    const begun = async (input: Readable): Promise<Hijack> => {
+      const hijack = new Hijack(socket, input, clock, lingerTimeoutMs);
+      if (losesWhatFollows(req)) await clock.sleep(parts.headStartMs);
+      return hijack;
+    };
     const fixed = Object.entries(res.getHeaders()).flatMap(([name, value]) =>
       [value].flat().map((one) => `${name}: ${String(one)}\r\n`),
     );
@@ -65,7 +71,7 @@ export class Hijack implements Client {
       res.detachSocket(socket);
       if (upgrade.head.length > 0) socket.unshift(upgrade.head);
       socket.write(upgraded(fixed, parts.contentTypeUpgraded));
-      return new Hijack(socket, socket, clock, lingerTimeoutMs);
+      return await begun(socket);
     }
     const chunked = req.headers['transfer-encoding'] !== undefined;
     if (!chunked) {
@@ -82,7 +88,7 @@ export class Hijack implements Client {
         ? `HTTP/1.1 200 ${STATUS_CODES[200]}\r\n${fixed.join('')}Content-Type: ${rawStream}\r\n\r\n`
         : upgraded(fixed, parts.contentTypeUpgraded),
     );
-    return new Hijack(socket, chunked ? req : socket, clock, lingerTimeoutMs);
+    return await begun(chunked ? req : socket);
   }
 
   get gone(): AbortSignal {
@@ -110,6 +116,13 @@ export class Hijack implements Client {
     this.#socket.destroy();
   }
 }
+
+/**
+ * Docker's library for Python reads the head through a buffer and then goes on beside it: what comes along with the head is
+ * lost. With dockerd that is rare, since a program takes longer to start there.
+ */
+const losesWhatFollows = ({ headers }: IncomingMessage): boolean =>
+  /^docker-(sdk-python|py)\//.test(headers['user-agent'] ?? '');
 
 /**
  * `node:http` gives a connection up only for `Upgrade`; for the old form we do by hand what it does there: its
