@@ -10,13 +10,15 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #define OUT_BYTES_MAX (64 * 1024)
 #define FIND_TRIES 2000
+#define LOOK_AGAIN_NS 20000000
 
-static struct watch port = {.fd = -1}, listener = {.fd = -1};
+static struct watch port = {.fd = -1}, listener = {.fd = -1}, timer = {.fd = -1};
 static struct buf out;
 static bool blocked; /* the port takes no more for now */
 static bool in_session;
@@ -93,14 +95,25 @@ void port_flush(void) {
   }
 }
 
+/*
+ * That the host's end is open comes by another queue than its bytes, and may come later: a hang-up behind bytes is none until it
+ * was seen again without any.
+ */
+static bool look_again(void) {
+  const struct itimerspec soon = {.it_value.tv_nsec = LOOK_AGAIN_NS};
+  return timer.fd >= 0 && timerfd_settime(timer.fd, 0, &soon, NULL) == 0;
+}
+
 /* Edge-triggered, as a port whose host end is away reports a hang-up for as long as it lasts. */
 static void on_port(struct watch *watch, uint32_t events) {
   static uint8_t chunk[32 * 1024];
+  bool came = false;
   blocked = false;
   (void)events;
   for (;;) {
     ssize_t got = RETRY(read(watch->fd, chunk, sizeof chunk));
     if (got > 0) {
+      came = true;
       take(chunk, (size_t)got);
       h2_pump();
       if (in_session && !h2_is_open()) {
@@ -109,7 +122,7 @@ static void on_port(struct watch *watch, uint32_t events) {
       }
       continue;
     }
-    if (got < 0 && errno == EAGAIN) break;
+    if ((got < 0 && errno == EAGAIN) || (got == 0 && came && look_again())) break;
     end_session();
     if (listener.fd >= 0) {
       int fd = watch->fd;
@@ -118,6 +131,11 @@ static void on_port(struct watch *watch, uint32_t events) {
     }
     break;
   }
+}
+
+static void on_timer(struct watch *watch, uint32_t events) {
+  uint64_t times;
+  if (read(watch->fd, &times, sizeof times) > 0) on_port(&port, events);
 }
 
 static void on_connection(struct watch *watch, uint32_t events) {
@@ -175,4 +193,6 @@ void port_init(const char *where) {
   for (int i = 0; i < FIND_TRIES && (fd = open_port(where)) < 0; i++) usleep(5000);
   if (fd < 0) die("no virtio-serial port named %s", where);
   watch_start(&port, fd, EPOLLIN | EPOLLOUT | EPOLLET, on_port);
+  int timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+  if (timer_fd >= 0) watch_start(&timer, timer_fd, EPOLLIN, on_timer);
 }
