@@ -41,6 +41,8 @@ export class LogReader {
         if (stopAt && !isBefore(position, stopAt)) return;
         const next = await this.#block(position);
         if (!next) {
+          // All up to there had been written: what is missing has gone with its container, or to make room.
+          if (stopAt) return;
           if (this.#follower.stopAt) continue;
           await this.#wait(position, signal);
           continue;
