@@ -207,3 +207,16 @@ test('any way of cutting, repeating, re-opening and following gives the programâ
     { numRuns: 100 },
   );
 });
+
+test('a slow reader whose log is removed under it ends, and looks for the rest no longer', async () => {
+  const { open } = make(256);
+  const log = open();
+  for (let i = 0; i < 50; i += 1) log.append(1, [entry(i * 10, '123456789\n')]);
+  const reading = log.read({ ...all, follow: 'run', run: 1 }, never)[Symbol.asyncIterator]();
+  assert.equal((await reading.next()).done, false);
+  log.endRun(1);
+  log.remove();
+  let more = 0;
+  while (!(await reading.next()).done) more += 1;
+  assert.ok(more < 50);
+});
