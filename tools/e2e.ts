@@ -1,6 +1,7 @@
 // End-to-end tests: node tools/e2e.ts [WORD…]
 // They drive real clients against real daemons with real VMs, so they need root. Those whose hosts have network
-// namespaces of their own wait much, and run beside the others; of the others, which share this machine's network, one runs at a time.
+// namespaces of their own wait much, and run beside the others; of the others, which share this machine's network, one runs at a time,
+// but for one that has a disk of its own and publishes nothing.
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +11,8 @@ import { add, closingLine, exitCode, interruption, runGroup, testFiles } from '.
 const files = testFiles(['e2e/**/*.test.ts'], process.argv.slice(2));
 const ofMachines = (file: string): boolean =>
   /from '\.\/harness\/(fleet|machines)\.ts'/.test(readFileSync(file, 'utf8'));
-const lanes = [files.filter(ofMachines), files.filter((file) => !ofMachines(file))];
+const isApart = (file: string): boolean => ofMachines(file) || file.endsWith('/full-disk.test.ts');
+const lanes = [files.filter(isApart), files.filter((file) => !isApart(file))];
 const run = mkdtempSync(join(tmpdir(), 'kraud-run-'));
 // All that is started says by this what run it belongs to, and has its files there.
 process.env[runVariable] = run;
