@@ -4,43 +4,25 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { busyboxTar } from '../bench/image.ts';
-import { image, TestCloud } from './harness/cloud.ts';
+import { image, type TestCloud } from './harness/cloud.ts';
 import { eventually, run } from './harness/command.ts';
-import { Machines } from './harness/machines.ts';
+import { type Pair, startPair } from './harness/pair.ts';
 
 /** Two hosts on two machines: containers of the one reach those of the other. */
 const scratch = mkdtempSync(join(tmpdir(), 'kraud-tunnel-'));
 const patienceMs = 120_000;
-let machines: Machines;
+let pair: Pair;
 let near: TestCloud;
 let far: TestCloud;
 
 before(async () => {
-  machines = await Machines.start(2, join(scratch, 'etcd'));
-  const daemon = (n: number, name: string): TestCloud => {
-    const config = {
-      cradle: { warmMax: 0, uidFirst: 1_200_000 + n * 100_000 },
-      // Daemons are killed and come back in time, on a busy machine too; one is lost in the end.
-      host: { leaseTtlMs: 40_000 },
-    };
-    const host = new TestCloud(config, undefined, machines.on(n));
-    host.args = ['--store', machines.store, '--listen', `${machines.ip(n)}:7070`, '--name', name];
-    return host;
-  };
-  [near, far] = [daemon(1, 'near'), daemon(2, 'far')];
-  await near.startDaemon();
-  await near.ok(['import', '--change', 'CMD ["sh"]', '-', image], {
-    input: readFileSync(await busyboxTar(scratch)),
-  });
-  await far.startDaemon();
+  // Daemons are killed and come back in time, on a busy machine too; one is lost in the end.
+  pair = await startPair(scratch, 40_000);
+  ({ near, far } = pair);
 });
 
 after(async () => {
-  await near?.removeAll().catch(() => {});
-  await far?.stop();
-  await near?.stop();
-  await machines?.stop();
+  await pair?.stop();
   rmSync(scratch, { recursive: true, force: true });
 });
 

@@ -1,46 +1,28 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { busyboxTar } from '../bench/image.ts';
-import { image, TestCloud } from './harness/cloud.ts';
+import { image, type TestCloud } from './harness/cloud.ts';
 import { eventually } from './harness/command.ts';
-import { Machines } from './harness/machines.ts';
+import { type Pair, startPair } from './harness/pair.ts';
 
 /** Two hosts on two machines, with a task of `web` on each, and a container on each that asks for it. */
 const scratch = mkdtempSync(join(tmpdir(), 'kraud-virtual-'));
 const patienceMs = 180_000;
-let machines: Machines;
+let pair: Pair;
 let near: TestCloud;
 let far: TestCloud;
 
 before(async () => {
-  machines = await Machines.start(2, join(scratch, 'etcd'));
-  const daemon = (n: number, name: string): TestCloud => {
-    const config = {
-      cradle: { warmMax: 0, uidFirst: 1_200_000 + n * 100_000 },
-      host: { leaseTtlMs: 10_000 },
-    };
-    const host = new TestCloud(config, undefined, machines.on(n));
-    host.args = ['--store', machines.store, '--listen', `${machines.ip(n)}:7070`, '--name', name];
-    return host;
-  };
-  [near, far] = [daemon(1, 'near'), daemon(2, 'far')];
-  await near.startDaemon();
-  await near.ok(['import', '--change', 'CMD ["sh"]', '-', image], {
-    input: readFileSync(await busyboxTar(scratch)),
-  });
-  await far.startDaemon();
+  pair = await startPair(scratch, 10_000);
+  ({ near, far } = pair);
   await near.ok(['swarm', 'init']);
 });
 
 after(async () => {
   await near?.docker(['service', 'rm', 'web'], { timeoutMs: patienceMs }).catch(() => {});
-  await near?.removeAll().catch(() => {});
-  await far?.stop();
-  await near?.stop();
-  await machines?.stop();
+  await pair?.stop();
   rmSync(scratch, { recursive: true, force: true });
 });
 

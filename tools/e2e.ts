@@ -10,7 +10,7 @@ import { add, closingLine, exitCode, interruption, runGroup, testFiles } from '.
 
 const files = testFiles(['e2e/**/*.test.ts'], process.argv.slice(2));
 const ofMachines = (file: string): boolean =>
-  /from '\.\/harness\/(fleet|machines)\.ts'/.test(readFileSync(file, 'utf8'));
+  /from '\.\/harness\/(fleet|machines|pair)\.ts'/.test(readFileSync(file, 'utf8'));
 const isApart = (file: string): boolean => ofMachines(file) || file.endsWith('/full-disk.test.ts');
 const lanes = [files.filter(isApart), files.filter((file) => !isApart(file))];
 const run = mkdtempSync(join(tmpdir(), 'kraud-run-'));
