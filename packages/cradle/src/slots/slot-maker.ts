@@ -160,7 +160,8 @@ export class SlotMaker {
     const { machine } = made;
     const guest = await made.guest;
     try {
-      const spare = made.mould ? made.spare : await this.#prepare(machine, guest, signal);
+      // A fork too: it copies the pages that a start writes to, while it is nobody's.
+      const spare = await this.#prepare(machine, guest, signal);
       await machine.vmm.execute('stop');
       const record = { ...machine.record, state: 'warm' as const, warm: true };
       writeRecord(machine.dir, record);
