@@ -217,7 +217,7 @@ export class HostAgent implements HostApi {
   }
 
   async kill(uid: string, container: string, signal: number): Promise<void> {
-    await processes.kill(this.#owner(uid, container), container, signal);
+    await processes.kill(this.#parts, this.#owner(uid, container), container, signal);
   }
 
   async exec(uid: string, container: string, spec: ExecSpec): Promise<ExecSession> {

@@ -18,6 +18,8 @@ export interface HostLimits {
   readonly toolboxIdleMs: number;
   /** How long a guest has to mount a volume's disk when it becomes its keeper; then another pod is asked. */
   readonly shareHoldTimeoutMs: number;
+  /** How long a guest has to carry out what takes no time, such as to send a signal, before it is given up. */
+  readonly guestAnswerTimeoutMs: number;
   /** After SIGKILL, how long the guest has to report the exit before its VM is ended. */
   readonly killGraceMs: number;
   /** How long a start waits for all VMs of an earlier daemon; those that are silent are waited for beside everything else. */
@@ -54,6 +56,7 @@ export const hostLimits: HostLimits = {
   diskFullWaitMs: 60_000,
   toolboxIdleMs: 300,
   shareHoldTimeoutMs: 60_000,
+  guestAnswerTimeoutMs: 30_000,
   killGraceMs: 10_000,
   adoptPromptMs: 2_000,
   adoptTimeoutMs: 10_000,

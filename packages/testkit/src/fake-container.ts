@@ -57,6 +57,7 @@ export class FakeContainer {
   #waiting = new Set<() => void>();
   #handlers = new Map<number, () => void>();
   #die: (signal: number) => void = () => {};
+  #failure: unknown;
 
   constructor(config: ContainerConfig) {
     this.config = config;
@@ -106,11 +107,18 @@ export class FakeContainer {
   /** Entries from `from` on; undefined at the end of a program that has ended. */
   async next(from: number): Promise<Entry | undefined> {
     for (;;) {
+      if (this.#failure !== undefined) throw this.#failure;
       const entry = this.#entries.find((item) => item.offset + item.data.length > from);
       if (entry) return entry;
       if (this.exit) return undefined;
       await new Promise<void>((resolve) => this.#waiting.add(resolve));
     }
+  }
+
+  /** Whoever reads the output gets this fault. */
+  fail(fault: unknown): void {
+    this.#failure = fault;
+    this.#wake();
   }
 
   abandon(): void {

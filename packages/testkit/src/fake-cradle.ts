@@ -22,6 +22,8 @@ export class FakeCradle implements HostCradle {
   /** What the next claims wait for. */
   claimGate: Promise<void> = Promise.resolve();
   claimFailure: unknown;
+  /** Guests of the next claims answer nothing. */
+  hangs = false;
   /** What VMs wait for, by id, before they answer the next daemon. */
   readonly adoptGates = new Map<string, Promise<void>>();
   /** What VMs that are stopped wait for before they go. */
@@ -67,6 +69,7 @@ export class FakeCradle implements HostCradle {
     if (this.#slots.has(spec.id)) throw new KraudError('conflict', `there is a VM ${spec.id} already`);
     for (const volume of spec.volumes.filter(isHere)) this.#checkFree(volume, spec.id);
     const machine = new FakeMachine(spec.id, this.#programs);
+    machine.hung = this.hangs;
     const { promise, resolve } = Promise.withResolvers<VmExit>();
     const slot: Slot = { machine, spec, exited: promise, end: resolve };
     this.machines.push(machine);

@@ -2,12 +2,14 @@ import type { ClientHttp2Stream } from 'node:http2';
 import type { Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { KraudError } from '@kraud/base';
+import * as answers from './answers.ts';
 import { connectionLost } from './error.ts';
 import { GuestExec } from './exec.ts';
 import { encodeAck } from './frames.ts';
 import { GuestLogs } from './logs.ts';
 import { openPreface, type PrefaceOptions } from './preface.ts';
 import { type Answer, type Call, cancel, GuestSession } from './session.ts';
+import { parse, type Reader } from './shape.ts';
 import type {
   ContainerConfig,
   ContainerResources,
@@ -35,7 +37,7 @@ const query = (parameters: Record<string, string | number | boolean | undefined>
 
 /**
  * The host's end of guest/PROTOCOL.md, over one connection to one VM's agent. Every call fails with a `KraudError`:
- * the agent's own, or `unavailable` once the connection is lost. Calls sent one after the other without waiting are
+ * the agent's own, `corrupt` where the answer isn't one, or `unavailable` once the connection is lost. Calls sent one after the other without waiting are
  * carried out in that order. Reconnecting is up to the caller: containers, their logs and their exits wait for it.
  */
 export class GuestClient {
@@ -65,72 +67,73 @@ export class GuestClient {
   }
 
   info(signal?: AbortSignal): Promise<GuestInfo> {
-    return this.#json({ method: 'GET', path: '/v1/info', ...(signal && { signal }) });
+    return this.#json({ method: 'GET', path: '/v1/info', ...(signal && { signal }) }, answers.info);
   }
 
   async setUpPod(body: PodBody): Promise<void> {
-    await this.#json({ method: 'POST', path: '/v1/pod', body });
+    await this.#do({ method: 'POST', path: '/v1/pod', body });
   }
 
   /** Other addresses and names for a pod that has an interface. */
   async changeNetwork(body: Pick<PodBody, 'network' | 'resolv' | 'hosts'>): Promise<void> {
-    await this.#json({ method: 'PUT', path: '/v1/network', body });
+    await this.#do({ method: 'PUT', path: '/v1/network', body });
   }
 
   /** Mounts these disks, and only these, ahead of the pod, which finds them mounted if it asks for the same. */
   async mountDisks(disks: readonly PodDisk[]): Promise<void> {
-    await this.#json({ method: 'POST', path: '/v1/disks', body: { disks } });
+    await this.#do({ method: 'POST', path: '/v1/disks', body: { disks } });
   }
 
   /** Ends every container and unmounts every disk. */
   async tearDownPod(options: { readonly scrubMiB?: number } = {}): Promise<void> {
     const query = options.scrubMiB === undefined ? '' : `?scrub=${options.scrubMiB}`;
-    await this.#json({ method: 'DELETE', path: `/v1/pod${query}` });
+    await this.#do({ method: 'DELETE', path: `/v1/pod${query}` });
   }
 
   async setClock(body: { wallClockNs: string; entropy: string }): Promise<void> {
-    await this.#json({ method: 'POST', path: '/v1/clock', body });
+    await this.#do({ method: 'POST', path: '/v1/clock', body });
   }
 
   async createContainer(name: string, body: ContainerConfig): Promise<void> {
-    await this.#json({ method: 'PUT', path: container(name), body });
+    await this.#do({ method: 'PUT', path: container(name), body });
   }
 
   startContainer(name: string): Promise<{ pid: number; startedAtNs: string }> {
-    return this.#json({ method: 'POST', path: `${container(name)}/start` });
+    return this.#json({ method: 'POST', path: `${container(name)}/start` }, answers.started);
   }
 
   container(name: string): Promise<ContainerStatus> {
-    return this.#json({ method: 'GET', path: container(name) });
+    return this.#json({ method: 'GET', path: container(name) }, answers.containerStatus);
   }
 
   waitContainer(name: string, signal?: AbortSignal): Promise<ExitReport> {
-    return this.#json({ method: 'GET', path: `${container(name)}/wait`, ...(signal && { signal }) });
+    const call: Call = { method: 'GET', path: `${container(name)}/wait`, ...(signal && { signal }) };
+    return this.#json(call, answers.exitReport);
   }
 
   async killContainer(name: string, signal: number, options: { all?: boolean } = {}): Promise<void> {
-    await this.#json({ method: 'POST', path: `${container(name)}/kill`, body: { signal, ...options } });
+    await this.#do({ method: 'POST', path: `${container(name)}/kill`, body: { signal, ...options } });
   }
 
   async resizeContainer(name: string, size: { rows: number; cols: number }): Promise<void> {
-    await this.#json({ method: 'POST', path: `${container(name)}/resize`, body: size });
+    await this.#do({ method: 'POST', path: `${container(name)}/resize`, body: size });
   }
 
   async pauseContainer(name: string): Promise<void> {
-    await this.#json({ method: 'POST', path: `${container(name)}/pause` });
+    await this.#do({ method: 'POST', path: `${container(name)}/pause` });
   }
 
   async resumeContainer(name: string): Promise<void> {
-    await this.#json({ method: 'POST', path: `${container(name)}/resume` });
+    await this.#do({ method: 'POST', path: `${container(name)}/resume` });
   }
 
   async updateContainer(name: string, resources: ContainerResources): Promise<void> {
-    await this.#json({ method: 'POST', path: `${container(name)}/update`, body: { resources } });
+    await this.#do({ method: 'POST', path: `${container(name)}/update`, body: { resources } });
   }
 
   /** Kills it and forgets it; its writable layer stays on the disk. */
   async removeContainer(name: string): Promise<void> {
-    await this.#json({ method: 'DELETE', path: container(name) });
+    await this.#do({ method: 'DELETE', path: container(name) });
   }
 
   /** Everything below `fromOffset` counts as acknowledged. */
@@ -160,49 +163,44 @@ export class GuestClient {
     const { stream, headers } = await this.#session.open({ method: 'POST', path }, (s) => {
       s.write(`${JSON.stringify(config)}\n`);
     });
-    return new GuestExec(stream, Number(headers['x-kraud-pid']));
+    return new GuestExec(stream, answers.pidOf(headers['x-kraud-pid']));
   }
 
   /** Without its streams; `execStatus` tells how it ended. */
   execDetached(name: string, exec: string, config: ExecConfig): Promise<{ pid: number }> {
     const path = `${container(name)}/exec/${encodeURIComponent(exec)}`;
-    return this.#session.json({ method: 'POST', path }, (s) => {
+    return this.#session.json({ method: 'POST', path }, answers.execStarted, (s) => {
       s.end(`${JSON.stringify({ ...config, stdin: false, detach: true })}\n`);
     });
   }
 
   execStatus(name: string, exec: string): Promise<ExecStatus> {
-    return this.#json({ method: 'GET', path: `${container(name)}/exec/${encodeURIComponent(exec)}` });
+    const path = `${container(name)}/exec/${encodeURIComponent(exec)}`;
+    return this.#json({ method: 'GET', path }, answers.execStatus);
   }
 
   async resizeExec(name: string, exec: string, size: { rows: number; cols: number }): Promise<void> {
     const path = `${container(name)}/exec/${encodeURIComponent(exec)}/resize`;
-    await this.#json({ method: 'POST', path, body: size });
+    await this.#do({ method: 'POST', path, body: size });
   }
 
   async killExec(name: string, exec: string, signal: number): Promise<void> {
     const path = `${container(name)}/exec/${encodeURIComponent(exec)}/kill`;
-    await this.#json({ method: 'POST', path, body: { signal } });
+    await this.#do({ method: 'POST', path, body: { signal } });
   }
 
   stats(name: string): Promise<ContainerStats> {
-    return this.#json({ method: 'GET', path: `${container(name)}/stats` });
+    return this.#json({ method: 'GET', path: `${container(name)}/stats` }, answers.stats);
   }
 
   async processes(name: string): Promise<readonly GuestProcess[]> {
-    const answer = await this.#json<{ processes: GuestProcess[] }>({
-      method: 'GET',
-      path: `${container(name)}/top`,
-    });
-    return answer.processes;
+    const path = `${container(name)}/top`;
+    return (await this.#json({ method: 'GET', path }, answers.processes)).processes;
   }
 
   async changes(name: string): Promise<readonly FileChange[]> {
-    const answer = await this.#json<{ changes: FileChange[] }>({
-      method: 'GET',
-      path: `${container(name)}/changes`,
-    });
-    return answer.changes;
+    const path = `${container(name)}/changes`;
+    return (await this.#json({ method: 'GET', path }, answers.changes)).changes;
   }
 
   async statPath(name: string, path: string): Promise<PathStat> {
@@ -251,12 +249,8 @@ export class GuestClient {
     name: string,
     socket: { path: string; mode?: number; uid?: number; gid?: number },
   ): Promise<string> {
-    const answer = await this.#json<{ id: string }>({
-      method: 'POST',
-      path: `${container(name)}/sockets`,
-      body: socket,
-    });
-    return answer.id;
+    const path = `${container(name)}/sockets`;
+    return (await this.#json({ method: 'POST', path, body: socket }, answers.socket)).id;
   }
 
   /** A file in a container that has not been started yet: read-only there, and on no disk. At most 1 MiB. */
@@ -267,7 +261,7 @@ export class GuestClient {
   ): Promise<void> {
     const { path, uid, gid } = file;
     const where = query({ path, mode: `0${file.mode.toString(8)}`, uid, gid });
-    await this.#json({ method: 'PUT', path: `${container(name)}/files${where}`, bytes });
+    await this.#do({ method: 'PUT', path: `${container(name)}/files${where}`, bytes });
   }
 
   /** Resolves when a process has connected to the socket. */
@@ -306,11 +300,15 @@ export class GuestClient {
 
   /** The share's disk is in its slot: from now on this VM keeps it. Ends the link. Safe to repeat. */
   async holdShare(at: string): Promise<void> {
-    await this.#json({ method: 'POST', path: '/v1/shares/hold', body: { at } });
+    await this.#do({ method: 'POST', path: '/v1/shares/hold', body: { at } });
   }
 
-  #json<T>(call: Call): Promise<T> {
-    return this.#session.json<T>(call);
+  #json<T>(call: Call, read: Reader<T>): Promise<T> {
+    return this.#session.json(call, read);
+  }
+
+  async #do(call: Call): Promise<void> {
+    await this.#session.json(call, answers.nothing);
   }
 
   async #connection(call: Call): Promise<Duplex> {
@@ -346,9 +344,5 @@ export class GuestClient {
 }
 
 function pathStat(header: string | string[] | undefined): PathStat {
-  try {
-    return JSON.parse(String(header)) as PathStat;
-  } catch (error) {
-    throw new KraudError('corrupt', 'the guest agent sent no valid x-kraud-stat', { cause: error });
-  }
+  return parse(String(header), 'x-kraud-stat', answers.pathStat);
 }

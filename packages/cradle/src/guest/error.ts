@@ -1,5 +1,8 @@
 import { type ErrorCode, KraudError } from '@kraud/base';
 
+/** It ends up in statuses and logs. */
+const messageCharsMax = 4096;
+
 const codes: readonly string[] = [
   'invalid',
   'unsupported',
@@ -36,8 +39,15 @@ export function guestError(status: number, body: string): GuestError {
   try {
     const parsed: unknown = JSON.parse(body);
     if (typeof parsed === 'object' && parsed !== null && 'code' in parsed && 'message' in parsed) {
-      const errno = 'errno' in parsed && typeof parsed.errno === 'string' ? parsed.errno : undefined;
-      return new GuestError(isCode(parsed.code) ? parsed.code : 'internal', String(parsed.message), errno);
+      const errno =
+        'errno' in parsed && typeof parsed.errno === 'string' && parsed.errno.length < 32
+          ? parsed.errno
+          : undefined;
+      return new GuestError(
+        isCode(parsed.code) ? parsed.code : 'internal',
+        String(parsed.message).slice(0, messageCharsMax),
+        errno,
+      );
     }
   } catch {
     // Falls through to the error below, which shows what came instead.

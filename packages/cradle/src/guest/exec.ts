@@ -1,9 +1,11 @@
 import type { ClientHttp2Stream } from 'node:http2';
 import { Writable } from 'node:stream';
 import { KraudError } from '@kraud/base';
+import { exitReport } from './answers.ts';
 import { connectionLost } from './error.ts';
 import { encodeFrame, FrameDecoder, frameHeader } from './frames.ts';
 import { cancel } from './session.ts';
+import { parse } from './shape.ts';
 import type { ExitReport } from './types.ts';
 
 export interface ExecOutput {
@@ -47,7 +49,7 @@ export class GuestExec implements AsyncIterable<ExecOutput> {
       for await (const chunk of this.#stream) {
         for (const frame of decoder.push(chunk)) {
           if (frame.kind === 'exit') {
-            report = JSON.parse(frame.payload.toString('utf8')) as ExitReport;
+            report = parse(frame.payload.toString('utf8'), 'an exit', exitReport);
             this.#settle.resolve(report);
           } else if (frame.kind === 'stdout' || frame.kind === 'stderr') {
             yield { stream: frame.kind, bytes: frame.payload };

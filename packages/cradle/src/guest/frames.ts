@@ -29,6 +29,7 @@ export interface Frame {
 
 export const frameHeaderBytes = 8;
 export const framePayloadBytesMax = 1024 * 1024;
+const piecesMax = 256;
 
 const kindNames = Object.keys(frameKinds) as FrameKind[];
 
@@ -63,6 +64,8 @@ export class FrameDecoder {
   *push(chunk: Buffer): Generator<Frame, void, void> {
     if (chunk.length > 0) this.#held.push(chunk);
     this.#heldBytes += chunk.length;
+    // Many small pieces cost far more than they hold.
+    if (this.#held.length > piecesMax) this.#front(this.#heldBytes);
     while (this.#heldBytes >= frameHeaderBytes) {
       const header = this.#front(frameHeaderBytes);
       const kind = kindNames[header[0] ?? 255];

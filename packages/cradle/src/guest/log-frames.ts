@@ -2,6 +2,8 @@ import { KraudError } from '@kraud/base';
 import type { LogEntry } from './types.ts';
 
 const headBytes = 17;
+/** Offsets are numbers elsewhere. */
+const offsetMax = BigInt(Number.MAX_SAFE_INTEGER);
 
 /** The payload of a log frame: 8 bytes offset, 8 bytes time, 1 byte stream, the bytes. */
 export function decodeLogEntry(payload: Buffer): LogEntry {
@@ -9,9 +11,14 @@ export function decodeLogEntry(payload: Buffer): LogEntry {
   if (payload.length < headBytes || (stream !== 1 && stream !== 2)) {
     throw new KraudError('corrupt', 'the guest sent a malformed log entry');
   }
+  const offset = payload.readBigUInt64BE(0);
+  const timeNs = payload.readBigInt64BE(8);
+  if (timeNs < 0n || offset + BigInt(payload.length) > offsetMax) {
+    throw new KraudError('corrupt', `the guest sent a log entry at ${offset} of the time ${timeNs}`);
+  }
   return {
-    offset: payload.readBigUInt64BE(0),
-    timeNs: payload.readBigInt64BE(8),
+    offset,
+    timeNs,
     stream: stream === 1 ? 'stdout' : 'stderr',
     bytes: payload.subarray(headBytes),
   };

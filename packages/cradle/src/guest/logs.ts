@@ -1,15 +1,18 @@
 import type { ClientHttp2Stream } from 'node:http2';
 import { KraudError } from '@kraud/base';
+import { exitReport } from './answers.ts';
 import { connectionLost } from './error.ts';
 import { encodeAck, FrameDecoder } from './frames.ts';
 import { decodeLogEntry, entryFrom } from './log-frames.ts';
 import { cancel } from './session.ts';
+import { parse } from './shape.ts';
 import type { ExitReport, LogEntry } from './types.ts';
 
 /**
  * What a container writes, in order, from the offset asked for, without gaps or repeats. Iteration ends when the
  * container has ended and all of its output was delivered; then `exit` is set. It fails with `unavailable` when the
- * connection is lost: the container goes on, and a new one continues from the last acknowledged offset.
+ * connection is lost: the container goes on, and a new one continues from the last acknowledged offset. It fails with
+ * `corrupt` when the guest doesn't keep to the protocol.
  *
  * The guest keeps every entry until it is acknowledged, and a container whose log is full waits in its write.
  */
@@ -44,7 +47,7 @@ export class GuestLogs implements AsyncIterable<LogEntry> {
       for await (const chunk of this.#stream) {
         for (const frame of decoder.push(chunk)) {
           if (frame.kind === 'exit') {
-            this.#exit = JSON.parse(frame.payload.toString('utf8')) as ExitReport;
+            this.#exit = parse(frame.payload.toString('utf8'), 'an exit', exitReport);
           } else if (frame.kind === 'log') {
             const entry = entryFrom(decodeLogEntry(frame.payload), this.#fromOffset);
             if (!entry) continue;

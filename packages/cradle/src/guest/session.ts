@@ -8,6 +8,8 @@ import {
 import type { Duplex } from 'node:stream';
 import { KraudError } from '@kraud/base';
 import { connectionLost, guestError } from './error.ts';
+import { Pieces } from './pieces.ts';
+import { parse, type Reader } from './shape.ts';
 
 export interface Call {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
@@ -26,7 +28,9 @@ export interface Answer {
 
 const windowBytes = 256 * 1024;
 const sessionWindowBytes = 16 * 1024 * 1024;
-const errorBodyBytesMax = 1024 * 1024;
+const errorBodyBytesMax = 64 * 1024;
+/** Of a list of processes or changes; all others are small. */
+const answerBytesMax = 16 * 1024 * 1024;
 
 /** One HTTP/2 session with the agent. Every failure of a call is a `KraudError`. */
 export class GuestSession {
@@ -87,7 +91,7 @@ export class GuestSession {
           reject(guestError(status, String(headers['x-kraud-error'])));
           return cancel(stream);
         }
-        readText(stream).then(
+        readText(stream, errorBodyBytesMax).then(
           (text) => reject(guestError(status, text)),
           (error) => reject(connectionLost(error)),
         );
@@ -98,18 +102,12 @@ export class GuestSession {
     });
   }
 
-  async json<T>(call: Call, begin?: (stream: ClientHttp2Stream) => void): Promise<T> {
+  async json<T>(call: Call, read: Reader<T>, begin?: (stream: ClientHttp2Stream) => void): Promise<T> {
     const { stream } = await this.open(call, begin);
-    const text = await readText(stream);
-    try {
-      return JSON.parse(text) as T;
-    } catch (error) {
-      throw stream.rstCode === 0
-        ? new KraudError('corrupt', 'the guest agent answered with something that is not JSON', {
-            cause: error,
-          })
-        : connectionLost(error);
-    }
+    const text = await readText(stream, answerBytesMax);
+    // What a reset cut off is no answer, and not the agent's fault.
+    if (stream.rstCode !== 0) throw connectionLost();
+    return parse(text, `${call.method} ${call.path.replace(/\?.*/, '')}`, read);
   }
 }
 
@@ -122,14 +120,13 @@ export function cancel(stream: ClientHttp2Stream): void {
   stream.close(constants.NGHTTP2_CANCEL);
 }
 
-async function readText(stream: ClientHttp2Stream): Promise<string> {
-  const chunks: Buffer[] = [];
-  let sizeBytes = 0;
+async function readText(stream: ClientHttp2Stream, bytesMax: number): Promise<string> {
+  const pieces = new Pieces();
   for await (const chunk of stream) {
-    sizeBytes += chunk.length;
-    if (sizeBytes > errorBodyBytesMax * 16)
-      throw new KraudError('exhausted', 'the answer of the guest is too large');
-    chunks.push(chunk);
+    pieces.push(chunk);
+    if (pieces.bytes <= bytesMax) continue;
+    cancel(stream);
+    throw new KraudError('corrupt', `the guest agent's answer is larger than ${bytesMax} bytes`);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return pieces.joined().toString('utf8');
 }

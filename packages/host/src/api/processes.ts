@@ -4,6 +4,7 @@ import type { ExecSession, ExecSpec, ProcessInfo, StatsSample } from '../contrac
 import { resourcesBody } from '../guest/bodies.ts';
 import type { HostParts } from '../parts.ts';
 import type { PodOwner } from '../pods/owner.ts';
+import { inTime } from '../pods/patience.ts';
 import type { Run } from '../pods/run.ts';
 
 /** The run whose program is up; otherwise `conflict` in Docker's words. */
@@ -16,9 +17,21 @@ export function mustRun(owner: PodOwner): Run {
 const sigkill = 9;
 
 /** A frozen container gets the signals that are meant to end it: it is let go after them. */
-export async function kill(owner: PodOwner, container: string, signal: number): Promise<void> {
+export async function kill(
+  { clock, limits }: Pick<HostParts, 'clock' | 'limits'>,
+  owner: PodOwner,
+  container: string,
+  signal: number,
+): Promise<void> {
   const run = mustRun(owner);
-  await run.guest.kill(container, signal);
+  const timeoutMs = signal === sigkill ? limits.killGraceMs : limits.guestAnswerTimeoutMs;
+  try {
+    await inTime(run.guest.kill(container, signal), { clock, timeoutMs, signal: run.signal });
+  } catch (error) {
+    if (signal !== sigkill || codeOf(error) !== 'timeout') throw error;
+    // What can't be ended from inside is ended from outside.
+    return await run.vm.kill();
+  }
   const spec = owner.pod.spec.containers.find(({ name }) => name === container);
   if (!run.paused || (signal !== sigkill && signal !== spec?.stopSignal)) return;
   try {

@@ -14,6 +14,8 @@ export interface PumpOptions {
   /** Stops pumping; the guest keeps what isn't acknowledged. */
   readonly signal: AbortSignal;
   readonly diskFullWaitMs: number;
+  /** The guest doesn't keep to the protocol; nothing more is read of it. */
+  readonly onBroken: (why: string) => void;
   /** Called when output has come, before it is written. */
   readonly onOutput?: () => void;
 }
@@ -42,6 +44,10 @@ export async function pump(options: PumpOptions): Promise<GuestExit | undefined>
       if (logs.exit) return logs.exit;
     } catch (error) {
       if (signal.aborted) return undefined;
+      if (codeOf(error) === 'corrupt') {
+        options.onBroken(messageOf(error));
+        return undefined;
+      }
       await clock.sleep(backoff.next(), signal).catch(() => {});
       if (signal.aborted) return undefined;
       // No guest to connect to: it goes, most often because it is told to; then its VM's exit ends this.

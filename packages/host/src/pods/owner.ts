@@ -11,6 +11,7 @@ import { type Adoptable, adoptRun } from './adopt.ts';
 import { releaseHolds } from './claim.ts';
 import { diskBytes, readNumber } from './disk-bytes.ts';
 import { untilNothingNew } from './drain.ts';
+import { inTime } from './patience.ts';
 import { renameRun } from './places.ts';
 import { type Action, type Observed, plan } from './plan.ts';
 import { PodFiles } from './pod-files.ts';
@@ -345,7 +346,7 @@ export class PodOwner {
   }
 
   async #setPaused(run: Run, paused: boolean): Promise<void> {
-    await setPaused(this.#pod, run, paused);
+    await this.#answered(run, setPaused(this.#pod, run, paused));
     await this.#report(run);
   }
 
@@ -354,13 +355,21 @@ export class PodOwner {
     await untilNothingNew(this.#parts, this.#pod, run.signal);
     const timeoutMs = stopTimeoutMs(this.#pod);
     if (timeoutMs !== undefined) this.#later(run, timeoutMs, 'overdue');
-    await signalStop(this.#pod, run);
+    // The stop goes on by itself then; but a guest that is well gets the signal, however little time it is given.
+    const mostMs = timeoutMs === undefined ? undefined : Math.max(timeoutMs, this.#parts.limits.killGraceMs);
+    await this.#answered(run, signalStop(this.#pod, run), mostMs);
   }
 
   async #kill(run: Run): Promise<void> {
     run.stop = 'killed';
     this.#later(run, this.#parts.limits.killGraceMs, 'given-up');
-    await killAll(this.#pod, run);
+    await this.#answered(run, killAll(this.#pod, run), this.#parts.limits.killGraceMs);
+  }
+
+  #answered<T>(run: Run, work: Promise<T>, mostMs = Number.POSITIVE_INFINITY): Promise<T | undefined> {
+    const { clock, limits } = this.#parts;
+    const timeoutMs = Math.min(limits.guestAnswerTimeoutMs, mostMs);
+    return inTime(work, { clock, timeoutMs, signal: run.signal });
   }
 
   #later(run: Run, ms: number, stop: 'overdue' | 'given-up'): void {

@@ -1,3 +1,4 @@
+import { messageOf } from '@kraud/base';
 import type { VmExit } from '@kraud/cradle';
 import type { LedgerEntry, Pod } from '@kraud/macro';
 import type { Guest, GuestExit } from '../guest/guest.ts';
@@ -7,7 +8,7 @@ import type { HostParts, HostVm } from '../parts.ts';
 import { Relay } from '../sockets/relay.ts';
 import type { ObservedRun } from './plan.ts';
 import type { RunRecord } from './run-record.ts';
-import { type ContainerEnd, endOf, endOfFenced, endOfVm, type UpFacts } from './status.ts';
+import { type ContainerEnd, endOf, endOfBroken, endOfFenced, endOfVm, type UpFacts } from './status.ts';
 import { ContainerStdin } from './stdin.ts';
 import { nsOfMs } from './times.ts';
 
@@ -51,6 +52,8 @@ export class Run {
   readonly #waits: Promise<void>[] = [];
   #firstOutputAtMs: number | undefined;
   #ended = false;
+  /** How the guest broke the protocol, for which its VM goes. */
+  #broken: string | undefined;
   #reconnecting: Promise<unknown> | undefined;
   #resolveEnded: () => void = () => {};
 
@@ -113,6 +116,7 @@ export class Run {
       pump({
         guest: this.guest,
         reconnect: () => this.#reconnect(),
+        onBroken: (why) => this.#guestBroke(why),
         container,
         serial: this.serial,
         log: this.#logs.of(this.#pod, container),
@@ -185,6 +189,17 @@ export class Run {
     return this.#reconnecting;
   }
 
+  /** It would break it again: there is nothing to wait for. */
+  #guestBroke(why: string): void {
+    this.#broken ??= why;
+    this.vm.kill().catch((error: unknown) => {
+      this.#parts.logger.error(
+        { error: messageOf(error) },
+        'the VM of a guest that broke the protocol stays',
+      );
+    });
+  }
+
   async #containerEnded(container: string, exit: GuestExit): Promise<void> {
     // An adopted run may have ended while nobody watched: the guest knows when.
     const told = this.adopted ? await this.guest.state(container).catch(() => undefined) : undefined;
@@ -201,7 +216,9 @@ export class Run {
     const since = this.runsAtMs ?? Number.NEGATIVE_INFINITY;
     const fenced =
       (exit.reason === 'killed' || exit.reason === 'crashed') && this.#parts.liveness.firedSince(since);
-    const end = fenced ? endOfFenced(finishedAtNs) : endOfVm(exit, finishedAtNs);
+    const own =
+      this.#broken === undefined ? endOfVm(exit, finishedAtNs) : endOfBroken(this.#broken, finishedAtNs);
+    const end = fenced ? endOfFenced(finishedAtNs) : own;
     for (const { name } of this.#pod.spec.containers) {
       if (!this.ends.has(name)) this.ends.set(name, end);
     }

@@ -179,11 +179,14 @@ async function boot(
   const lost = vm.exited.then(({ reason, detail }) => {
     throw new KraudError('unavailable', `the VM ended while it started (${reason}): ${detail}`);
   });
-  quiet([lost]);
+  const unwanted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  quiet([lost, unwanted]);
   try {
     // The first fault is the one to tell: a container that could not be set up can't be started either.
-    await Promise.race([Promise.all(steps), lost]);
-    await Promise.race([Promise.all(starts), lost]);
+    await Promise.race([Promise.all(steps), lost, unwanted]);
+    await Promise.race([Promise.all(starts), lost, unwanted]);
   } catch (error) {
     run.abandon();
     throw error;

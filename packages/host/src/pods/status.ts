@@ -62,6 +62,11 @@ export function endOfVm(exit: VmExit, finishedAtNs: bigint): ContainerEnd {
 /** Of whatever the fence ended. */
 const outOfReach = 'the host could not reach the cloud';
 
+/** Its VM was ended because what the guest sent was none of what the host's protocol with it allows. */
+export function endOfBroken(why: string, finishedAtNs: bigint): ContainerEnd {
+  return { exitCode: 255, oomKilled: false, finishedAtNs, reason: `its guest broke the protocol: ${why}` };
+}
+
 /** Ended by this host's fence. */
 export function endOfFenced(finishedAtNs: bigint): ContainerEnd {
   return { exitCode: 137, oomKilled: false, finishedAtNs, reason: outOfReach };
