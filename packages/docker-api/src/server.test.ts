@@ -195,3 +195,15 @@ test('between two clouds requests wait; what is under way is cut off', async () 
   server.serve();
   assert.equal((await waiting).status, 200);
 });
+
+test('a thousand clients at once all get in', async () => {
+  await using server = await TestServer.open();
+  const clients = Array.from({ length: 1000 }, () => server.raw());
+  await Promise.all(
+    clients.map(async (client) => {
+      client.socket.write('GET /_ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+      assert.match(await client.all(), /^HTTP\/1\.1 200 /);
+      client.socket.destroy();
+    }),
+  );
+});

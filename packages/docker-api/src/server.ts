@@ -107,17 +107,32 @@ export function createDockerApi(options: DockerApiOptions): DockerApi {
       socket.on('error', () => socket.destroy());
       turns.enter(req, res, () => handle(req, res, { socket, head }));
     });
+    server.on('connect', (req, stream) => {
+      // No proxy is here: like any other path that isn't served.
+      const res = new ServerResponse(req);
+      res.shouldKeepAlive = false;
+      res.assignSocket(stream as Socket);
+      res.once('finish', () => (stream as Socket).destroySoon());
+      stream.on('error', () => stream.destroy());
+      turns.enter(req, res, () => handle(req, res, undefined));
+    });
     server.on('clientError', (error: Error & { code?: string }, stream) => {
       const socket = stream as Socket;
       if (keepLeftover(socket, error)) return;
-      if (socket.writable && error.code !== 'ECONNRESET') {
-        const status = refusals[error.code ?? ''] ?? '400 Bad Request';
-        const text = `${JSON.stringify({ message: messageOf(error) })}\n`;
-        socket.write(
-          `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`,
-        );
-      }
-      socket.destroySoon();
+      const refuse = (): void => {
+        if (socket.writable && error.code !== 'ECONNRESET') {
+          const status = refusals[error.code ?? ''] ?? '400 Bad Request';
+          const text = `${JSON.stringify({ message: messageOf(error) })}\n`;
+          socket.write(
+            `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`,
+          );
+        }
+        socket.destroySoon();
+      };
+      // A request that is whole has its own answer first: this one must not pass for it.
+      const before = turns.lastOn(socket);
+      if (before?.req.complete && error.code !== 'ECONNRESET') before.once('close', refuse);
+      else refuse();
     });
     servers.push(server);
     return server;
@@ -133,7 +148,7 @@ export function createDockerApi(options: DockerApiOptions): DockerApi {
       try {
         await new Promise<void>((resolve, reject) => {
           server.once('error', reject);
-          server.listen({ path, backlog: 511 }, () => resolve());
+          server.listen({ path, backlog: backlogMax }, () => resolve());
         });
       } finally {
         process.umask(mask);
@@ -188,6 +203,9 @@ type Handle = (
   res: ServerResponse,
   upgrade: { socket: Socket; head: Buffer } | undefined,
 ) => void;
+
+/** Connections that wait to be accepted: a unix socket turns all others away. The kernel has a limit of its own (`net.core.somaxconn`). */
+const backlogMax = 4096;
 
 const refusals: Record<string, string> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',

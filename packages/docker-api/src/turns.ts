@@ -50,6 +50,11 @@ export class Turns {
     go();
   }
 
+  /** The reply that a connection gets last, of those that are due. */
+  lastOn(socket: Socket): ServerResponse | undefined {
+    return [...this.#underway].findLast((one) => one.socket === socket)?.res;
+  }
+
   gone(socket: Socket): void {
     for (const one of this.#underway) if (one.socket === socket) this.#leave(one);
   }

@@ -92,6 +92,7 @@ export class FakeCloud {
     const running = { name: 'main', state: 'running' as const, exitCode: 0, oomKilled: false, error: '' };
     this.report(uid, { phase: 'running', containers: [{ ...running, startedAt: createdAt }] });
     void this.process(uid).exited.then((exitCode) => {
+      if (!this.pods.has(uid)) return;
       const exited = {
         ...running,
         state: 'exited' as const,

@@ -7,6 +7,7 @@ import { refusal } from './refusal.ts';
 import { isInsecure, type RegistrySettings } from './settings.ts';
 
 const answerBytesMax = 1024 * 1024;
+const tokenForm = /^[\x21-\x7e]+$/;
 
 /**
  * Turns one request's credentials into what a registry asks for. Credentials go only to the registry's own
@@ -23,7 +24,10 @@ export class Authorizer {
     this.#auth = auth;
     this.#settings = settings;
     this.#signal = signal;
-    if (auth?.registryToken !== undefined) this.#header = `Bearer ${auth.registryToken}`;
+    const token = auth?.registryToken;
+    if (token !== undefined && !tokenForm.test(token))
+      throw new KraudError('invalid', 'the registry token has characters that no token has');
+    if (token !== undefined) this.#header = `Bearer ${token}`;
   }
 
   /** The Authorization header that worked last, or that was given. */
@@ -92,7 +96,7 @@ export class Authorizer {
     if (response.status !== 200) throw await refusal(response, 'the token service refused');
     const json = parseObject(await response.bytes(answerBytesMax), "the token service's answer");
     const token = json.token ?? json.access_token;
-    if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token))
+    if (typeof token !== 'string' || !tokenForm.test(token))
       throw new KraudError('unavailable', "the token service's answer has no token");
     if (typeof json.refresh_token === 'string') this.#identityToken = json.refresh_token;
     return token;

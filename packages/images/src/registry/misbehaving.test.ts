@@ -250,6 +250,21 @@ test('a token is fetched with the credentials, for the one repository, and used'
   );
 });
 
+test('a token that no header holds is refused, and sent nowhere', async (t) => {
+  const registry = await fakeRegistry(t, [image]);
+  const { store } = await open(t);
+  for (const registryToken of ['a\r\nX-Evil: 1', 'a\0', '\u20ac', '']) {
+    await assert.rejects(
+      store.pull(Reference.parse(`${registry.host}/app:0`), { auth: { registryToken } }),
+      (error) => codeOf(error) === 'invalid',
+    );
+  }
+  assert.deepEqual(
+    registry.requests.filter(({ headers }) => headers.authorization !== undefined),
+    [],
+  );
+});
+
 test('mirrors come first, get no credentials, and may fail', async (t) => {
   const registry = await fakeRegistry(t, [image]);
   const mirror = await fakeRegistry(t, [image]);
