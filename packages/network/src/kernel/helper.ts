@@ -1,5 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { KraudError } from '@kraud/base';
+import { howEnded } from './ended.ts';
 
 export interface HelperOptions {
   readonly idleMs: number;
@@ -80,8 +81,12 @@ export class Helper {
       const exchange = this.#queue[0];
       if (exchange?.done.test(this.#said)) this.#finish(() => exchange.resolve(this.#said));
     });
-    child.on('error', () => this.#ended(child));
-    child.on('close', () => this.#ended(child));
+    child.on('error', (cause) =>
+      this.#ended(child, new KraudError('unavailable', `cannot run ${command}`, { cause })),
+    );
+    child.on('close', (code, signal) =>
+      this.#ended(child, new KraudError('unavailable', howEnded(this.#words, code, signal, this.#said))),
+    );
     return child;
   }
 
@@ -93,7 +98,7 @@ export class Helper {
     else this.#arm(this.#options.idleMs, () => this.close());
   }
 
-  #ended(child: ChildProcessWithoutNullStreams): void {
+  #ended(child: ChildProcessWithoutNullStreams, error: KraudError): void {
     if (this.#child !== child) return;
     this.#child = undefined;
     const exchange = this.#queue[0];
@@ -103,7 +108,6 @@ export class Helper {
       this.#send();
       return;
     }
-    const error = new KraudError('unavailable', `${this.#words.join(' ')} ended: ${this.#said.trim()}`);
     this.#finish(() => exchange.reject(error));
   }
 }

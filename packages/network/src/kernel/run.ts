@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { KraudError } from '@kraud/base';
+import { howEnded } from './ended.ts';
 
 const outputBytesMax = 16 * 1024 * 1024;
 
@@ -21,8 +22,8 @@ export function run(command: string, args: readonly string[], input = ''): Promi
     child.on('error', (cause) => reject(new KraudError('unavailable', `cannot run ${command}`, { cause })));
     child.on('close', (code, signal) => {
       if (code === 0) return resolve(Buffer.concat(out).toString());
-      const said = Buffer.concat(err).toString().trim() || `ended with ${signal ?? code}`;
-      reject(new KraudError('internal', `${command} ${args.join(' ')}: ${said}`));
+      const said = Buffer.concat(err).toString();
+      reject(new KraudError('internal', howEnded([command, ...args], code, signal, said)));
     });
     child.stdin.end(input);
   });
