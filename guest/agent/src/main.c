@@ -10,6 +10,7 @@
 #include "h2.h"
 #include "loop.h"
 #include "mounts.h"
+#include "net.h"
 #include "pod.h"
 #include "port.h"
 #include "shares.h"
@@ -142,6 +143,9 @@ int main(int argc, char **argv) {
   sigaddset(&children, SIGCHLD);
   int children_fd = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
   if (children_fd < 0) die("signalfd: %s", errno_text(errno));
+
+  struct fault fault;
+  if (!net_loopback(&fault)) die("%s", fault.message);
 
   loop_init();
   watch_start(&child_watch, children_fd, EPOLLIN, reap);

@@ -195,9 +195,8 @@ bool net_setup(const json_t *network, struct fault *fault) {
   bool has_mac = sscanf(wanted.mac, "%x:%x:%x:%x:%x:%x", &parts[0], &parts[1], &parts[2], &parts[3], &parts[4], &parts[5]) == 6;
   if (wanted.mac[0] && !has_mac) return fail(fault, "invalid", "invalid MAC address: %s", wanted.mac);
   for (int part = 0; has_mac && part < 6; part++) mac[part] = (uint8_t)parts[part];
-  int err = set_link(fd, wanted.index, false, has_mac ? mac : NULL, (uint32_t)wanted.mtu);
-  if (err == 0 && !choose_ipv6(&wanted, fault)) return false;
-  if (err == 0) err = set_link(fd, wanted.index, true, NULL, 0);
+  if (!choose_ipv6(&wanted, fault)) return false;
+  int err = set_link(fd, wanted.index, true, has_mac ? mac : NULL, (uint32_t)wanted.mtu);
   if (err) return fail_errno(fault, err, "bringing %s up", wanted.interface);
   return add_all(fd, &wanted, fault);
 }

@@ -162,7 +162,7 @@ void pod_put(struct stream *stream, json_t *body) {
     return;
   }
   bool ok = disks_flush(json_object_get(body, "disks"), &fault) && set_clock(body, &fault) && reseed(body, &fault) &&
-            set_identity(body, &fault) && net_loopback(&fault) &&
+            set_identity(body, &fault) &&
             (json_is_object(network) ? net_setup(network, &fault) : !owns_machine || net_hide(&fault)) && set_sysctls(body, &fault) &&
             disks_mount(json_object_get(body, "disks"), &fault);
   if (!ok) {

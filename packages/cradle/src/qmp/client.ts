@@ -77,7 +77,8 @@ export class QmpClient {
       }
       const id = this.#nextId++;
       this.#pending.set(id, { command, resolve, reject });
-      this.#socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
+      const given = Object.keys(args).length > 0 ? { arguments: args } : {};
+      this.#socket.write(`${JSON.stringify({ execute: command, ...given, id })}\n`);
     });
   }
 

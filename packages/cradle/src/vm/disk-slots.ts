@@ -1,7 +1,15 @@
 import { chownSync, linkSync, readdirSync, statSync, unlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { codeOf, isErrno, KraudError, messageOf } from '@kraud/base';
-import { allDisks, type DiskSlot, emptyNode, jailPaths, slotNode } from '../vmm/arguments.ts';
+import {
+  accessOf,
+  allDisks,
+  type DiskSlot,
+  emptyNode,
+  emptyOf,
+  jailPaths,
+  slotNode,
+} from '../vmm/arguments.ts';
 import type { Vmm } from '../vmm/vmm.ts';
 
 export interface DiskFile {
@@ -12,8 +20,8 @@ export interface DiskFile {
 
 /**
  * The disk slots of one VMM. A file is hard-linked into the VM's directory, so that its jail shows it, and swapped
- * into the slot; the guest's device stays. Image files keep their owner and can't be written; data files belong to
- * the VMM's user while it has them.
+ * into the slot; the guest's device stays, and so does the node that an empty slot shows. Image files keep their owner and
+ * can't be written; data files belong to the VMM's user while it has them.
  */
 export class DiskSlots {
   readonly #vmm: Vmm;
@@ -58,9 +66,8 @@ export class DiskSlots {
           driver: 'file',
           'node-name': name,
           filename: `${jailPaths.disks}/${name}`,
-          aio: this.#aio,
-          'read-only': disk.readOnly,
-          discard: disk.readOnly ? 'ignore' : 'unmap',
+          ...(this.#aio === 'threads' ? {} : { aio: this.#aio }),
+          ...accessOf(disk),
         },
       });
     }
@@ -68,7 +75,8 @@ export class DiskSlots {
     const options = nodes.map(({ node, name }) => slotNode(this.#slot(node), name));
     const swapped = this.#vmm.execute('blockdev-reopen', { options });
     // Sent along: where the swap fails, so does this, and the slot shows what it showed.
-    const dropped = nodes.map(({ node }) => this.#delete(this.#shown(node)));
+    const shown = nodes.flatMap(({ node }) => this.#attached.get(node) ?? []);
+    const dropped = shown.map((name) => this.#delete(name));
     for (const promise of dropped) promise.catch(() => {});
     const outcomes = await Promise.allSettled([...added, swapped]);
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
@@ -115,10 +123,13 @@ export class DiskSlots {
       const file = nodes.get(disk.node);
       const shown = file?.startsWith(`${jailPaths.disks}/`) ? basename(file) : undefined;
       if (shown !== undefined) this.#attached.set(disk.node, shown);
+      const empty = emptyOf(disk.node);
+      // An earlier version kept it only while it was shown.
+      if (!nodes.has(empty)) await this.#vmm.execute('blockdev-add', emptyNode(disk));
       for (const name of [...nodes.keys(), ...this.#linksOf(disk.node)]) {
-        if (!name.startsWith(`${disk.node}-`)) continue;
+        if (!name.startsWith(`${disk.node}-`) || name === empty) continue;
         this.#serial = Math.max(this.#serial, Number(name.split('-')[1]) || 0);
-        if (nodes.has(name) && name !== this.#shown(disk.node)) await this.#delete(name).catch(() => {});
+        if (nodes.has(name) && name !== shown) await this.#delete(name).catch(() => {});
       }
     }
     this.#known = true;
@@ -145,19 +156,12 @@ export class DiskSlots {
   }
 
   async #empty(disks: readonly DiskSlot[]): Promise<void> {
-    await Promise.all([
-      ...disks.map((disk) => this.#vmm.execute('blockdev-add', emptyNode(disk))),
-      this.#vmm.execute('blockdev-reopen', {
-        options: disks.map((disk) => slotNode(disk, `${disk.node}-empty`)),
-      }),
-    ]);
-    const shown = disks.map((disk) => this.#shown(disk.node));
+    await this.#vmm.execute('blockdev-reopen', {
+      options: disks.map((disk) => slotNode(disk, emptyOf(disk.node))),
+    });
+    const shown = disks.flatMap(({ node }) => this.#attached.get(node) ?? []);
     for (const disk of disks) this.#attached.delete(disk.node);
     await Promise.all(shown.map((name) => this.#delete(name)));
-  }
-
-  #shown(node: string): string {
-    return this.#attached.get(node) ?? `${node}-empty`;
   }
 
   async #delete(name: string): Promise<void> {

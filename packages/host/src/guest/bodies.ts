@@ -100,17 +100,19 @@ export function podBody(
   const network = reservation?.guest.network;
   return {
     hostname: pod.spec.hostname,
-    domainname: pod.spec.domainname,
     machineId: pod.meta.uid.slice(0, 32),
     wallClockNs: String(BigInt(Math.round(given.nowMs * 1000)) * 1000n),
     entropy: given.random.bytes(64).toString('base64'),
     network: network ? { ...network, interface: network.interface || guestInterface } : null,
-    resolv: reservation?.guest.resolv ?? pod.spec.dns,
-    hosts: reservation?.guest.hosts ?? [
-      ...pod.spec.extraHosts.map(({ name, address }) => [address, name] as const),
-    ],
-    sysctls: splitSysctls(pod.spec.sysctls).pod,
     disks: list,
+    ...told({
+      domainname: pod.spec.domainname,
+      resolv: reservation?.guest.resolv ?? pod.spec.dns,
+      hosts: reservation?.guest.hosts ?? [
+        ...pod.spec.extraHosts.map(({ name, address }) => [address, name] as const),
+      ],
+      sysctls: splitSysctls(pod.spec.sysctls).pod,
+    }),
   };
 }
 
@@ -154,37 +156,44 @@ export function containerBody(
         break;
     }
   }
+  const { tty, rows = 0, cols = 0 } = container;
   return {
     image: `images/${disks.images.indexOf(container.image.id)}`,
-    writable: 'writable',
-    readOnlyRoot: container.readOnlyRoot,
     args: container.args,
-    // An empty one is none: the program's user says where home is.
-    env: container.env.filter((line) => line !== 'HOME='),
-    cwd: container.cwd,
-    umask: 0o022,
-    user: container.user,
-    groups: container.groups,
-    hostname: '',
-    tty: container.tty,
-    rows: container.rows ?? 0,
-    cols: container.cols ?? 0,
-    stdin: container.stdin,
-    init: container.init,
-    capabilities: container.capabilities,
-    privileged: container.privileged,
-    noNewPrivileges: container.noNewPrivileges,
-    rlimits: container.rlimits,
-    resources: resourcesBody(container.resources),
-    shmBytes: container.shmBytes,
-    devices: container.devices ?? [],
-    sysctls: splitSysctls(given.sysctls).container,
-    mounts,
-    maskedPaths: container.maskedPaths,
-    readonlyPaths: container.readonlyPaths,
-    shareProcesses: false,
     logBufferBytes: given.logBufferBytes,
+    ...told({
+      writable: 'writable',
+      readOnlyRoot: container.readOnlyRoot,
+      // An empty one is none: the program's user says where home is.
+      env: container.env.filter((line) => line !== 'HOME='),
+      cwd: container.cwd,
+      user: container.user,
+      groups: container.groups,
+      tty,
+      stdin: container.stdin,
+      init: container.init,
+      capabilities: container.capabilities,
+      privileged: container.privileged,
+      noNewPrivileges: container.noNewPrivileges,
+      rlimits: container.rlimits,
+      resources: told(resourcesBody(container.resources)),
+      shmBytes: container.shmBytes,
+      devices: container.devices ?? [],
+      sysctls: splitSysctls(given.sysctls).container,
+      mounts,
+      maskedPaths: container.maskedPaths,
+      readonlyPaths: container.readonlyPaths,
+    }),
+    // A terminal without a size has none, and not the guest's usual one.
+    ...(tty ? { rows, cols } : {}),
   };
+}
+
+/** Without what goes without saying (false, 0, empty): under emulation the guest takes a microsecond to read a character. */
+function told<T extends object>(body: T): Partial<T> {
+  const says = (value: unknown): boolean =>
+    typeof value === 'object' && value !== null ? Object.keys(value).length > 0 : Boolean(value);
+  return Object.fromEntries(Object.entries(body).filter(([, value]) => says(value))) as Partial<T>;
 }
 
 export function resourcesBody(resources: Resources): ContainerResources {
@@ -192,7 +201,7 @@ export function resourcesBody(resources: Resources): ContainerResources {
     memoryBytes: resources.memoryBytes ?? 0,
     memorySwapBytes: resources.memorySwapBytes ?? 0,
     cpuQuotaUs: Math.max(0, resources.cpuQuotaUs ?? 0),
-    cpuPeriodUs: resources.cpuPeriodUs || 100_000,
+    cpuPeriodUs: resources.cpuPeriodUs ?? 0,
     cpuShares: resources.cpuShares ?? 0,
     cpuset: resources.cpuset ?? '',
     pidsMax: resources.pidsMax ?? 0,
