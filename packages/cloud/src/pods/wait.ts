@@ -37,14 +37,11 @@ export async function waitPod(
     (version) => {
       if (!version) return last;
       last = exitOf(version);
-      const over =
-        !isUp(version) && version.status.phase !== 'starting' && version.status.phase !== 'restarting';
-      if (condition === 'not-running' && over) return last;
-      if (condition === 'next-exit' && !isUp(version) && version.status.phase !== 'starting') {
-        const finished = version.status.containers[0]?.finishedAt !== undefined;
-        if (finished && endOf(version) !== atFirst) return last;
-      }
-      return undefined;
+      if (condition === 'removed' || isUp(version) || version.status.phase === 'starting') return undefined;
+      if (condition === 'not-running' && version.status.phase !== 'restarting') return last;
+      // An end that a restart policy answers is one too, for whoever waited for it.
+      const finished = version.status.containers[0]?.finishedAt !== undefined;
+      return finished && endOf(version) !== atFirst ? last : undefined;
     },
     options.signal,
   );

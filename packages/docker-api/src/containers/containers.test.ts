@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { buildNetwork } from '../testing/builders.ts';
 import { TestServer } from '../testing/server.ts';
 
 test('the list and its filters', async () => {
@@ -89,6 +90,20 @@ test('inspect shows what was given, as it was given', async () => {
     'volume /data z true',
     'volume /logs ro false',
   ]);
+});
+
+test('older clients find the names that every container of a network has among its aliases', async () => {
+  await using server = await TestServer.open();
+  server.fake.networks.push(buildNetwork('one', 'vpc', 'e3'.repeat(32)));
+  const id = await server.create(['sleep'], {
+    Hostname: 'box',
+    HostConfig: { NetworkMode: 'one' },
+    NetworkingConfig: { EndpointsConfig: { one: { Aliases: ['web'] } } },
+  });
+  const aliases = async (minor: number): Promise<unknown> =>
+    (await server.ask('GET', `/v1.${minor}/containers/${id}/json`)).json.NetworkSettings.Networks.one.Aliases;
+  assert.deepEqual(await aliases(44), ['web', id.slice(0, 12), 'box']);
+  assert.deepEqual(await aliases(45), ['web']);
 });
 
 test('logs: frames, timestamps, details, and both streams by name', async () => {

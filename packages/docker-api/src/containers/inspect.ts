@@ -19,13 +19,18 @@ export const inspectContainer: Operation = {
     const pod = await cloud.pods.get(call.caller, call.param('id'));
     const size = call.query.flag('size') ? await cloud.pods.size(call.caller, pod.meta.uid) : undefined;
     call.json(200, {
-      ...(await inspectOf(cloud, call.caller, pod)),
+      ...(await inspectOf(cloud, call.caller, pod, call.minor)),
       ...(size ? { SizeRw: size.writableBytes, SizeRootFs: size.rootBytes + size.writableBytes } : {}),
     });
   },
 };
 
-async function inspectOf(cloud: Cloud, caller: Caller, found: Pod): Promise<Record<string, unknown>> {
+async function inspectOf(
+  cloud: Cloud,
+  caller: Caller,
+  found: Pod,
+  minor: number,
+): Promise<Record<string, unknown>> {
   const [pod = found] = await withTaskLabels(cloud, caller, [found]);
   const { spec } = mainOf(pod);
   const [image, networks, mountpoints, pods] = await Promise.all([
@@ -60,7 +65,7 @@ async function inspectOf(cloud: Cloud, caller: Caller, found: Pod): Promise<Reco
     GraphDriver: { Data: null, Name: 'kraud' },
     Mounts: mountsOf(pod, (volume) => mountpoints.get(volume) ?? ''),
     Config: configOf(pod, image?.facts),
-    NetworkSettings: networkSettingsOf(pod, networks, exposedOf(pod, image?.facts)),
+    NetworkSettings: networkSettingsOf(pod, networks, exposedOf(pod, image?.facts), minor),
     Kraud: kraudOf(pod),
   };
 }

@@ -12,7 +12,14 @@ export const shownName = (name: string): string => (name === 'default' ? 'bridge
 
 const idDigitsShown = 12;
 
-export function networksOf(pod: Pod, networks: readonly Network[]): Record<string, Record<string, unknown>> {
+/** As clients from this minor version on expect it; before, aliases told of the names that every container has, too. */
+const givenAliasesFrom = 45;
+
+export function networksOf(
+  pod: Pod,
+  networks: readonly Network[],
+  minor = givenAliasesFrom,
+): Record<string, Record<string, unknown>> {
   const given = givenBody(pod)?.NetworkingConfig?.EndpointsConfig ?? {};
   const idOf = (name: string): string => networks.find(({ meta }) => meta.name === name)?.meta.uid ?? '';
   const isNone = givenBody(pod)?.HostConfig?.NetworkMode === 'none';
@@ -20,12 +27,15 @@ export function networksOf(pod: Pod, networks: readonly Network[]): Record<strin
   return Object.fromEntries(
     pod.spec.networks.map(({ name, aliases, ipv4, links = [] }) => {
       const up = pod.status.network?.addresses.find(({ network }) => network === name);
-      const names = [...new Set([pod.meta.name, ...aliases, pod.meta.uid.slice(0, idDigitsShown)])];
+      const shortId = pod.meta.uid.slice(0, idDigitsShown);
+      const names = [...new Set([pod.meta.name, ...aliases, shortId])];
+      const isOld = minor < givenAliasesFrom && name !== 'default';
+      const known = isOld ? [...new Set([...aliases, shortId, pod.spec.hostname].filter(Boolean))] : aliases;
       const endpoint = {
         ...noEndpoint,
         IPAMConfig: given[shownName(name)]?.IPAMConfig ?? (ipv4 === undefined ? null : { IPv4Address: ipv4 }),
         Links: name !== 'default' && links.length > 0 ? links.map(({ to, alias }) => `${to}:${alias}`) : null,
-        Aliases: aliases.length > 0 ? aliases : null,
+        Aliases: known.length > 0 ? known : null,
         MacAddress: up ? (pod.status.network?.mac ?? '') : (pod.spec.mac ?? ''),
         NetworkID: idOf(name),
         EndpointID: up ? endpointId(pod, name) : '',
@@ -62,8 +72,9 @@ export function networkSettingsOf(
   pod: Pod,
   known: readonly Network[],
   exposed: readonly string[],
+  minor: number,
 ): Record<string, unknown> {
-  const networks = networksOf(pod, known);
+  const networks = networksOf(pod, known, minor);
   const main = networks.bridge;
   return {
     Bridge: '',
