@@ -231,6 +231,7 @@ export class Daemon {
     const farPods = new FarPodsFollower({ name, tables, far: network.far });
     this.#stopped('pods of other hosts', farPods.follow());
     await agent.start();
+    await networks.begin();
     this.#stopped('host agent', (end) => agent.stop(end));
     const { cacheDir } = config;
     beside = await otherHosts({

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeClock, silentLogger } from '@kraud/base';
-import { openMemoryStore, Tables, type Volume } from '@kraud/macro';
-import { FakeVolumes } from '@kraud/testkit';
+import type { Volume } from '@kraud/macro';
+import { FakeVolumes, withTables } from '@kraud/testkit';
 import { volumePlaces } from './volume-places.ts';
 
 const key = { tenant: 'default', namespace: 'default', name: 'data' };
@@ -23,12 +22,7 @@ const volume: Volume = {
 };
 
 test('the first host that uses a volume has it, however many try; the others say where it is', async () => {
-  const clock = new FakeClock();
-  const tables = new Tables({ store: openMemoryStore({ clock }), clock, logger: silentLogger });
-  const stop = new AbortController();
-  const running = tables.run(stop.signal);
-  await tables.ready();
-  try {
+  await withTables(async (tables) => {
     const [a, b] = [new FakeVolumes(), new FakeVolumes()];
     const place = [volumePlaces('a', tables, a), volumePlaces('b', tables, b)];
     await assert.rejects(place[0]?.(key) ?? assert.fail(), { code: 'not-found' });
@@ -44,8 +38,5 @@ test('the first host that uses a volume has it, however many try; the others say
       code: 'conflict',
       message: `volume data is on the host ${host}`,
     });
-  } finally {
-    stop.abort();
-    await running;
-  }
+  });
 });

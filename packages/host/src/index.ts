@@ -14,6 +14,7 @@ export { buildFence } from './liveness/fence-tool.ts';
 export { Liveness, type LivenessOptions, type MayRun } from './liveness/liveness.ts';
 export type {
   FileSources,
+  FixedPlace,
   HostCradle,
   HostParts,
   HostVm,

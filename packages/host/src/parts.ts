@@ -65,10 +65,23 @@ export interface HostCradle {
   createDisk(path: string, sizeBytes: number): Promise<void>;
 }
 
+/** An address that a pod asks for by number. */
+export interface FixedPlace {
+  readonly network: string;
+  readonly address: string;
+}
+
 /** Networks that this host's pods may be on, out of the store. */
 export interface NetworkSource {
   /** Undefined when there is none of that name. */
   spec(tenant: string, name: string): Promise<NetworkSpec | undefined>;
+  /**
+   * A pod has these addresses, which it asks for by number, beside those that it has: no other pod of any host.
+   * `conflict` when one is somebody else's.
+   */
+  hold(tenant: string, podId: string, places: readonly FixedPlace[]): Promise<void>;
+  /** It hasn't any more, but for these. */
+  release(podId: string, keep?: readonly FixedPlace[]): Promise<void>;
   /** The addresses that this host may give are used up: from now on its spec has more. False when there are no more. */
   grow(tenant: string, name: string): Promise<boolean>;
 }

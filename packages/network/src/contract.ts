@@ -26,6 +26,11 @@ export interface HostNetwork {
    * `conflict` when the wanted one won't do, `exhausted` when none is left.
    */
   chooseSubnet(wanted: string | undefined, taken: readonly string[]): Promise<string>;
+  /**
+   * From now on no pod here is given one of these on the network, and may not have it by asking either: pods of other hosts
+   * have asked for them by number. Answers those that a pod here has. For a network that isn't here yet, too.
+   */
+  withhold(key: NetworkKey, addresses: readonly string[]): string[];
   /** `conflict` while pods are on it. */
   removeNetwork(key: NetworkKey): Promise<void>;
 

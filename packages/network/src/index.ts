@@ -1,5 +1,5 @@
 export { formatIpv4, type Ipv4, macOf, parseIpv4, parseMac, Subnet } from './addresses/ipv4.ts';
-export { AddressPool } from './addresses/pool.ts';
+export { AddressPool, addressInUse } from './addresses/pool.ts';
 export type * from './contract.ts';
 export { defaultNetworkLimits, type NetworkLimits } from './defaults.ts';
 export { LocalNetwork, type LocalNetworkOptions } from './local-network.ts';

@@ -155,6 +155,10 @@ export class LocalNetwork implements HostNetwork {
     return this.#networks.choose(wanted, taken);
   }
 
+  withhold(key: NetworkKey, addresses: readonly string[]): string[] {
+    return this.#networks.withhold(key, addresses);
+  }
+
   async removeNetwork(key: NetworkKey): Promise<void> {
     await this.#networks.remove(key);
     await this.#services.settled();
@@ -373,8 +377,10 @@ export class LocalNetwork implements HostNetwork {
     try {
       for (const { network, ipv4, names, links } of networks) {
         const { pool } = this.#networks.get({ tenant, name: network });
-        if (ipv4 !== undefined && this.#names.isFar(ipv4)) throw addressInUse();
-        const address = pool.allocate(podId, ipv4 === undefined ? undefined : parseIpv4(ipv4));
+        const wanted = ipv4 === undefined ? undefined : parseIpv4(ipv4);
+        const key = { tenant, name: network };
+        if (wanted !== undefined && this.#networks.isElsewhere(key, wanted)) throw addressInUse();
+        const address = pool.allocate(podId, wanted);
         places.push({ network, ipv4: formatIpv4(address), names, ...(links ? { links } : {}) });
       }
     } catch (error) {

@@ -37,6 +37,8 @@ export class Networks {
   readonly #vpcs = new Map<string, Vpc>();
   /** Networks that could not be made real, by key, and why not. */
   readonly #clashes = new Map<string, string>();
+  /** By key: what pods of other hosts have asked for by number. */
+  readonly #withheld = new Map<string, ReadonlySet<Ipv4>>();
   readonly #lock = new KeyedLock();
 
   constructor(options: NetworksOptions) {
@@ -62,6 +64,17 @@ export class Networks {
     return network;
   }
 
+  withhold(key: NetworkKey, addresses: readonly string[]): string[] {
+    if (addresses.length === 0) this.#withheld.delete(keyOf(key));
+    else this.#withheld.set(keyOf(key), new Set(addresses.map(parseIpv4)));
+    return addresses.filter((address) => this.find(key)?.pool.ownerOf(parseIpv4(address)) !== undefined);
+  }
+
+  /** A pod of another host has this address, or has asked for it. */
+  isElsewhere(key: NetworkKey, address: Ipv4): boolean {
+    return this.#options.isFar(address) || this.#withheld.get(keyOf(key))?.has(address) === true;
+  }
+
   vpcs(): Vpc[] {
     return [...this.#vpcs.values()];
   }
@@ -85,7 +98,9 @@ export class Networks {
         throw error;
       });
       this.#clashes.delete(key);
-      const pool = new AddressPool(Subnet.parse(state.subnet), parseIpv4(state.gateway), this.#options.isFar);
+      const pool = new AddressPool(Subnet.parse(state.subnet), parseIpv4(state.gateway), (address) =>
+        this.isElsewhere(state, address),
+      );
       setUp(pool, spec);
       this.#networks.set(key, { state, pool });
       try {

@@ -32,6 +32,10 @@ export class FakeNetwork implements HostNetwork {
     return wanted;
   }
 
+  withhold(): string[] {
+    return [];
+  }
+
   async removeNetwork(): Promise<void> {}
 
   async serve(): Promise<void> {}

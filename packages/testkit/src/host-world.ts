@@ -86,7 +86,12 @@ export class HostWorld implements AsyncDisposable {
       images: crashable(this.images, point),
       fetchImage: async () => {},
       network: crashable(this.network, point),
-      networks: { spec: async (tenant, name) => ({ tenant, name }), grow: async () => false },
+      networks: {
+        spec: async (tenant, name) => ({ tenant, name }),
+        hold: async () => {},
+        release: async () => {},
+        grow: async () => false,
+      },
       volumes: crashable(this.volumes, point),
       placeVolume: async () => {},
       fileSources: { bytes: async (source, name) => this.fileSources.get(`${source} ${name}`) },

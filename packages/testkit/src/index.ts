@@ -7,3 +7,4 @@ export { FakeNetwork } from './fake-network.ts';
 export { FakeVolumes } from './fake-volumes.ts';
 export { HostWorld, type HostWorldOptions } from './host-world.ts';
 export { CrashPoint, crashable, live } from './live.ts';
+export { withTables } from './with-tables.ts';

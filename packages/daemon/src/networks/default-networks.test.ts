@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeClock, KraudError, silentLogger } from '@kraud/base';
-import { type Network, openMemoryStore, Tables } from '@kraud/macro';
+import { KraudError, silentLogger } from '@kraud/base';
+import type { Network, Tables } from '@kraud/macro';
 import { sampleMeta, samplePod } from '@kraud/macro/samples';
 import type { NetworkSpec, NetworkState } from '@kraud/network';
+import { withTables } from '@kraud/testkit';
 import { realizeDefaultNetworks } from './default-networks.ts';
 
 const network = (spec: Partial<Network['spec']> = {}, slices?: Record<string, string[]>): Network => ({
@@ -30,20 +31,6 @@ class Machine {
   async ensureNetwork({ tenant, name, subnet }: NetworkSpec): Promise<NetworkState> {
     if (subnet === undefined || this.taken.has(subnet)) throw new KraudError('conflict', 'Pool overlaps');
     return { tenant, name, subnet, gateway: subnet.replace('.0/16', '.1'), internal: false, names: false };
-  }
-}
-
-async function withTables(use: (tables: Tables) => Promise<void>): Promise<void> {
-  const clock = new FakeClock();
-  const tables = new Tables({ store: openMemoryStore({ clock }), clock, logger: silentLogger });
-  const stop = new AbortController();
-  const running = tables.run(stop.signal);
-  await tables.ready();
-  try {
-    await use(tables);
-  } finally {
-    stop.abort();
-    await running;
   }
 }
 

@@ -1,8 +1,9 @@
 import { type Clock, codeOf, KeyedLock, KraudError, type Logger, messageOf } from '@kraud/base';
-import type { NetworkSource } from '@kraud/host';
+import type { FixedPlace, NetworkSource } from '@kraud/host';
 import { type Network, ResourceClient, type Store, type Tables, withSlice } from '@kraud/macro';
 import type { HostNetwork, NetworkSpec, NetworkState } from '@kraud/network';
 import { realizeDefaultNetworks } from './default-networks.ts';
+import { FixedAddresses } from './fixed-addresses.ts';
 import type { SubnetBook } from './subnet-book.ts';
 
 export interface NetworkKeeperParts {
@@ -25,11 +26,13 @@ const namespace = 'default';
 export class NetworkKeeper implements NetworkSource {
   readonly #parts: NetworkKeeperParts;
   readonly #client: ResourceClient<'Network'>;
+  readonly #fixed: FixedAddresses;
   readonly #lock = new KeyedLock();
 
   constructor(parts: NetworkKeeperParts) {
     this.#parts = parts;
     this.#client = new ResourceClient('Network', parts);
+    this.#fixed = new FixedAddresses(parts);
   }
 
   async spec(tenant: string, name: string): Promise<NetworkSpec | undefined> {
@@ -42,6 +45,14 @@ export class NetworkKeeper implements NetworkSource {
       throw new KraudError('exhausted', `network ${name} has no addresses left for host ${host}`);
     }
     return specOf(network, host);
+  }
+
+  hold(tenant: string, podId: string, places: readonly FixedPlace[]): Promise<void> {
+    return this.#fixed.hold(tenant, podId, places);
+  }
+
+  release(podId: string, keep?: readonly FixedPlace[]): Promise<void> {
+    return this.#fixed.release(podId, keep);
   }
 
   async grow(tenant: string, name: string): Promise<boolean> {
@@ -63,10 +74,21 @@ export class NetworkKeeper implements NetworkSource {
   /** Takes down what the store has no more as soon as it doesn't, and keeps the book. Answers how to stop. */
   follow(): () => void {
     this.#note();
-    return this.#parts.tables.networks.cache.subscribe((changes) => {
-      this.#note();
-      if (changes.some(({ before }) => before)) void this.takeDown();
-    });
+    const stops = [
+      this.#parts.tables.networks.cache.subscribe((changes) => {
+        this.#note();
+        if (changes.some(({ before }) => before)) void this.takeDown();
+      }),
+      this.#fixed.follow(),
+    ];
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }
+
+  /** The pods of an earlier daemon are taken over. */
+  begin(): Promise<void> {
+    return this.#fixed.begin();
   }
 
   /** What pods are still on, or what fails, is tried again with the next change or start. */

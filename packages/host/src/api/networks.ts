@@ -1,7 +1,7 @@
 import type { PodNetwork } from '@kraud/macro';
 import type { HostParts } from '../parts.ts';
 import type { PodOwner } from '../pods/owner.ts';
-import { networkStatus, rejoinPlaces } from '../pods/places.ts';
+import { keepPlaces, networkStatus, rejoinPlaces } from '../pods/places.ts';
 import { writeRecord } from '../pods/run-record.ts';
 import { mustRun } from './processes.ts';
 
@@ -21,8 +21,10 @@ export async function rejoin(
     await run.guest.setNetwork({ network, resolv, hosts });
   } catch (error) {
     await parts.network.rejoin(owner.uid, before);
+    await keepPlaces(parts, owner.uid, before);
     throw error;
   }
+  await keepPlaces(parts, owner.uid, reservation.attachment.places);
   const { attachment } = reservation;
   run.record = { ...run.record, attachment, network: networkStatus(reservation) };
   writeRecord(owner.files.record, run.record);

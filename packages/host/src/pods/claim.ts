@@ -4,6 +4,7 @@ import type { Pod } from '@kraud/macro';
 import type { VolumeDisk, VolumeRole } from '@kraud/volumes';
 import type { PodDisks } from '../guest/bodies.ts';
 import type { HostParts, HostVm } from '../parts.ts';
+import { leavePlaces } from './places.ts';
 import type { PodFiles } from './pod-files.ts';
 import { rootDisks } from './pod-images.ts';
 
@@ -93,7 +94,7 @@ async function settled<const T extends readonly Promise<unknown>[]>(
 
 /** Everything that a pod holds beside its VM, which is gone: others may have its disks. Safe to repeat. */
 export async function releaseHolds(parts: HostParts, uid: string): Promise<void> {
-  await Promise.all([parts.network.detach(uid), releaseVolumes(parts, uid)]);
+  await Promise.all([leavePlaces(parts, uid), releaseVolumes(parts, uid)]);
   parts.toolboxes.end(uid);
 }
 

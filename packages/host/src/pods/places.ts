@@ -1,7 +1,7 @@
 import { codeOf, KraudError } from '@kraud/base';
 import type { Pod, PodNetwork, PodStatus } from '@kraud/macro';
-import type { PlaceRequest, Reservation } from '@kraud/network';
-import type { HostParts } from '../parts.ts';
+import type { Place, PlaceRequest, Reservation } from '@kraud/network';
+import type { FixedPlace, HostParts } from '../parts.ts';
 import { linkNames, shortUid } from './links.ts';
 import type { Run } from './run.ts';
 import { writeRecord } from './run-record.ts';
@@ -18,15 +18,37 @@ export async function reservePlaces(parts: HostParts, pod: Pod): Promise<Reserva
   );
 }
 
+/** Gives back all that a pod has on networks: ports, addresses, and those that it asked for by number. Safe to repeat. */
+export async function leavePlaces({ network, networks }: HostParts, podId: string): Promise<void> {
+  await network.detach(podId);
+  await networks.release(podId);
+}
+
 /** Those of the ingress are led to pods by whoever serves it. */
 const portsHere = (pod: Pod) => pod.spec.ports.filter(({ mode }) => mode !== 'ingress');
 
 /** The places that a running pod's spec says, instead of those that it has. */
 export async function rejoinPlaces(parts: HostParts, pod: Pod): Promise<Reservation> {
-  return await withRoom(parts, pod, (networks) =>
-    parts.network.rejoin(pod.meta.uid, networks, portsHere(pod)),
+  const { uid } = pod.meta;
+  const before = parts.network.attachments().find(({ podId }) => podId === uid)?.places ?? [];
+  try {
+    return await withRoom(parts, pod, (networks) => parts.network.rejoin(uid, networks, portsHere(pod)));
+  } catch (error) {
+    await keepPlaces(parts, uid, before);
+    throw error;
+  }
+}
+
+/** Of the addresses that it asked for by number, a pod has those still that are among these. */
+export function keepPlaces(parts: HostParts, podId: string, places: readonly Place[]): Promise<void> {
+  return parts.networks.release(
+    podId,
+    places.map(({ network, ipv4 }) => ({ network, address: ipv4 })),
   );
 }
+
+const fixedPlaces = ({ spec }: Pod): FixedPlace[] =>
+  spec.networks.flatMap(({ name, ipv4 }) => (ipv4 === undefined ? [] : [{ network: name, address: ipv4 }]));
 
 /** Tells a run's networks what its pod is called now. */
 export async function renameRun(parts: HostParts, pod: Pod, run: Run, recordPath: string): Promise<void> {
@@ -53,6 +75,7 @@ async function withRoom(
       if (!spec) throw new KraudError('not-found', `network ${name} not found`);
       await parts.network.ensureNetwork(spec);
     }
+    await parts.networks.hold(tenant, pod.meta.uid, fixedPlaces(pod));
     try {
       return await take(networks.map((network) => placeOf(parts, pod, network)));
     } catch (error) {

@@ -3,6 +3,7 @@ import type { Pod } from '@kraud/macro';
 import type { LogBook } from '../logs/log-book.ts';
 import type { HostParts } from '../parts.ts';
 import { lossOf, releaseHolds } from './claim.ts';
+import { leavePlaces } from './places.ts';
 import type { PodFiles } from './pod-files.ts';
 import { changePod } from './pod-table.ts';
 import { holdsPlaces, type Run, sharesFiles } from './run.ts';
@@ -37,9 +38,9 @@ export class RunEnding {
    * the pod's own removal, where nothing is.
    */
   async finish({ meta, spec }: Pod, run: Run): Promise<void> {
-    const { network, clock, pods } = this.#parts;
+    const { clock, pods } = this.#parts;
     noteEnds(this.#files.record, run.record, run.ends);
-    const detached = network.detach(this.#uid);
+    const detached = leavePlaces(this.#parts, this.#uid);
     const shares = sharesFiles(run);
     const removesItself = spec.autoRemove && spec.run.stop?.again !== true;
     const keepsNothing = !shares && (meta.deletedAt !== undefined || removesItself);

@@ -29,6 +29,20 @@ export const Network = Type.Object({
         addresses: Type.Record(Type.String(), Type.String()),
       }),
     ),
+    /** Addresses that pods have asked for by number, by address. Nobody else is given one. */
+    fixed: Type.Optional(
+      Type.Record(
+        Type.String(),
+        Type.Object({
+          /** Its uid. */
+          pod: Type.String(),
+          /** Where it runs: with the host its claim ends. */
+          host: Type.String(),
+          /** Whoever has the block knows of it, and has given it to nobody. Until then the pod doesn't start. */
+          agreed: Type.Boolean(),
+        }),
+      ),
+    ),
   }),
   given: Type.Record(Type.String(), Type.Unknown()),
 });

@@ -69,10 +69,11 @@ export function withVirtual(
 
 /** Adds a slice to `slices` when those that are there are used up. */
 function freeAddress(network: Network, slices: string[], used: ReadonlySet<string>): string | undefined {
-  const { subnet, gateway, range, reserved } = network.spec;
+  const { subnet, gateway, range, reserved = {} } = network.spec;
   if (subnet === undefined) return undefined;
   const ends = endsOf(subnet);
-  const never = new Set([...used, gateway, ...Object.values(reserved ?? {})]);
+  const { fixed = {} } = network.status;
+  const never = new Set([...used, gateway, ...Object.values(reserved), ...Object.keys(fixed)]);
   const free = (address: number): boolean =>
     address !== ends.first && address !== ends.last && !never.has(textOf(address));
   const whole = range ?? subnet;
