@@ -228,7 +228,8 @@ export class Networks {
     if (networks.length > 0) {
       const vpc = this.#vpcs.get(tenant) ?? new Vpc(tenant, this.#options);
       this.#vpcs.set(tenant, vpc);
-      await vpc.ensure(networks, this.#options.mtu);
+      const ruled = networks.map((state) => ({ ...state, ours: this.find(state)?.pool.ours }));
+      await vpc.ensure(ruled, this.#options.mtu);
     }
     await this.#options.changed();
   }

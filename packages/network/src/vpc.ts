@@ -9,7 +9,7 @@ import { type Place, runIn } from './kernel/run.ts';
 import { checkedDevice, type Names, tapPrefix, uplink } from './names.ts';
 import { Balancer } from './services/balancer.ts';
 import type { VirtualAddress } from './services/rules.ts';
-import { renderVpcRules } from './vpc-rules.ts';
+import { type RuledNetwork, renderVpcRules } from './vpc-rules.ts';
 
 const gone = /Cannot find device|No such (device|process|file)/;
 const there = /File exists/;
@@ -52,7 +52,7 @@ export class Vpc {
   }
 
   /** Makes the namespace, its link, routes and firewall what they should be for these networks. */
-  async ensure(networks: readonly NetworkState[], mtu: number): Promise<void> {
+  async ensure(networks: readonly (NetworkState & RuledNetwork)[], mtu: number): Promise<void> {
     if (!existsSync(`/run/netns/${this.netns}`)) await runIn('host', ['ip', 'netns', 'add', this.netns]);
     const [outer, inner] = await Promise.all([links('host'), links(this.place)]);
     let host = outer.find((l) => l.name === this.hostLink);
@@ -67,7 +67,7 @@ export class Vpc {
       throw new KraudError('unavailable', `link ${this.hostLink} disappeared while it was being made`);
     await runIn('host', ['sh', '-ec', hostLinkSettings(this.hostLink, mtu, networks)]);
     await this.#batch.run(uplinkCommands(networks, host.mac, mtu));
-    await runIn(this.place, ['nft', '-f', '-'], renderVpcRules(networks.map((n) => n.subnet)).join('\n'));
+    await runIn(this.place, ['nft', '-f', '-'], renderVpcRules(networks).join('\n'));
   }
 
   /** From now on these lead to their pods, and no others do. Safe to repeat; without a change nothing is done. */

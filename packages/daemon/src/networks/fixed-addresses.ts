@@ -241,6 +241,7 @@ export class FixedAddresses {
   }
 
   #isThere(host: string): boolean {
+    if (host === this.#parts.name) return true;
     const key = { tenant: defaultTenant, namespace: defaultNamespace, name: host };
     const found = this.#parts.tables.hosts.get(key);
     return found !== undefined && found.status.lostAt === undefined;

@@ -60,6 +60,12 @@ export class AddressPool {
     this.#lowest = this.subnet.first + 1;
   }
 
+  /** An address of the blocks that are chosen from; undefined where that is all of the subnet. */
+  get ours(): string | undefined {
+    const [first] = this.#ranges;
+    return first && formatIpv4(first.first);
+  }
+
   get size(): number {
     return this.#addresses.size;
   }

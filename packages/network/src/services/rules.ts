@@ -71,6 +71,9 @@ export function renderVirtualChange(
   ];
 }
 
+/** An ICMP error about a packet of TCP: whichever host it comes from, it may be about one that was led to a pod. */
+const aboutTcp = 'icmp type destination-unreachable @th,136,8 6';
+
 const lost = 'ct direction original ct status dnat ip daddr != @members';
 const resetTcp = 'meta l4proto tcp reject with tcp reset';
 const refuseRest = 'reject with icmp type port-unreachable';
@@ -81,6 +84,7 @@ const baseChains: readonly Chain[] = [
     // After the check of who sends, before the kernel looks for the flow.
     'filter hook prerouting priority raw + 1',
     [
+      `${aboutTcp} accept`,
       'ip daddr != @virtual ip daddr != @members ip saddr != @members notrack accept',
       'meta l4proto tcp accept',
       'ip daddr @virtual ct zone set ip daddr map @zone accept',

@@ -109,15 +109,29 @@ s.end(Buffer.alloc(${bytes}, 7));`;
     running.push(child);
     await once(child, 'exit');
     assert.equal(child.exitCode, 0);
-    // The first of a size that doesn't fit is lost; the pod is told, and knows the size from then on.
-    for (const size of [1472, 1472, 9000]) {
-      const text = 'x'.repeat(size);
-      const answer = await ask('guest-a', 'udp', '10.1.4.0', 53, 1500, text);
-      if (answer.startsWith('b ')) assert.equal(answer.length, size + 2);
+    for (const size of [1472, 1400, 1393, 9000]) {
+      const answer = await ask('guest-a', 'udp', '10.1.4.0', 53, 5000, 'x'.repeat(size));
+      assert.equal(answer, `b ${'X'.repeat(size)}`);
     }
-    const last = await ask('guest-a', 'udp', '10.1.4.0', 53, 5000, 'y'.repeat(1472));
-    assert.equal(last.length, 1474);
-    assert.equal((await ask('guest-a', 'udp', '10.1.4.0', 53, 5000, 'y'.repeat(9000))).length, 9002);
+  });
+
+  test('an address of another host’s block that no pod has is unreachable at once, as on one host', async () => {
+    assert.equal(await ask('guest-a', 'tcp', '10.1.4.99', 80, 20_000), 'failed: EHOSTUNREACH');
+    assert.equal(await ask('guest-b', 'tcp', '10.1.0.99', 80, 20_000), 'failed: EHOSTUNREACH');
+  });
+
+  test('a service leads to another host, with packets of every size', async () => {
+    await near.network.adopt(near.network.attachments());
+    const service = { tenant: 'default', network: 'default', names: ['web'], virtual: '10.1.255.2' };
+    await near.network.serve([{ ...service, ready: ['10.1.4.0'], members: ['10.1.4.0'] }]);
+    for (const size of [5, 1472, 1393, 9000]) {
+      const answer = await ask('guest-a', 'udp', service.virtual, 53, 5000, 'x'.repeat(size));
+      assert.equal(answer, `b ${'X'.repeat(size)}`);
+    }
+    // A task that is gone, before it is known here that it is.
+    await near.network.serve([{ ...service, ready: ['10.1.4.99'], members: ['10.1.4.99'] }]);
+    assert.equal(await ask('guest-a', 'tcp', service.virtual, 80, 20_000), 'failed: EHOSTUNREACH');
+    await near.network.serve([]);
   });
 
   test('only pods that share a network reach each other, and nobody the VPC or the host behind', async () => {
