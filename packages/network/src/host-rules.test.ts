@@ -29,7 +29,10 @@ const golden = (name: string): string => readFileSync(new URL(`./golden/${name}`
 
 test('the firewall tables are the ones reviewed in golden/', () => {
   assert.equal(`${renderHostRules(rules).join('\n')}\n`, golden('host.nft'));
-  assert.equal(`${renderVpcRules([{ subnet: '172.17.0.0/16', ours: '172.17.4.0' }, { subnet: '10.1.0.0/24' }]).join('\n')}\n`, golden('vpc.nft'));
+  assert.equal(
+    `${renderVpcRules([{ subnet: '172.17.0.0/16', ours: '172.17.4.0' }, { subnet: '10.1.0.0/24' }]).join('\n')}\n`,
+    golden('vpc.nft'),
+  );
 });
 
 test('where a foreign firewall drops forwarded packets, no port is led past user space', () => {
