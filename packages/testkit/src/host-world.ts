@@ -75,8 +75,14 @@ export class HostWorld implements AsyncDisposable {
     return this.#agent;
   }
 
+  /** Its end is a crash too: who boots again after one looks here before. */
+  get ended(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
   /** A new daemon's agent. The one before must have been stopped or have crashed. */
   async boot(point = new CrashPoint()): Promise<HostAgent> {
+    if (this.ended) throw new Error('this world has ended');
     await this.tables.ready();
     const agent = new HostAgent({
       name: hostName,
@@ -181,9 +187,9 @@ export class HostWorld implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
     this.#point.crash();
     clearInterval(this.#alive);
-    this.#stop.abort();
     await this.#running;
     rmSync(this.dataDir, { recursive: true, force: true });
   }

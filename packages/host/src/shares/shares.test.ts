@@ -193,7 +193,7 @@ for (let seed = 1; seed <= 30; seed += 1) {
       await world.boot(point);
       void point.crashed.then(async () => {
         for (let n = 0; n < 20; n += 1) await turn();
-        await world.boot();
+        if (!world.ended) await world.boot();
       });
     };
     await boot();
