@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { endRun, runVariable } from '../e2e/harness/end-run.ts';
-import { add, closingLine, exitCode, interruption, runGroup, testFiles } from './run-tests.ts';
+import { closingLine, exitCode, interruption, runGroups, testFiles } from './run-tests.ts';
 
 const files = testFiles(['e2e/**/*.test.ts'], process.argv.slice(2));
 const ofMachines = (file: string): boolean =>
@@ -25,10 +25,9 @@ const signal = interruption((name) => {
   void endRun(run).finally(() => process.exit(130));
 });
 try {
-  const outcomes = await Promise.all(
-    lanes.map((lane) => runGroup({ name: 'e2e', files: lane, concurrency: 1, timeoutMs: 600_000, signal })),
+  const counts = await runGroups(
+    lanes.map((lane) => ({ name: 'e2e', files: lane, concurrency: 1, timeoutMs: 600_000, signal })),
   );
-  const counts = outcomes.reduce(add);
   console.log(`e2e: ${closingLine(counts)}`);
   process.exitCode = exitCode(counts);
 } finally {

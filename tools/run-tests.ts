@@ -41,23 +41,31 @@ export function testFiles(globs: readonly string[], words: readonly string[]): s
 }
 
 /**
- * Runs a group; what failed in it is run once more, a file at a time, on a machine that does nothing else. A file that
- * then passes is named as unsteady and counts as passed: many tests here race against a loaded machine, and one lost
- * race should be seen, not stop everything. A file that fails twice has failed.
+ * Runs groups beside each other; what failed in them is run once more, a file at a time, on a machine that does nothing
+ * else. A file that then passes is named as unsteady and counts as passed: many tests here race against a loaded machine,
+ * and one lost race should be seen, not stop everything. A file that fails twice has failed.
  */
-export async function runGroup(group: Group): Promise<Counts> {
-  if (group.files.length === 0) return nothing;
-  const first = await runFiles(group, group.files);
-  const again = group.files.filter((file) => first.failedFiles.has(file));
-  if (first.failed === 0 || again.length === 0 || again.length > unsteadyMax) return first;
-  if (group.signal?.aborted) return first;
-  console.log(`\n-- failed, and run again alone: ${again.join(' ')}`);
-  let total: Counts = { ...first, failed: 0 };
-  for (const file of again) {
+export async function runGroups(groups: readonly Group[]): Promise<Counts> {
+  const first = await Promise.all(
+    groups.map(async (group) => ({ group, outcome: await runFiles(group, group.files) })),
+  );
+  const again = first.flatMap(({ group, outcome }) =>
+    group.files
+      .filter((file) => outcome.failedFiles.has(file))
+      .map((file) => ({ group, file, failed: outcome.failedFiles.get(file) ?? 0 })),
+  );
+  const once = first.map(({ outcome }) => outcome).reduce<Counts>(add, nothing);
+  if (again.length === 0 || again.length > unsteadyMax) return once;
+  if (groups.some(({ signal }) => signal?.aborted)) return once;
+  console.log(`\n-- failed, and run again alone: ${again.map(({ file }) => file).join(' ')}`);
+  // A failure that is no file's stays one.
+  const nobodys = first.filter(({ outcome }) => outcome.failedFiles.size === 0);
+  let total: Counts = { ...once, failed: nobodys.reduce((sum, { outcome }) => sum + outcome.failed, 0) };
+  for (const { group, file, failed: before } of again) {
     const { passed, failed } = await runFiles({ ...group, concurrency: 1 }, [file]);
     if (failed === 0 && passed > 0) {
       console.log(`-- unsteady: ${file} failed, then passed alone`);
-      total = { ...total, passed: total.passed + (first.failedFiles.get(file) ?? 0) };
+      total = { ...total, passed: total.passed + before };
     } else total = { ...total, failed: total.failed + Math.max(1, failed) };
   }
   return total;
@@ -76,6 +84,7 @@ interface Outcome extends Counts {
  * counts as one failure: no failure is ever lost because nothing could be counted.
  */
 async function runFiles(group: Group, files: readonly string[]): Promise<Outcome> {
+  if (files.length === 0) return { ...nothing, failedFiles: new Map() };
   const dir = await mkdtemp(join(tmpdir(), 'kraud-tests-'));
   try {
     const countsPath = join(dir, 'counts.json');
@@ -119,9 +128,13 @@ function parseOutcome(text: string, files: number): Outcome {
   };
 }
 
+/** Each test file is a process: without it each would strip and compile all that it imports anew. */
+const compileCache = join(import.meta.dirname, '../node_modules/.cache/node');
+
 function node(signal: AbortSignal | undefined, args: readonly string[]): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+    const env = { ...process.env, NODE_COMPILE_CACHE: compileCache };
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'], env });
     const end = (): void => void child.kill();
     signal?.addEventListener('abort', end);
     child.once('error', reject);

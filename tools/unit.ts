@@ -2,13 +2,12 @@
 // With WORDs only files whose path contains one of them; with kinds only those kinds.
 import {
   add,
-  type Counts,
   closingLine,
   exitCode,
   type Group,
   interruption,
   nothing,
-  runGroup,
+  runGroups,
   testFiles,
 } from './run-tests.ts';
 
@@ -28,7 +27,7 @@ function kindOf(path: string): Kind {
 
 function group(kind: Kind, files: readonly string[]): Group {
   const own = files.filter((path) => kindOf(path) === kind);
-  // What touches the machine runs alone: mounts, namespaces and two cores' worth of VMs are not ours to share.
+  // What starts programs of its own does so a file at a time.
   if (kind === 'plain') return { name: kind, files: own, concurrency: 2, timeoutMs: 180_000, signal };
   return { name: kind, files: own, concurrency: 1, timeoutMs: kind === 'vm' ? 600_000 : 300_000, signal };
 }
@@ -42,19 +41,13 @@ const files = testFiles(
   args.filter((arg) => !isKind(arg)),
 );
 
-// Tests of etcd mostly wait for it, on ports and disks of their own, so they run beside those that have the machine otherwise.
-const lanes: readonly (readonly Kind[])[] = [['etcd'], ['root', 'vm']];
+const groupsOf = (...some: Kind[]): Group[] =>
+  some.filter((kind) => wanted.includes(kind)).map((kind) => group(kind, files));
 
-async function runKinds(lane: readonly Kind[]): Promise<Counts> {
-  let counts: Counts = nothing;
-  for (const kind of lane.filter((each) => wanted.includes(each))) {
-    if (!signal.aborted) counts = add(counts, await runGroup(group(kind, files)));
-  }
-  return counts;
-}
-
-const plain = await runKinds(['plain']);
-const total = (await Promise.all(lanes.map(runKinds))).reduce(add, plain);
+const plain = await runGroups(groupsOf('plain'));
+// Two of these mostly wait, for etcd and for what must not come; what each makes of the machine has names of its own.
+const others = signal.aborted ? nothing : await runGroups(groupsOf('etcd', 'root', 'vm'));
+const total = add(plain, others);
 if (signal.aborted) process.exit(130);
 console.log(`unit: ${closingLine(total)}`);
 process.exitCode = exitCode(total);

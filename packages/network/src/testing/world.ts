@@ -97,6 +97,13 @@ const s = dgram.createSocket('udp4');
 s.on('message', (d, from) => s.send(Buffer.from('${tag} ' + d.toString('latin1').toUpperCase(), 'latin1'), from.port, from.address));
 s.bind(${port}, '${address}', () => console.log('ready'));`;
 
+/** A name server that knows no name, and says so at once. */
+export const nameServer = (address: string): string => `
+import dgram from 'node:dgram';
+const s = dgram.createSocket('udp4');
+s.on('message', (d, from) => { d[2] |= 0x80; d[3] = 3; s.send(d, from.port, from.address); });
+s.bind(53, '${address}', () => console.log('ready'));`;
+
 /** Sends a text over TCP or UDP from a namespace; answers what came back, or `failed: CODE`. */
 export async function ask(
   netns: string | undefined,
