@@ -3,6 +3,7 @@ import { get } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { command } from './command.ts';
+import { forgetSubnets } from './forget-subnets.ts';
 
 const kra = join(import.meta.dirname, '../bin/kra');
 
@@ -29,6 +30,7 @@ export class Kraudd {
     const ids = (await this.docker('ps', '-aq')).split('\n').filter((id) => id !== '');
     if (ids.length > 0) await this.docker('rm', '-f', ...ids);
     await this.#kra('down');
+    forgetSubnets(this.dir);
   }
 
   async docker(...args: string[]): Promise<string> {

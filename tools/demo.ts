@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { forgetSubnets } from '../bench/forget-subnets.ts';
 
 /**
  * The main job, shown once: a one-host cloud on a temporary directory, an image made offline from the machine's
@@ -121,6 +122,7 @@ async function warm(slotsMax: number): Promise<void> {
 function cleanUp(): void {
   spawnSync(docker, ['rm', '-f', 'demo'], { env });
   spawnSync(join(root, 'bin/kra'), ['--data-dir', dir, '--docker', `unix://${socket}`, 'down'], { env });
+  forgetSubnets(dir);
   rmSync(dir, { recursive: true, force: true });
 }
 

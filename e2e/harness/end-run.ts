@@ -1,7 +1,8 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { forgetSubnets } from '../../bench/forget-subnets.ts';
 import { eventually, run } from './command.ts';
-import { clearLeft, forgetSubnets } from './left.ts';
+import { clearLeft } from './left.ts';
 import { allPids, ofProcess } from './processes.ts';
 
 /** In the environment of all that a run starts: the directory that all of it is below. */

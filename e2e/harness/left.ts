@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from './command.ts';
 
@@ -39,13 +39,6 @@ export async function clearLeft(dir: string): Promise<void> {
   for (const table of tables) await run('sh', ['-c', `nft delete ${table}`]);
   for (const path of mounts.toReversed()) await run('umount', ['-l', path]);
   for (const path of groups.toReversed()) await run('rmdir', [path]);
-}
-
-/** Takes away what other daemons are told of a data directory that goes: the next one would do it too. */
-export function forgetSubnets(dir: string): void {
-  const instance = join(dir, 'instance');
-  if (!existsSync(instance)) return;
-  rmSync(join('/run/kraud/subnets', `${readFileSync(instance, 'utf8').trim()}.json`), { force: true });
 }
 
 async function lines(command: string): Promise<string[]> {
