@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, type TestContext, test } from 'node:test';
 import { SeededRandom } from '@kraud/base';
 import type Docker from 'dockerode';
 import { image, TestCloud } from './harness/cloud.ts';
@@ -82,8 +82,21 @@ async function check(story: Story): Promise<void> {
   assert.ok(ran <= 1, `${what}: it ran ${ran} times`);
 }
 
+/** What takes long is a fault to look for: it is told, with the daemon's last words. */
+const longMs = 15_000;
+
+async function timed<T>(t: TestContext, what: string, act: () => Promise<T>): Promise<T> {
+  const began = performance.now();
+  try {
+    return await act();
+  } finally {
+    const tookMs = performance.now() - began;
+    if (tookMs > longMs) t.diagnostic(`${what} took ${Math.round(tookMs)} ms\n${cloud.log(40)}`);
+  }
+}
+
 for (let seed = 1; seed <= runs; seed += 1) {
-  test(`seed ${seed}`, async () => {
+  test(`seed ${seed}`, async (t) => {
     const random = new SeededRandom(seed);
     const stories: Story[] = [];
     const working = Array.from({ length: workers }, (_, i) =>
@@ -91,11 +104,13 @@ for (let seed = 1; seed <= runs; seed += 1) {
     );
     await new Promise((resolve) => setTimeout(resolve, 20 + random.below(800)));
     await cloud.killDaemon();
-    await Promise.all(working);
-    await cloud.startDaemon();
-    for (const story of stories) await check(story);
-    await cloud.removeAll();
-    await eventually('nothing is left', async () => readdirSync(join(cloud.dir, 'pods')).length === 0);
-    await eventually('only a warm slot and its mould run', async () => (await cloud.vmms()).length <= 2);
+    await timed(t, 'the clients’ last calls', () => Promise.all(working));
+    await timed(t, 'the next daemon’s start', () => cloud.startDaemon());
+    for (const story of stories) await timed(t, `asking after ${story.name}`, () => check(story));
+    await timed(t, 'removing all', () => cloud.removeAll());
+    await timed(t, 'going away', async () => {
+      await eventually('nothing is left', async () => readdirSync(join(cloud.dir, 'pods')).length === 0);
+      await eventually('only a warm slot and its mould run', async () => (await cloud.vmms()).length <= 2);
+    });
   });
 }

@@ -37,13 +37,19 @@ export async function run(
   });
 }
 
-/** Asks until the answer is there; fails with what was last seen. */
+const pollMsMin = 25;
+const pollMsMax = 250;
+
+/**
+ * Asks until the answer is there; fails with what was last seen. The longer it waits the less often it asks, a tenth of the
+ * wait apart: most that is asked is a program, and takes the processors from what is waited for.
+ */
 export async function eventually<T>(
   what: string,
   look: () => Promise<T | undefined | false>,
   timeoutMs = 30_000,
 ): Promise<T> {
-  const deadline = Date.now() + timeoutMs;
+  const began = performance.now();
   let last: unknown;
   for (;;) {
     try {
@@ -52,8 +58,10 @@ export async function eventually<T>(
     } catch (error) {
       last = error;
     }
-    if (Date.now() > deadline)
+    const waitedMs = performance.now() - began;
+    if (waitedMs > timeoutMs)
       throw new Error(`not within ${timeoutMs} ms: ${what}${last ? ` (${last})` : ''}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
+    const pollMs = Math.min(Math.max(waitedMs / 10, pollMsMin), pollMsMax);
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
 }

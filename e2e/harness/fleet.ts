@@ -160,7 +160,7 @@ export class Fleet {
       await copyTemplates(join(first.dir, 'cradle'), join(host.dir, 'cradle'));
     }
     await Promise.all(others.map((host) => host.startDaemon()));
-    for (const n of others.keys()) await this.#tryOut(n + 1);
+    await Promise.all(others.map((_, n) => this.#tryOut(n + 1)));
   }
 
   /** Runs a pod there: its image is on the host then, so that no other host is needed for the next. */
