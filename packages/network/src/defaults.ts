@@ -32,6 +32,10 @@ export interface NetworkLimits {
   readonly helperIdleMs: number;
   /** The kernel's answer to one batch of commands. */
   readonly commandTimeoutMs: number;
+  /** Rules that the kernel didn't get are tried again after so long, then twice that, … */
+  readonly retryMs: number;
+  /** … and at least this often. */
+  readonly retryMsMax: number;
 }
 
 export const defaultNetworkLimits: NetworkLimits = {
@@ -57,4 +61,6 @@ export const defaultNetworkLimits: NetworkLimits = {
   tunnelRetryMs: 3_000,
   helperIdleMs: 300_000,
   commandTimeoutMs: 10_000,
+  retryMs: 500,
+  retryMsMax: 30_000,
 };

@@ -1,6 +1,7 @@
 import { type Logger, messageOf } from '@kraud/base';
 import { type HostRules, renderHostRules } from './host-rules.ts';
 import type { Nft } from './kernel/nft.ts';
+import { Retries, type RetryOptions } from './kernel/retries.ts';
 
 /**
  * Keeps the host's firewall table as `wanted` says. Changes that come while one is being applied are applied
@@ -10,13 +11,15 @@ export class Firewall {
   readonly #wanted: () => HostRules;
   readonly #nft: Nft;
   readonly #log: Logger;
+  readonly #retries: Retries;
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
 
-  constructor(wanted: () => HostRules, nft: Nft, logger: Logger) {
+  constructor(wanted: () => HostRules, nft: Nft, parts: { logger: Logger; retry: RetryOptions }) {
     this.#nft = nft;
     this.#wanted = wanted;
-    this.#log = logger;
+    this.#log = parts.logger;
+    this.#retries = new Retries(() => void this.refreshed(), parts.retry);
   }
 
   /** Rejects when the kernel refuses. */
@@ -31,16 +34,21 @@ export class Firewall {
     return this.#next;
   }
 
-  /** The same, but a refusal is only logged: published ports work in user space meanwhile. */
-  refreshed(): Promise<void> {
-    return this.settled().catch((error: unknown) => {
-      const message = 'the kernel refuses our firewall rules; ports are served in user space';
+  /** The same, but a refusal is logged, and tried again by and by: published ports work in user space meanwhile. */
+  async refreshed(): Promise<void> {
+    try {
+      await this.settled();
+      this.#retries.worked();
+    } catch (error) {
+      const message = 'the kernel has not our firewall rules yet; ports are served in user space';
       this.#log.warn({ error: messageOf(error) }, message);
-    });
+      this.#retries.failed();
+    }
   }
 
   /** Waits for what is under way. */
   async close(): Promise<void> {
+    this.#retries.close();
     await this.#next?.catch(() => {});
     await this.#running?.catch(() => {});
     this.#nft.close();

@@ -108,7 +108,8 @@ export class LocalNetwork implements HostNetwork {
       forwardPorts: facts.forwardPorts,
     });
     const { helperIdleMs: idleMs, commandTimeoutMs: timeoutMs } = this.#limits;
-    const firewall = new Firewall(rules, new Nft({ idleMs, timeoutMs }), this.#log);
+    const repeated = { logger: this.#log, retry: this.#limits };
+    const firewall = new Firewall(rules, new Nft({ idleMs, timeoutMs }), repeated);
     this.#firewall = firewall;
     this.#networks = new Networks({
       names,
@@ -119,7 +120,7 @@ export class LocalNetwork implements HostNetwork {
       isFar: (address) => this.#names.isFar(formatIpv4(address)),
       gone: (gateway) => this.#resolver.forget(gateway),
     });
-    this.#services = new Services(this.#serviceNames, this.#networks, this.#log);
+    this.#services = new Services(this.#serviceNames, this.#networks, repeated);
   }
 
   /** Looks at the host and switches forwarding on. Networks and pods come with the calls that follow. */
@@ -344,6 +345,7 @@ export class LocalNetwork implements HostNetwork {
 
   async close(options: { readonly remove?: boolean } = {}): Promise<void> {
     await Promise.all(this.#background);
+    this.#services.close();
     await this.#ports.close();
     await this.#resolver.close();
     if (options.remove) {

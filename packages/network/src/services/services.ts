@@ -1,5 +1,6 @@
 import { type Logger, messageOf } from '@kraud/base';
 import type { Service } from '../contract.ts';
+import { Retries, type RetryOptions } from '../kernel/retries.ts';
 import type { Networks } from '../networks.ts';
 import type { ServiceNames } from '../resolver/service-names.ts';
 import type { VirtualAddress } from './rules.ts';
@@ -9,14 +10,20 @@ export class Services {
   readonly #names: ServiceNames;
   readonly #networks: Networks;
   readonly #log: Logger;
+  readonly #retries: Retries;
   #services: readonly Service[] | undefined;
   /** Until then, and until services are told, the kernel keeps what a daemon before this one has told it. */
   #begun = false;
 
-  constructor(names: ServiceNames, networks: Networks, logger: Logger) {
+  constructor(names: ServiceNames, networks: Networks, parts: { logger: Logger; retry: RetryOptions }) {
     this.#names = names;
     this.#networks = networks;
-    this.#log = logger;
+    this.#log = parts.logger;
+    this.#retries = new Retries(() => void this.settled(), parts.retry);
+  }
+
+  close(): void {
+    this.#retries.close();
   }
 
   async serve(services: readonly Service[]): Promise<void> {
@@ -31,7 +38,7 @@ export class Services {
     await this.settled();
   }
 
-  /** Resolves once the kernel has what follows from the services and networks that there are. */
+  /** Resolves once the kernel has what follows from the services and networks that there are, or that is tried again later. */
   async settled(): Promise<void> {
     if (!this.#begun || !this.#services) return;
     const byTenant = new Map<string, VirtualAddress[]>();
@@ -41,6 +48,7 @@ export class Services {
       byTenant.set(tenant, addresses);
       addresses.push({ address: virtual, ready, members });
     }
+    let failed = false;
     await Promise.all(
       this.#networks.vpcs().map(async (vpc) => {
         try {
@@ -48,8 +56,11 @@ export class Services {
         } catch (error) {
           const reason = { tenant: vpc.tenant, error: messageOf(error) };
           this.#log.warn(reason, 'virtual addresses of services are not up to date');
+          failed = true;
         }
       }),
     );
+    if (failed) this.#retries.failed();
+    else this.#retries.worked();
   }
 }
