@@ -3,6 +3,7 @@ import type { ExecSession, ExecSpec, TerminalSize } from '@kraud/host';
 import type { Pod } from '@kraud/macro';
 import type { Caller, ExecRecord, ExecStart, ExecStreams, Execs } from './contract.ts';
 import type { EventRecorder } from './events.ts';
+import { execEnv } from './exec-env.ts';
 import { execFailure } from './exec-failure.ts';
 import type { CloudParts } from './parts.ts';
 import { findPod, isUp, mainContainer, mustRun } from './pods/find.ts';
@@ -80,7 +81,7 @@ export class ExecUseCases implements Execs {
       const container = mainContainer(pod);
       const spec: ExecSpec = {
         ...record.spec,
-        env: [...container.env, ...record.spec.env],
+        env: execEnv(container, record.spec),
         cwd: record.spec.cwd || container.cwd,
         user: record.spec.user || container.user,
         ...(['', container.user].includes(record.spec.user) ? { groups: container.groups } : {}),

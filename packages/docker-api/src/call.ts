@@ -214,7 +214,8 @@ export class Call {
 
   #refuseOtherType(): void {
     const type = this.req.headers['content-type'] ?? '';
-    if (type === '' || /^\s*application\/json\s*(;|$)/i.test(type)) return;
+    if (type === '') throw new HttpFault(400, 'malformed Content-Type header (): mime: no media type');
+    if (/^\s*application\/json\s*(;|$)/i.test(type)) return;
     throw new HttpFault(400, `unsupported Content-Type header (${type}): must be 'application/json'`);
   }
 }

@@ -37,6 +37,7 @@ export class Dispatch {
       const url = req.url ?? '/';
       const at = url.indexOf('?');
       const { minor, rest } = splitVersion(at < 0 ? url : url.slice(0, at));
+      if (req.method === 'OPTIONS') return void res.end();
       const match = this.#routes.find(req.method ?? 'GET', rest);
       if (!match) throw new HttpFault(404, 'page not found');
       const { operation, tree, params } = match;

@@ -27,6 +27,8 @@ test('what is not there, and what is not known', async () => {
     if (path === '/images/a/b/c') assert.equal(reply.status, 404);
     assert.deepEqual([reply.status, reply.json], [404, { message: 'page not found' }]);
   }
+  const options = await server.ask('OPTIONS', '/anything');
+  assert.deepEqual([options.status, options.text], [200, '']);
   const old = await server.ask('GET', '/v1.12/info');
   assert.equal(old.status, 400);
   assert.match(old.json.message, /too old/);
@@ -66,6 +68,7 @@ for (const [what, body, headers, status, message] of [
     400,
     /unsupported Content-Type header \(text\/plain\): must be 'application\/json'/,
   ],
+  ['no content type', '{"Image":"app"}', { 'Content-Type': '' }, 400, /malformed Content-Type header \(\)/],
   ['nothing in it', '{}', {}, 400, /config cannot be empty/],
   ['no image', '{"Cmd":["ls"]}', {}, 400, /no image specified/],
   ['no image and no command', '{"Tty":true}', {}, 400, /no command specified/],

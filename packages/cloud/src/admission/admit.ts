@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { KraudError, type Random } from '@kraud/base';
 import type { ImageFacts } from '@kraud/host';
-import type { Container, PodNetwork, PodSpec, PublishedPort } from '@kraud/macro';
+import type { Container, PodNetwork, PodSpec } from '@kraud/macro';
 import type { Caller, PodDraft } from '../contract.ts';
 import type { PodLimits } from '../limits.ts';
 import { placementWithBand } from './band.ts';
@@ -9,6 +9,7 @@ import { resolveCapabilities } from './capabilities.ts';
 import { resolveDevices } from './devices.ts';
 import { resolveHealth } from './health.ts';
 import { type OptionsOf, resolveMounts, type WantedVolume } from './mounts.ts';
+import { resolveExposed, resolvePorts } from './ports.ts';
 import { resolveArgs, resolveEnv } from './process.ts';
 import { parseSignal } from './signals.ts';
 import { sizeClass } from './size.ts';
@@ -205,31 +206,4 @@ export function admit(
     run: { wanted: 'created', serial: 0, stoppedByUser: false },
   };
   return { spec, volumes, warnings };
-}
-
-type Exposed = NonNullable<PodSpec['exposed']>;
-
-/** The draft's, then those of the image that it doesn't have. */
-function resolveExposed(draft: PodDraft, imageExposed: readonly string[]): Exposed {
-  const exposed: Exposed = [];
-  const add = (one: Exposed[number]): void => {
-    if (!exposed.some(({ port, protocol }) => port === one.port && protocol === one.protocol))
-      exposed.push(one);
-  };
-  for (const one of draft.exposed) add(one);
-  for (const text of imageExposed) {
-    const [port, protocol] = text.split('/');
-    add({ port: Number(port), protocol: protocol === 'udp' ? 'udp' : 'tcp' });
-  }
-  return exposed;
-}
-
-function resolvePorts(draft: PodDraft, exposed: Exposed): PublishedPort[] {
-  const ports = [...draft.ports];
-  if (!draft.publishAll) return ports;
-  for (const { port, protocol } of exposed) {
-    if (ports.some((p) => p.podPort === port && p.protocol === protocol)) continue;
-    ports.push({ protocol, podPort: port, hostIp: '', hostPort: 0 });
-  }
-  return ports;
 }

@@ -1,5 +1,5 @@
 import { KraudError } from '@kraud/base';
-import type { Pod } from '@kraud/macro';
+import { type Pod, restartStep } from '@kraud/macro';
 import { parseSignal } from '../admission/signals.ts';
 import type { Caller } from '../contract.ts';
 import type { CloudParts } from '../parts.ts';
@@ -17,13 +17,8 @@ export async function killPod(
 ): Promise<void> {
   const signal = parseSignal(signalText || 'SIGKILL');
   const pod = findPod(parts, caller, ref);
-  if (pod.status.phase === 'restarting') {
-    throw new KraudError(
-      'conflict',
-      `cannot kill container: ${ref}: container ${pod.meta.uid} is not running`,
-    );
-  }
-  if (!isUp(pod)) {
+  const betweenRuns = pod.status.phase === 'restarting' || restartStep(pod).step === 'wait';
+  if (!isUp(pod) && !betweenRuns) {
     throw new KraudError(
       'conflict',
       `cannot kill container: ${ref}: container ${pod.meta.uid} is not running`,
@@ -36,6 +31,8 @@ export async function killPod(
       spec: { ...present.spec, run: { ...present.spec.run, stoppedByUser: true } },
     }));
   }
+  // There is no process to signal: no further run begins.
+  if (betweenRuns) return;
   await parts.hostOf(pod.spec.host).kill(pod.meta.uid, container.name, signal);
   await signalled(pod, signal);
   if (signal === sigkill) {

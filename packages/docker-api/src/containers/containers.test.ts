@@ -29,6 +29,10 @@ test('the list and its filters', async () => {
   assert.deepEqual(await by({ id: [made.slice(0, 8)] }), [made]);
   assert.deepEqual(await by({ network: ['none'] }), [made]);
   assert.deepEqual(await by({ volume: ['data'] }), [made]);
+  for (const later of [done, made]) server.fake.find(later).meta.createdAt = '2030-01-01T00:00:00Z';
+  assert.deepEqual(await by({ since: [up] }), [done, made].sort());
+  const since = encodeURIComponent(JSON.stringify({ since: [up] }));
+  assert.deepEqual(await list(`filters=${since}`), [], 'of those that run');
   assert.deepEqual(await by({ ancestor: ['app'] }), [up, done, made].sort());
   assert.deepEqual(await by({ ancestor: ['other'] }), []);
   assert.deepEqual(await by({ health: ['none'], 'is-task': ['false'] }), [up, done, made].sort());
@@ -104,6 +108,24 @@ test('older clients find the names that every container of a network has among i
     (await server.ask('GET', `/v1.${minor}/containers/${id}/json`)).json.NetworkSettings.Networks.one.Aliases;
   assert.deepEqual(await aliases(44), ['web', id.slice(0, 12), 'box']);
   assert.deepEqual(await aliases(45), ['web']);
+});
+
+test('options for a driver are kept if no driver would read them, and refused otherwise', async () => {
+  await using server = await TestServer.open();
+  server.fake.networks.push(buildNetwork('one', 'vpc', 'e3'.repeat(32)));
+  const body = (DriverOpts: object): object => ({
+    Image: 'app',
+    HostConfig: { NetworkMode: 'one' },
+    NetworkingConfig: { EndpointsConfig: { one: { DriverOpts } } },
+  });
+  const made = await server.ask('POST', '/containers/create', body({ key1: 'a' }));
+  assert.equal(made.status, 201);
+  const { json } = await server.ask('GET', `/containers/${made.json.Id}/json`);
+  assert.deepEqual(json.NetworkSettings.Networks.one.DriverOpts, { key1: 'a' });
+  const name = 'com.docker.network.endpoint.ifname';
+  const refused = await server.ask('POST', '/containers/create', body({ [name]: 'web0' }));
+  assert.equal(refused.status, 501);
+  assert.match(refused.json.message, /DriverOpts com\.docker\.network\.endpoint\.ifname is not supported/);
 });
 
 test('logs: frames, timestamps, details, and both streams by name', async () => {

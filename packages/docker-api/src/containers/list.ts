@@ -59,7 +59,7 @@ export const listContainers: Operation = {
 
 /** A filter on a state other than running looks at all containers, as with dockerd. */
 function asksForStopped(filters: Filters): boolean {
-  return filters.has('status') || filters.has('exited') || filters.has('before') || filters.has('since');
+  return filters.has('status') || filters.has('exited');
 }
 
 function newestFirst(pods: readonly Pod[]): Pod[] {

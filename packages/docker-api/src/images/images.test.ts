@@ -20,6 +20,8 @@ test('names may hold slashes', async () => {
   assert.equal((await server.ask('POST', '/images/a/b/tag?repo=c&tag=2')).status, 201);
   assert.deepEqual(server.fake.lastCall(), ['a/b', 'c:2']);
   assert.equal((await server.ask('DELETE', '/images/a/b')).json[0].Untagged, 'a/b');
+  const blank = await server.ask('DELETE', '/images/%20');
+  assert.deepEqual([blank.status, blank.json.message], [400, 'image name cannot be blank']);
 });
 
 test('the list, its filters and history', async () => {

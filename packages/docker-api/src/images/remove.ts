@@ -1,3 +1,4 @@
+import { KraudError } from '@kraud/base';
 import { type Operation, partly, yes } from '../operation.ts';
 import { checkPlatform } from './platform.ts';
 
@@ -11,6 +12,7 @@ export const removeImage: Operation = {
   },
   async run({ images }, call) {
     const ref = call.param('name');
+    if (ref.trim() === '') throw new KraudError('invalid', 'image name cannot be blank');
     if (call.query.has('platforms'))
       checkPlatform(call, ref, await images.get(call.caller, ref), 'platforms');
     const removed = await images.remove(call.caller, ref, {

@@ -4,13 +4,15 @@ import { placeOf, refOf } from '../containers/draft/network.ts';
 import { endpointRows } from '../containers/draft/rows-network.ts';
 import type { Operation } from '../operation.ts';
 
-const rows = endpointRows('EndpointConfig').map((item) =>
-  item.path === 'EndpointConfig.MacAddress'
-    ? row('refused', item.path, 'string', item.sample, {
-        note: 'a pod has one interface, and its address stays',
-      })
-    : item,
-);
+/** What can be asked for only when a pod is made. */
+const refused = new Map([
+  ['EndpointConfig.MacAddress', 'a pod has one interface, and its address stays'],
+  ['EndpointConfig.DriverOpts', 'networks have no drivers'],
+]);
+const rows = endpointRows('EndpointConfig').map((item) => {
+  const note = refused.get(item.path);
+  return note === undefined ? item : row('refused', item.path, item.type, item.sample, { note });
+});
 
 export const connectNetwork: Operation = {
   method: 'POST',

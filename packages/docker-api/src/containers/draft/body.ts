@@ -106,5 +106,6 @@ export interface EndpointBody {
   Aliases?: string[];
   Links?: string[];
   MacAddress?: string;
+  DriverOpts?: Record<string, string>;
   IPAMConfig?: { IPv4Address?: string };
 }

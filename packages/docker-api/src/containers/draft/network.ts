@@ -41,6 +41,10 @@ export function networksOf(body: CreateBody, host: HostBody): Pick<PodDraft, 'ne
 }
 
 export function placeOf(ref: string, endpoint: EndpointBody): PlaceDraft {
+  // Any other name means nothing to Docker's own drivers either.
+  const asked = Object.keys(endpoint.DriverOpts ?? {}).find((name) => name.startsWith('com.docker.network.'));
+  if (asked !== undefined)
+    throw new KraudError('unsupported', `DriverOpts ${asked} is not supported: networks have no drivers`);
   const ipv4 = endpoint.IPAMConfig?.IPv4Address;
   const links = linksOf(endpoint.Links ?? []);
   return {

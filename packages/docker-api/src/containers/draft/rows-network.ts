@@ -12,7 +12,16 @@ export const endpointRows = (at: string): readonly BodyRow[] => {
     row('refused', n('IPAMConfig.LinkLocalIPs'), 'strings', ['169.254.0.9'], { note: 'networks are IPv4' }),
     row('yes', n('Links'), 'strings', ['db:store']),
     row('yes', n('Aliases'), 'strings', ['web'], { note: 'on networks of users' }),
-    row('refused', n('DriverOpts'), 'labels', { a: 'b' }),
+    row(
+      'partly',
+      n('DriverOpts'),
+      'labels',
+      { a: 'b' },
+      {
+        kept: true,
+        note: 'kept and shown: no driver here reads them; `com.docker.network.…`, which ask for something, are refused',
+      },
+    ),
     row('refused', n('GwPriority'), 'int', 1, { note: 'the first network with a way out is the way out' }),
     row('partly', n('NetworkID'), 'string', 'x', derived),
     row('partly', n('EndpointID'), 'string', 'x', derived),

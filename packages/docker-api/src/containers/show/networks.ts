@@ -34,6 +34,7 @@ export function networksOf(
       const endpoint = {
         ...noEndpoint,
         IPAMConfig: given[shownName(name)]?.IPAMConfig ?? (ipv4 === undefined ? null : { IPv4Address: ipv4 }),
+        DriverOpts: given[shownName(name)]?.DriverOpts ?? null,
         Links: name !== 'default' && links.length > 0 ? links.map(({ to, alias }) => `${to}:${alias}`) : null,
         Aliases: known.length > 0 ? known : null,
         MacAddress: up ? (pod.status.network?.mac ?? '') : (pod.spec.mac ?? ''),
