@@ -9,6 +9,7 @@ const db = {
   meta: { uid, name: 'db' },
   spec: {
     hostname: 'dbhost',
+    networks: [{ name: 'default', aliases: [] }],
     containers: [{ env: ['PATH=/bin', 'A=1', 'B=', 'C=x=y'] }],
     exposed: [
       { port: 6000, protocol: 'udp' },
@@ -93,6 +94,14 @@ test('one that is there must run; one that is gone is no link any more', async (
     message: 'Cannot link to a non running container: /db AS /web/my-db',
   });
   assert.deepEqual(await linkedPods(world(undefined), web, signal), []);
+});
+
+test('one that is on other networks only is no use', async () => {
+  const other = { ...db, spec: { ...db.spec, networks: [{ name: 'back', aliases: [] }] } };
+  await assert.rejects(linkedPods(world(other), web, signal), {
+    code: 'conflict',
+    message: 'Cannot link to /db, as it does not belong to the default network',
+  });
 });
 
 test('one that is on its way is waited for', async () => {

@@ -15,7 +15,10 @@ interface Linked {
 /** How long a start waits for what it is linked to, when that is on its way: after a restart of the host all start at once. */
 const waitMs = 30_000;
 
-/** Those that are on this host. One that is there and neither runs nor is about to is a `conflict`, in Docker's words. */
+/**
+ * Those that are on this host. One that is there and neither runs nor is about to, or isn't on that network,
+ * is a `conflict`, in Docker's words.
+ */
 export async function linkedPods(
   parts: Pick<HostParts, 'pods' | 'clock'>,
   pod: Pod,
@@ -35,6 +38,12 @@ export async function linkedPods(
       throw new KraudError(
         'conflict',
         `Cannot link to a non running container: /${target.meta.name} AS /${pod.meta.name}/${alias}`,
+      );
+    }
+    if (!target.spec.networks.some(({ name }) => name === 'default')) {
+      throw new KraudError(
+        'conflict',
+        `Cannot link to /${target.meta.name}, as it does not belong to the default network`,
       );
     }
     linked.push({ alias, pod: target });
