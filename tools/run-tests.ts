@@ -18,6 +18,8 @@ export interface Group {
   readonly files: readonly string[];
   readonly concurrency: number;
   readonly timeoutMs: number;
+  /** What the runner's command line is run by. */
+  readonly on?: readonly string[];
   /** Once it aborts, what runs is ended, and nothing is run again. */
   readonly signal?: AbortSignal;
 }
@@ -40,27 +42,46 @@ export function testFiles(globs: readonly string[], words: readonly string[]): s
   return [...new Set(chosen)].sort();
 }
 
-/**
- * Runs groups beside each other; what failed in them is run once more, a file at a time, on a machine that does nothing
- * else. A file that then passes is named as unsteady and counts as passed: many tests here race against a loaded machine,
- * and one lost race should be seen, not stop everything. A file that fails twice has failed.
- */
+/** Runs groups beside each other, and what failed once more. */
 export async function runGroups(groups: readonly Group[]): Promise<Counts> {
-  const first = await Promise.all(
-    groups.map(async (group) => ({ group, outcome: await runFiles(group, group.files) })),
-  );
-  const again = first.flatMap(({ group, outcome }) =>
+  return await runAgain(await Promise.all(groups.map((group) => runFiles(group, group.files))));
+}
+
+/** Who runs one file after the other, from the first of its queues that has one: lanes may share queues. */
+export interface Lane extends Omit<Group, 'files' | 'concurrency'> {
+  readonly queues: readonly string[][];
+}
+
+/** Runs lanes beside each other, and what failed once more. */
+export async function runLanes(lanes: readonly Lane[]): Promise<Counts> {
+  const outcomes = lanes.map(async ({ queues, ...lane }) => {
+    const done: Outcome[] = [];
+    const next = (): string | undefined => queues.find(({ length }) => length > 0)?.shift();
+    for (let file = next(); file !== undefined && !lane.signal?.aborted; file = next())
+      done.push(await runFiles({ ...lane, files: [file], concurrency: 1 }, [file]));
+    return done;
+  });
+  return await runAgain((await Promise.all(outcomes)).flat());
+}
+
+/**
+ * What failed is run once more, a file at a time, on a machine that does nothing else. A file that then passes is named
+ * as unsteady and counts as passed: many tests here race against a loaded machine, and one lost race should be seen, not
+ * stop everything. A file that fails twice has failed.
+ */
+async function runAgain(first: readonly Outcome[]): Promise<Counts> {
+  const again = first.flatMap(({ group, failedFiles }) =>
     group.files
-      .filter((file) => outcome.failedFiles.has(file))
-      .map((file) => ({ group, file, failed: outcome.failedFiles.get(file) ?? 0 })),
+      .filter((file) => failedFiles.has(file))
+      .map((file) => ({ group, file, failed: failedFiles.get(file) ?? 0 })),
   );
-  const once = first.map(({ outcome }) => outcome).reduce<Counts>(add, nothing);
+  const once = first.reduce<Counts>(add, nothing);
   if (again.length === 0 || again.length > unsteadyMax) return once;
-  if (groups.some(({ signal }) => signal?.aborted)) return once;
+  if (first.some(({ group }) => group.signal?.aborted)) return once;
   console.log(`\n-- failed, and run again alone: ${again.map(({ file }) => file).join(' ')}`);
   // A failure that is no file's stays one.
-  const nobodys = first.filter(({ outcome }) => outcome.failedFiles.size === 0);
-  let total: Counts = { ...once, failed: nobodys.reduce((sum, { outcome }) => sum + outcome.failed, 0) };
+  const nobodys = first.filter(({ failedFiles }) => failedFiles.size === 0);
+  let total: Counts = { ...once, failed: nobodys.reduce((sum, { failed }) => sum + failed, 0) };
   for (const { group, file, failed: before } of again) {
     const { passed, failed } = await runFiles({ ...group, concurrency: 1 }, [file]);
     if (failed === 0 && passed > 0) {
@@ -75,6 +96,7 @@ export async function runGroups(groups: readonly Group[]): Promise<Counts> {
 const unsteadyMax = 5;
 
 interface Outcome extends Counts {
+  readonly group: Group;
   /** Failures by file; paths relative to where the run began. */
   readonly failedFiles: ReadonlyMap<string, number>;
 }
@@ -84,11 +106,11 @@ interface Outcome extends Counts {
  * counts as one failure: no failure is ever lost because nothing could be counted.
  */
 async function runFiles(group: Group, files: readonly string[]): Promise<Outcome> {
-  if (files.length === 0) return { ...nothing, failedFiles: new Map() };
+  if (files.length === 0) return { ...nothing, group, failedFiles: new Map() };
   const dir = await mkdtemp(join(tmpdir(), 'kraud-tests-'));
   try {
     const countsPath = join(dir, 'counts.json');
-    const code = await node(group.signal, [
+    const code = await node(group, [
       '--test',
       `--test-concurrency=${group.concurrency}`,
       `--test-timeout=${group.timeoutMs}`,
@@ -98,7 +120,8 @@ async function runFiles(group: Group, files: readonly string[]): Promise<Outcome
       `--test-reporter-destination=${countsPath}`,
       ...files,
     ]);
-    const outcome = parseOutcome(await readFile(countsPath, 'utf8').catch(() => ''), files.length);
+    const text = await readFile(countsPath, 'utf8').catch(() => '');
+    const outcome = { group, ...parseOutcome(text, files.length) };
     return code !== 0 && outcome.failed === 0 ? { ...outcome, failed: 1 } : outcome;
   } finally {
     await rm(dir, { recursive: true, force: true });
@@ -116,7 +139,7 @@ export function exitCode(counts: Counts): number {
   return counts.failed > 0 || counts.passed === 0 ? 1 : 0;
 }
 
-function parseOutcome(text: string, files: number): Outcome {
+function parseOutcome(text: string, files: number): Omit<Outcome, 'group'> {
   if (text === '') return { ...nothing, files, failed: 1, failedFiles: new Map() };
   const { passed, failed, skipped, failedFiles } = JSON.parse(text);
   return {
@@ -131,10 +154,11 @@ function parseOutcome(text: string, files: number): Outcome {
 /** Each test file is a process: without it each would strip and compile all that it imports anew. */
 const compileCache = join(import.meta.dirname, '../node_modules/.cache/node');
 
-function node(signal: AbortSignal | undefined, args: readonly string[]): Promise<number> {
+function node({ on = [], signal }: Group, args: readonly string[]): Promise<number> {
   return new Promise((resolve, reject) => {
     const env = { ...process.env, NODE_COMPILE_CACHE: compileCache };
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'], env });
+    const [program = '', ...rest] = [...on, process.execPath, ...args];
+    const child = spawn(program, rest, { stdio: ['ignore', 'inherit', 'inherit'], env });
     const end = (): void => void child.kill();
     signal?.addEventListener('abort', end);
     child.once('error', reject);
