@@ -79,9 +79,11 @@ test('inspect shows what was given, as it was given', async () => {
       Binds: ['data:/data', 'logs:/logs:ro'],
       Mounts: [{ Type: 'tmpfs', Target: '/mounted' }],
       Tmpfs: { '/run': '' },
+      NanoCpus: 500_000,
     },
   });
   const { json } = await server.ask('GET', `/containers/${id}/json`);
+  assert.equal(json.HostConfig.NanoCpus, 500_000, 'less than the kernel can give');
   assert.deepEqual(json.Config.Env, ['A=1', 'B', 'PATH=/bin']);
   assert.equal(json.Config.StopSignal, '9');
   assert.deepEqual(json.Config.Healthcheck, { Test: ['CMD', 'true'], Retries: 2 });

@@ -53,10 +53,15 @@ export function resourcesOf(body: ResourceBody & { OomScoreAdj?: number }): Reso
 
 /** The kernel's own; that it is written down tells a quota from `--cpus`. */
 export const periodUs = 100_000;
+/** The kernel's least, whatever was asked for. */
+const quotaUsMin = 1000;
+
+/** The time that so many CPUs are in a period. */
+export const quotaUsOf = (cpus: number): number => Math.max(quotaUsMin, Math.round(cpus * periodUs));
 
 function quotaOf(body: ResourceBody): Resources {
   if (body.NanoCpus) {
-    return { cpuQuotaUs: Math.max(1000, Math.round(body.NanoCpus / 10_000)) };
+    return { cpuQuotaUs: quotaUsOf(body.NanoCpus / nanoPerCpu) };
   }
   return {
     ...(body.CpuQuota ? { cpuQuotaUs: body.CpuQuota, cpuPeriodUs: periodUs } : {}),

@@ -1,7 +1,7 @@
 import type { Pod } from '@kraud/cloud';
 import { isZero } from '../../body/rows.ts';
 import type { HostBody } from '../draft/body.ts';
-import { periodUs } from '../draft/resources.ts';
+import { periodUs, quotaUsOf } from '../draft/resources.ts';
 import { givenBody, mainOf } from './given.ts';
 import { shownName } from './networks.ts';
 
@@ -49,7 +49,7 @@ function cpusOf(pod: Pod, given: HostBody): { NanoCpus: number; CpuPeriod: numbe
   const { cpuPeriodUs, cpuQuotaUs = 0 } = mainOf(pod).spec.resources;
   const cpus = pod.spec.cpus ?? 0;
   const asCpus = given.NanoCpus || cpuPeriodUs === undefined;
-  if (!asCpus || cpuQuotaUs !== Math.round(cpus * periodUs)) {
+  if (!asCpus || cpuQuotaUs !== quotaUsOf(cpus)) {
     const period = cpuPeriodUs === periodUs && !given.CpuPeriod ? 0 : (cpuPeriodUs ?? 0);
     return { NanoCpus: 0, CpuPeriod: period, CpuQuota: cpuQuotaUs };
   }
