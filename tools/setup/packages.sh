@@ -29,8 +29,8 @@ packages_wanted() {
 	echo gcc libc6-dev make flex bison bc xz-utils cpio libelf-dev libnghttp2-dev libjansson-dev
 	# what the C tests need: libFuzzer and the sanitizers
 	echo clang libclang-rt-dev
-	# what the tests drive: a registry with passwords, file attributes, HTTP by hand; what lists the files that are checked
-	echo docker-registry apache2-utils attr curl perl git
+	# what the tests drive: a registry with passwords, file attributes, HTTP by hand, processes; what lists the files that are checked
+	echo docker-registry apache2-utils attr curl procps perl git
 }
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
