@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { KraudError, type Logger, messageOf, systemClock, systemRandom } from '@kraud/base';
 import { type Cloud, certificateTtlMsOf, createCloud, settleIngress } from '@kraud/cloud';
 import { openCradle } from '@kraud/cradle';
-import type { DockerApi } from '@kraud/docker-api';
+import { type DockerApi, endpointOfService } from '@kraud/docker-api';
 import {
   cloudImages,
   Heartbeat,
@@ -352,6 +352,7 @@ export class Daemon {
       },
       makeVolumes: (pod) => cloud.volumes.makeFor(pod),
       findImage: (workload, signal) => cloud.workloads.findImage(workload, signal),
+      endpointOf: endpointOfService,
       clock,
       logger,
     });

@@ -7,4 +7,5 @@ export {
   type DockerApiOptions,
   type Served,
 } from './server.ts';
+export { endpointOfService } from './services/show/endpoint.ts';
 export { apiVersionMax, apiVersionMin } from './version.ts';

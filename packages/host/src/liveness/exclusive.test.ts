@@ -156,6 +156,7 @@ class FakeHost {
       dropVolume: async () => {},
       makeVolumes: async () => {},
       findImage: async () => false,
+      endpointOf: () => undefined,
       self: { name: this.#name, heldSinceMs: () => liveness.heldSinceMs },
     });
     await controllers.run(life.signal);

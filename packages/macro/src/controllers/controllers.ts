@@ -14,6 +14,7 @@ import { collectGarbage } from './garbage.ts';
 import { Drains, HostLeases, LostHosts, MoveBudget, moveDefaults } from './hosts/index.ts';
 import type { Leader } from './leader.ts';
 import { MissingImages } from './missing-images.ts';
+import { giveEndpoints, type OlderEndpointsParts } from './older-endpoints.ts';
 import { periodically } from './periodic.ts';
 import { podEvents } from './pod-events.ts';
 import { RestartController } from './restart.ts';
@@ -51,6 +52,8 @@ export interface ControllersParts {
   readonly makeVolumes: (pod: Pod) => Promise<void>;
   /** Gives a workload the image that could not be had when it was made; false as long as it still can't. */
   readonly findImage: (workload: Workload, signal: AbortSignal) => Promise<boolean>;
+  /** How workloads from before there were endpoints are to be reached: see `giveEndpoints`. */
+  readonly endpointOf: OlderEndpointsParts['endpointOf'];
   /** This host, where others may share the store. Where none does, it is never lost: nobody else could run its pods. */
   readonly self: SharedHost | undefined;
   readonly clock: Clock;
@@ -99,6 +102,7 @@ export class Controllers {
     await this.#catchUp();
     if (!this.#broughtBack) await restart.startStopped();
     this.#broughtBack = true;
+    await giveEndpoints({ tables, endpointOf: this.#parts.endpointOf });
     await Promise.all([
       new Binder({ tables, clock, logger, limits: this.#limits.scheduler }).run(signal),
       runDisplacement({ tables, clock, logger }, signal),

@@ -52,6 +52,7 @@ export class SmallWorld {
       dropVolume,
       makeVolumes,
       findImage: async () => false,
+      endpointOf: ({ given }) => (given.docker === undefined ? undefined : 'virtual'),
     });
     await Promise.all([tables.run(signal), controllers.run(signal)]);
   }

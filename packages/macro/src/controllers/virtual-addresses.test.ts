@@ -45,3 +45,40 @@ test('workloads have an address on each of their networks, for as long as they a
   assert.deepEqual(given('default'), {});
   await world.stop();
 });
+
+test('a service of an older store has an address with the next leader, and its pods stay', async () => {
+  const world = new SmallWorld();
+  await world.start();
+  const { networks, workloads, pods } = world.tables;
+  await networks.create(network('front', '10.1.0.0/24'));
+  const older = (name: string, given: Workload['given']): Workload => {
+    const { endpoint: _, ...spec } = workload(name, ['front']).spec;
+    return {
+      ...workload(name, ['front']),
+      spec: { ...spec, mode: { type: 'replicated', replicas: 1 } },
+      given,
+    };
+  };
+  const { meta } = await workloads.create(older('web', {}));
+  await workloads.create(older('other', {}));
+  const leader = new AbortController();
+  // Before its maker can tell, as under the daemon that made it.
+  const first = world.controllers(leader.signal);
+  await world.until(() => pods.everywhere().length === 2);
+  const uids = pods.everywhere().map(({ meta }) => meta.uid);
+  leader.abort();
+  await first;
+  await workloads.mutate(meta, (present) => ({ ...present, given: { docker: {} } }));
+  world.runControllers();
+  await world.until(() => networks.everywhere()[0]?.status.virtual?.addresses[meta.uid] === '10.1.0.240');
+  await workloads.create(workload('last', ['front']));
+  await world.until(
+    () => Object.keys(networks.everywhere()[0]?.status.virtual?.addresses ?? {}).length === 2,
+  );
+  assert.deepEqual(
+    pods.everywhere().map(({ meta }) => meta.uid),
+    uids,
+  );
+  assert.equal(workloads.everywhere().find(({ meta }) => meta.name === 'other')?.spec.endpoint, undefined);
+  await world.stop();
+});
