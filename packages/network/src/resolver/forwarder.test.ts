@@ -165,3 +165,41 @@ test('what no pod is called is asked elsewhere, and nowhere by a pod without a w
   const [failure] = await refused;
   assert.equal(failure.readUInt16BE(2) & 0xf, 2);
 });
+
+test('who asks by TCP without reading is heard no more until it reads', async () => {
+  let asked = 0;
+  const data = Array.from({ length: 400 }, (_, i) => ({ ipv4: `10.0.${i >> 8}.${i & 255}` }));
+  const asker: Asker = {
+    servers: [],
+    answer: () => {
+      asked += 1;
+      return { code: 'ok', data };
+    },
+  };
+  const made = await Forwarder.listen(
+    { address: '127.0.0.1', port: 0 },
+    { servers: () => [], asker: () => asker, limits: { ...limits, dnsTimeoutMs: 60_000 }, upstreamPort: 1 },
+  );
+  open.push(made);
+  const client = connect({ host: '127.0.0.1', port: made.port, allowHalfOpen: true });
+  await once(client, 'connect');
+  const questions = 6000;
+  const one = Buffer.concat([Buffer.from([0, question(1).length]), question(1)]);
+  client.write(Buffer.concat(Array.from({ length: questions }, () => one)));
+  for (let before = -1; asked === 0 || asked !== before; ) {
+    before = asked;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  assert.ok(asked < questions, `${asked} answers wait to be read`);
+  let bytes = 0;
+  const whole = questions * (2 + question(1).length + 16 * data.length);
+  const all = new Promise<void>((resolve) => {
+    client.on('data', (chunk) => {
+      bytes += chunk.length;
+      if (bytes === whole) resolve();
+    });
+  });
+  await all;
+  assert.equal(asked, questions);
+  client.destroy();
+});

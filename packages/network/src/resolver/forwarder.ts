@@ -132,8 +132,9 @@ export class Forwarder {
     const asker = this.#asker((client.remoteAddress ?? '').replace(/^::ffff:/, ''));
     let received = Buffer.alloc(0);
     this.#hold(client, () => client.destroy());
+    const hear = (): void => void client.resume();
     const passOn = (): void => {
-      client.off('data', take).off('end', passOn);
+      client.off('data', take).off('end', passOn).off('drain', hear);
       this.#carry(client, received, asker?.servers ?? this.#servers());
     };
     const take = (data: Buffer): void => {
@@ -147,11 +148,12 @@ export class Forwarder {
         }
         const length = Buffer.alloc(2);
         length.writeUInt16BE(reply.length, 0);
-        client.write(Buffer.concat([length, reply]));
+        // Who asks and asks and never reads is heard no more until it does.
+        if (!client.write(Buffer.concat([length, reply]))) client.pause();
         received = received.subarray(end);
       }
     };
-    client.on('data', take).on('end', passOn);
+    client.on('data', take).on('end', passOn).on('drain', hear);
   }
 
   #hold(socket: Socket, failed: () => void): void {
