@@ -9,7 +9,7 @@ import { resolveCapabilities } from './capabilities.ts';
 import { resolveDevices } from './devices.ts';
 import { resolveHealth } from './health.ts';
 import { type OptionsOf, resolveMounts, type WantedVolume } from './mounts.ts';
-import { resolveExposed, resolvePorts } from './ports.ts';
+import { checkPortCount, resolveExposed, resolvePorts } from './ports.ts';
 import { resolveArgs, resolveEnv } from './process.ts';
 import { parseSignal } from './signals.ts';
 import { sizeClass } from './size.ts';
@@ -165,12 +165,7 @@ export function admit(
 
   const exposed = resolveExposed(draft, config.exposedPorts ?? []);
   const ports = resolvePorts(draft, exposed);
-  if (ports.length > limits.portsMax) {
-    throw new KraudError(
-      'invalid',
-      `a pod publishes at most ${limits.portsMax} ports, this one asks for ${ports.length}`,
-    );
-  }
+  checkPortCount(ports, limits);
   if (ports.length > 0 && networks.length === 0) {
     warnings.push('Published ports are discarded when using network mode none');
     ports.length = 0;

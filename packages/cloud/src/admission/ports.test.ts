@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { resolveExposed, resolvePorts } from './ports.ts';
+import { checkPortCount, resolveExposed, resolvePorts } from './ports.ts';
 
 test('a port that the draft and the image expose is one', () => {
   const draft = { exposed: [{ port: 80, protocol: 'tcp' as const }] };
@@ -38,4 +38,19 @@ test('every port there is may be exposed and named, without a look at each for e
   assert.equal(exposed.length, portsMax);
   assert.equal(resolvePorts({ ports, publishAll: true }, exposed).length, portsMax);
   assert.ok(looks < 10 * portsMax, `${looks} looks`);
+});
+
+test('one port too many is refused by its count, with the setting that says so', () => {
+  const ports = [80, 81, 82].map((podPort) => ({
+    protocol: 'tcp' as const,
+    podPort,
+    hostIp: '',
+    hostPort: 0,
+  }));
+  checkPortCount(ports, { portsMax: 3 });
+  assert.throws(() => checkPortCount(ports, { portsMax: 2 }), {
+    code: 'invalid',
+    message:
+      "a container publishes at most 2 ports (pods.portsMax in the daemon's configuration), this one asks for 3",
+  });
 });

@@ -1,5 +1,7 @@
+import { KraudError } from '@kraud/base';
 import type { PodSpec, PublishedPort } from '@kraud/macro';
 import type { PodDraft } from '../contract.ts';
+import type { PodLimits } from '../limits.ts';
 
 type Exposed = NonNullable<PodSpec['exposed']>;
 
@@ -32,4 +34,16 @@ export function resolvePorts(
     ...draft.ports,
     ...others.map(({ protocol, port }) => ({ protocol, podPort: port, hostIp: '', hostPort: 0 })),
   ];
+}
+
+/** Each is a socket of the host, and of a pod's every start. */
+export function checkPortCount(
+  ports: readonly PublishedPort[],
+  { portsMax }: Pick<PodLimits, 'portsMax'>,
+): void {
+  if (ports.length <= portsMax) return;
+  throw new KraudError(
+    'invalid',
+    `a container publishes at most ${portsMax} ports (pods.portsMax in the daemon's configuration), this one asks for ${ports.length}`,
+  );
 }
