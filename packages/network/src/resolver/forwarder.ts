@@ -163,20 +163,31 @@ export class Forwarder {
     socket.once('close', () => this.#connections.delete(socket));
   }
 
-  #carry(client: Socket, received: Buffer, [server]: readonly string[]): void {
+  /** To the first of the servers that takes the connection. */
+  #carry(client: Socket, received: Buffer, [server, ...others]: readonly string[]): void {
+    if (client.destroyed) return;
     const ended = client.readableEnded;
     if (ended && received.length === 0) return void client.end();
     if (server === undefined) return void client.destroy();
     client.pause();
     const upstream = dial({ host: server, port: this.#upstreamPort, allowHalfOpen: true });
-    this.#hold(upstream, () => client.destroy());
+    let isThere = false;
+    this.#hold(upstream, () => isThere && client.destroy());
+    upstream.setTimeout(this.#limits.dnsTimeoutMs);
     client.on('error', () => upstream.destroy());
     client.once('close', () => upstream.destroySoon());
-    upstream.once('close', () => client.destroySoon());
-    upstream.write(received);
-    if (ended) upstream.end();
-    else client.pipe(upstream);
-    upstream.pipe(client);
+    upstream.once('close', () => {
+      if (isThere) client.destroySoon();
+      else this.#carry(client, received, others);
+    });
+    upstream.once('connect', () => {
+      isThere = true;
+      upstream.setTimeout(this.#limits.dnsTimeoutMs * 2);
+      upstream.write(received);
+      if (ended) upstream.end();
+      else client.pipe(upstream);
+      upstream.pipe(client);
+    });
   }
 }
 
