@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { codeOf, messageOf } from '@kraud/base';
 import type { Attachment } from './contract.ts';
@@ -142,9 +142,14 @@ if (insideOwnWorld(import.meta.filename)) {
 
   test('a pod that borrows an address is not heard', async () => {
     sh('ip -n guest-b addr add 172.17.0.77/16 dev eth0');
+    sh('ip netns exec guest-b busybox arping -c 1 -w 1 -I eth0 -s 172.17.0.77 172.17.0.1 || true');
     sh('ip -n guest-b route add 192.0.2.9 via 172.17.0.1 src 172.17.0.77');
     assert.match(await ask('guest-b', 'tcp', '192.0.2.9', 80), /^failed/);
     sh('ip -n guest-b route del 192.0.2.9; ip -n guest-b addr del 172.17.0.77/16 dev eth0');
+    // Nor noted: the kernel has one table of neighbours for all.
+    for (const netns of readdirSync('/run/netns').filter((name) => name.startsWith('kraud-'))) {
+      assert.doesNotMatch(sh(`ip -n ${netns} neigh show to 172.17.0.77`), /lladdr/, netns);
+    }
   });
 
   test("a host port that is taken is a conflict in docker's words, and nothing is kept", async () => {

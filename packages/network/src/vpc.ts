@@ -61,6 +61,7 @@ export class Vpc {
       await runIn(this.place, ['sh', '-ec', namespaceSettings]);
       const peer = ['peer', 'name', uplink, 'netns', this.netns];
       await runIn('host', ['ip', 'link', 'add', 'name', this.hostLink, 'type', 'veth', ...peer]);
+      await runIn(this.place, ['sh', '-ec', uplinkSettings]);
       host = (await links('host')).find((l) => l.name === this.hostLink);
     }
     if (!host)
@@ -203,20 +204,28 @@ function podOf(alias: string | undefined): string | undefined {
   return alias?.startsWith('kraud:') ? alias.slice('kraud:'.length) : undefined;
 }
 
-/** Some settings are taken from the host's when a namespace is made, so nothing is left to chance here. */
+/**
+ * Some settings are taken from the host's when a namespace is made, so nothing is left to chance here. The kernel notes
+ * whoever asks by ARP, in one table for all namespaces and of a thousand entries: by `rp_filter` it does so only for
+ * addresses that lead back, so that no pod can fill it with others.
+ */
 const namespaceSettings = `
 cd /proc/sys/net
 for f in all default; do
   echo 1 > ipv4/conf/$f/forwarding
   echo 1 > ipv4/conf/$f/proxy_arp
-  echo 0 > ipv4/conf/$f/rp_filter
   echo 0 > ipv4/conf/$f/send_redirects
   echo 0 > ipv4/conf/$f/accept_redirects
   echo 0 > ipv4/conf/$f/accept_source_route
   if [ -e ipv6/conf/$f/disable_ipv6 ]; then echo 1 > ipv6/conf/$f/disable_ipv6; fi
 done
+echo 0 > ipv4/conf/all/rp_filter
+echo 1 > ipv4/conf/default/rp_filter
 ip link set dev lo up
 `;
+
+/** From the host connections of pods to their own published ports come back with pods' addresses. */
+const uplinkSettings = `echo 0 > /proc/sys/net/ipv4/conf/${uplink}/rp_filter`;
 
 function hostLinkSettings(link: string, mtu: number, networks: readonly NetworkState[]): string {
   const addresses = networks.map(
