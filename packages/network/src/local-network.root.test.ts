@@ -10,6 +10,7 @@ import {
   configureGuest,
   endFakeVm,
   insideOwnWorld,
+  joinPod,
   makeFakeVm,
   makeOutside,
   nameServer,
@@ -34,12 +35,7 @@ if (insideOwnWorld(import.meta.filename)) {
     running.push(await program(netns, code));
   };
 
-  const join = async (name: string, more: object = {}) => {
-    const tap = makeFakeVm(name);
-    const reservation = await network.attach({ ...request(name, more), tap });
-    configureGuest(name, reservation.guest.network);
-    return reservation;
-  };
+  const join = (name: string, more?: object) => joinPod(network, name, more);
 
   /** What gets no answer waits for it, so they are asked side by side. */
   const assertNoWay = async (...asked: Promise<string>[]): Promise<void> => {

@@ -7,13 +7,11 @@ import type { Service } from '../contract.ts';
 import type { LocalNetwork } from '../local-network.ts';
 import {
   ask,
-  configureGuest,
   endFakeVm,
   insideOwnWorld,
-  makeFakeVm,
+  joinPod,
   openNetwork,
   program,
-  request,
   resolveName,
   sh,
   tcpServer,
@@ -42,12 +40,8 @@ if (insideOwnWorld(import.meta.filename)) {
   };
   const netns = (): string => must(/kraud-\S+/.exec(sh('ip netns list'))?.[0], 'the VPC is there');
   const inVpc = (command: string): string => sh(`nsenter --net=/run/netns/${netns()} ${command}`);
-  const join = async (name: string, on: string) => {
-    const tap = makeFakeVm(name);
-    const networks = [{ network: on, names: [name] }];
-    const reservation = await network.attach({ ...request(name), networks, tap });
-    configureGuest(name, reservation.guest.network);
-  };
+  const join = (name: string, on: string) =>
+    joinPod(network, name, { networks: [{ network: on, names: [name] }] });
   const open = async (): Promise<void> => {
     network = await openNetwork();
     const key = (name: string) => ({ tenant: 'default', name, names: true, internal: true });

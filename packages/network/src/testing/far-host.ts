@@ -7,7 +7,7 @@ import type { GuestNetwork, NetworkSpec, TunnelEnd, TunnelPeer } from '../contra
 import { defaultNetworkLimits } from '../defaults.ts';
 import type { LocalNetwork } from '../local-network.ts';
 import { Tunnels } from '../tunnels/tunnels.ts';
-import { configureGuest, makeFakeVm, openNetwork, request } from './world.ts';
+import { joinPod, openNetwork } from './world.ts';
 
 /** A host's network with tunnels, in the network namespace of whoever calls. */
 export class TestHost {
@@ -39,11 +39,8 @@ export class TestHost {
   }
 
   async pod(podId: string, network: string, ipv4?: string): Promise<GuestNetwork['network']> {
-    const tap = makeFakeVm(podId);
     const networks = [{ network, names: [podId], ...(ipv4 === undefined ? {} : { ipv4 }) }];
-    const { guest } = await this.network.attach({ ...request(podId, { networks }), tap });
-    configureGuest(podId, guest.network);
-    return guest.network;
+    return (await joinPod(this.network, podId, { networks })).guest.network;
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { must, silentLogger } from '@kraud/base';
+import type { Reservation } from '../contract.ts';
 import { LocalNetwork, type LocalNetworkOptions } from '../local-network.ts';
 
 /**
@@ -74,6 +75,14 @@ export function request(podId: string, more: object = {}) {
     extraHosts: [],
     ...more,
   };
+}
+
+/** A pod on the network, with a namespace for its guest, set up as the agent would. */
+export async function joinPod(network: LocalNetwork, name: string, more: object = {}): Promise<Reservation> {
+  const tap = makeFakeVm(name);
+  const reservation = await network.attach({ ...request(name, more), tap });
+  configureGuest(name, reservation.guest.network);
+  return reservation;
 }
 
 /** A Node program in a namespace; resolves once it has printed `ready`. */
