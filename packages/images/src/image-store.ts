@@ -85,7 +85,7 @@ export class ImageStore implements Images {
   static async open(options: ImageStoreOptions): Promise<ImageStore> {
     const { dir, clock, logger } = options;
     const limits = { ...imageLimits, ...options.limits };
-    await mkdir(dir, { recursive: true, mode: 0o711 });
+    await mkdir(dir, { recursive: true, mode: 0o700 });
     const files = await AtomicFiles.open(dir, options.random);
     const blobs = await BlobStore.open(dir, files);
     const layers = await LayerStore.open(dir, { files, blobs, limits });

@@ -2,11 +2,14 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { isErrno, KraudError } from '@kraud/base';
 import type { OutputEntry, OutputQuery } from '../contract.ts';
 import type { ContainerLog, Follower } from './container-log.ts';
+import { Pace } from './pace.ts';
 import { decodeRecord, type LogRecord, recordBytesAt, recordBytesBefore } from './record.ts';
 import { isBefore, type Position } from './segments.ts';
 
 const newline = 10;
 const nothing = Buffer.alloc(0);
+/** Blocks of files that all readers together send on in one turn of the event loop: some milliseconds' work each. */
+const pace = new Pace(4);
 
 /** One reader of a log: finds its place, reads the files up to the end, then follows. */
 export class LogReader {
@@ -47,6 +50,7 @@ export class LogReader {
           await this.#wait(position, signal);
           continue;
         }
+        if (next.bytes !== this.#log.latest?.bytes) await pace.next();
         let at = 0;
         for (let found = decodeRecord(next.bytes, at); found; found = decodeRecord(next.bytes, at)) {
           const here = { segment: next.position.segment, at: next.position.at + at };

@@ -45,7 +45,7 @@ export class RootfsStore {
     options: { files: AtomicFiles; limits: ImageLimits; format: RootfsFormat },
   ): Promise<RootfsStore> {
     const rootfsDir = join(dir, 'rootfs');
-    await mkdir(rootfsDir, { recursive: true, mode: 0o711 });
+    await mkdir(rootfsDir, { recursive: true, mode: 0o700 });
     return new RootfsStore(rootfsDir, options.files, options.limits, options.format);
   }
 
