@@ -20,8 +20,8 @@ export interface DiskFile {
 
 /**
  * The disk slots of one VMM. A file is hard-linked into the VM's directory, so that its jail shows it, and swapped
- * into the slot; the guest's device stays, and so does the node that an empty slot shows. Image files keep their owner and
- * can't be written; data files belong to the VMM's user while it has them.
+ * into the slot; the guest's device stays, and so does what an empty slot shows, until it is shown again. Image files keep
+ * their owner and can't be written; data files belong to the VMM's user while it has them.
  */
 export class DiskSlots {
   readonly #vmm: Vmm;
@@ -124,8 +124,6 @@ export class DiskSlots {
       const shown = file?.startsWith(`${jailPaths.disks}/`) ? basename(file) : undefined;
       if (shown !== undefined) this.#attached.set(disk.node, shown);
       const empty = emptyOf(disk.node);
-      // An earlier version kept it only while it was shown.
-      if (!nodes.has(empty)) await this.#vmm.execute('blockdev-add', emptyNode(disk));
       for (const name of [...nodes.keys(), ...this.#linksOf(disk.node)]) {
         if (!name.startsWith(`${disk.node}-`) || name === empty) continue;
         this.#serial = Math.max(this.#serial, Number(name.split('-')[1]) || 0);
@@ -156,9 +154,14 @@ export class DiskSlots {
   }
 
   async #empty(disks: readonly DiskSlot[]): Promise<void> {
-    await this.#vmm.execute('blockdev-reopen', {
-      options: disks.map((disk) => slotNode(disk, emptyOf(disk.node))),
-    });
+    // Made anew: QEMU 10 takes a clone's own, left without a device when its state came in, for one that is not active.
+    for (const disk of disks) this.#delete(emptyOf(disk.node)).catch(() => {});
+    await Promise.all([
+      ...disks.map((disk) => this.#vmm.execute('blockdev-add', emptyNode(disk))),
+      this.#vmm.execute('blockdev-reopen', {
+        options: disks.map((disk) => slotNode(disk, emptyOf(disk.node))),
+      }),
+    ]);
     const shown = disks.flatMap(({ node }) => this.#attached.get(node) ?? []);
     for (const disk of disks) this.#attached.delete(disk.node);
     await Promise.all(shown.map((name) => this.#delete(name)));

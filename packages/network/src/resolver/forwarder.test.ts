@@ -3,6 +3,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { after, test } from 'node:test';
+import { isErrno } from '@kraud/base';
 import { defaultNetworkLimits } from '../defaults.ts';
 import { Forwarder } from './forwarder.ts';
 import type { Asker } from './pod-names.ts';
@@ -36,14 +37,21 @@ function echo(socket: Socket, message: Buffer, port: number): void {
   socket.send(answer, port, '127.0.0.1');
 }
 
-async function forwarder(servers: string[], upstreamPort: number): Promise<Forwarder> {
-  const made = await Forwarder.listen(
-    { address: '127.0.0.1', port: 0 },
-    { servers: () => servers, limits, upstreamPort },
-  );
-  open.push(made);
-  return made;
+/** On a port that the kernel gives for UDP: for TCP another may have it. */
+async function listening(options: Parameters<typeof Forwarder.listen>[1]): Promise<Forwarder> {
+  for (let tries = 10; ; tries -= 1) {
+    try {
+      const made = await Forwarder.listen({ address: '127.0.0.1', port: 0 }, options);
+      open.push(made);
+      return made;
+    } catch (error) {
+      if (tries === 1 || !isErrno(error, 'EADDRINUSE')) throw error;
+    }
+  }
 }
+
+const forwarder = (servers: string[], upstreamPort: number): Promise<Forwarder> =>
+  listening({ servers: () => servers, limits, upstreamPort });
 
 test('questions and answers pass unchanged, many at once', async () => {
   const made = await forwarder(['127.0.0.1'], await upstream());
@@ -128,14 +136,8 @@ const pods: Record<string, Asker> = {
   },
 };
 
-async function ofPods(asker: Asker | undefined, upstreamPort: number): Promise<Forwarder> {
-  const made = await Forwarder.listen(
-    { address: '127.0.0.1', port: 0 },
-    { servers: () => ['127.0.0.1'], asker: () => asker, limits, upstreamPort },
-  );
-  open.push(made);
-  return made;
-}
+const ofPods = (asker: Asker | undefined, upstreamPort: number): Promise<Forwarder> =>
+  listening({ servers: () => ['127.0.0.1'], asker: () => asker, limits, upstreamPort });
 
 test('a pod’s name is answered without asking anybody, by UDP and TCP', async () => {
   const made = await ofPods(pods['127.0.0.1'], 9);
@@ -177,11 +179,13 @@ test('who asks by TCP without reading is heard no more until it reads', async ()
       return { code: 'ok', data };
     },
   };
-  const made = await Forwarder.listen(
-    { address: '127.0.0.1', port: 0 },
-    { servers: () => [], asker: () => asker, limits: { ...limits, dnsTimeoutMs: 60_000 }, upstreamPort: 1 },
-  );
-  open.push(made);
+  const patient = { ...limits, dnsTimeoutMs: 60_000 };
+  const made = await listening({
+    servers: () => [],
+    asker: () => asker,
+    limits: patient,
+    upstreamPort: 1,
+  });
   const client = connect({ host: '127.0.0.1', port: made.port, allowHalfOpen: true });
   await once(client, 'connect');
   const questions = 6000;
