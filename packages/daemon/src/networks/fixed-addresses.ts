@@ -75,8 +75,9 @@ export class FixedAddresses {
   async begin(): Promise<void> {
     const { tables, network, name } = this.#parts;
     const attached = new Set(network.attachments().map(({ podId }) => podId));
-    for (const { meta, ...rest } of tables.networks.everywhere()) {
-      for (const claim of fixedClaims({ meta, ...rest })) {
+    for (const present of tables.networks.everywhere()) {
+      const { meta } = present;
+      for (const claim of fixedClaims(present)) {
         if (claim.host !== name || this.#held.has(claim.pod)) continue;
         const held = { ...claim, tenant: meta.tenant, network: meta.name };
         if (attached.has(claim.pod)) this.#note(held);

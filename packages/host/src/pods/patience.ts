@@ -1,4 +1,5 @@
-import { type Clock, KraudError } from '@kraud/base';
+import type { Clock } from '@kraud/base';
+import { within } from '../liveness/within.ts';
 
 /**
  * What a guest was asked to do; `timeout` once it has taken too long over it, so that a guest that answers nothing can't
@@ -8,18 +9,13 @@ export async function inTime<T>(
   work: Promise<T>,
   { clock, timeoutMs, signal }: { clock: Clock; timeoutMs: number; signal: AbortSignal },
 ): Promise<T | undefined> {
-  const over = new AbortController();
-  const late = clock.sleep(timeoutMs, AbortSignal.any([over.signal, signal])).then(
-    () => {
-      throw new KraudError('timeout', `the guest did not answer within ${timeoutMs} ms`);
-    },
-    () => undefined,
-  );
-  late.catch(() => {});
-  work.catch(() => {});
+  const over = Promise.withResolvers<undefined>();
+  const onAbort = (): void => over.resolve(undefined);
+  signal.addEventListener('abort', onAbort);
+  if (signal.aborted) onAbort();
   try {
-    return await Promise.race([work, late]);
+    return await within(clock, timeoutMs, 'the guest did not answer', Promise.race([work, over.promise]));
   } finally {
-    over.abort();
+    signal.removeEventListener('abort', onAbort);
   }
 }
