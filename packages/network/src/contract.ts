@@ -47,7 +47,8 @@ export interface HostNetwork {
    */
   stage(tenant: string, tap: Tap): Promise<void>;
   /**
-   * Connects the pod's tap. The tap disappears from where it was and lives in the VPC until its VMM closes it.
+   * Connects the pod's tap. The tap disappears from where it was and lives in the VPC until its VMM closes it. It takes the place of
+   * one that the pod has; a pod that was parked no longer is, and what waited for it is lost.
    * Can go on while the guest is being configured; the container must not start before it has resolved.
    */
   plug(podId: string, tap: Tap): Promise<void>;
@@ -56,7 +57,7 @@ export interface HostNetwork {
   /**
    * Other networks for a pod that is plugged in: what it keeps stays as it is. Answers what the guest is to be told; what
    * the pod has lost can't be used by it any more by then. On none of them it keeps its tap. `ports` are published once
-   * it can be reached again and has none. Faults as of `reserve`, and then nothing has changed.
+   * it can be reached again and has none. Faults as of `reserve`, and `conflict` for a parked pod; then nothing has changed.
    */
   rejoin(
     podId: string,
@@ -68,6 +69,34 @@ export interface HostNetwork {
    * for a pod that isn't.
    */
   rename(podId: string, podName: string, networks: readonly PlaceRequest[]): Attachment | undefined;
+  /**
+   * The pod's VM has ended, or is about to, and its tap stays: what is sent to the pod waits in the kernel from now on, and
+   * `onKnock` tells of it. Asked while the VM still has the tap, nothing is lost in between. Without a tap (the host was restarted)
+   * one is made. Safe to repeat, and to be repeated when a VM that had taken the tap has ended before `unpark`.
+   * `not-found` for a pod that has no place.
+   */
+  park(podId: string): Promise<void>;
+  /**
+   * Where a VM that goes on for this pod finds its tap, a persistent one with a virtio header; undefined for a pod that isn't parked.
+   * `netns` is the path of a network namespace.
+   */
+  parkedTap(podId: string): { readonly netns: string; readonly name: string } | undefined;
+  /**
+   * A VM has the parked tap and runs: what waited is sent, in order, and nothing knocks any more. Safe to repeat; nothing is done for
+   * a pod that isn't parked. `unavailable` while no VM has the tap: then the pod stays parked, and nothing is lost.
+   */
+  unpark(podId: string): Promise<void>;
+  /**
+   * Called with a parked pod that somebody sends something to: with the first packet, and then once in one or two seconds as
+   * long as one waits, which it does for a minute; its sender is told then that the pod can't be reached. Again if it is parked
+   * again. There is one listener.
+   */
+  onKnock(listener: (podId: string) => void): void;
+  /**
+   * Packets that went through each of these pods' taps since they exist, in both directions; pods without a tap are missing. Cheap
+   * enough to ask every second for a hundred pods.
+   */
+  traffic(podIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** Takes everything back: tap, route, address, ports. Unknown pods are fine. */
   detach(podId: string): Promise<void>;
   /**
@@ -80,9 +109,13 @@ export interface HostNetwork {
 
   /**
    * After a restart, once all networks are ensured: these pods' VMs go on. Their ports are bound again, and
-   * everything in the kernel that belongs to none of them is swept. Answers what could not be restored.
+   * everything in the kernel that belongs to none of them is swept. Answers what could not be restored. Those of `parked` have no VM and
+   * are parked again, with a tap that is made anew if it is gone; whoever waits for one of them knocks at once.
    */
-  adopt(attachments: readonly Attachment[]): Promise<AdoptReport>;
+  adopt(
+    attachments: readonly Attachment[],
+    options?: { readonly parked?: ReadonlySet<string> },
+  ): Promise<AdoptReport>;
 
   /** Stops serving. Kernel state stays, so that running pods keep their network; with `remove` nothing stays. */
   close(options?: { readonly remove?: boolean }): Promise<void>;

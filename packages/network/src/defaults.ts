@@ -28,6 +28,12 @@ export interface NetworkLimits {
   readonly tunnelCheckMs: number;
   /** And after so long when something could not be done. */
   readonly tunnelRetryMs: number;
+  /** A parked pod that somebody still sends to is told of again after so long. */
+  readonly knockAgainMs: number;
+  /** What is sent to a parked pod waits so long; then who sent it is told that the pod can't be reached. */
+  readonly knockWaitS: number;
+  /** A VM that has a parked tap shows there after so long at most. */
+  readonly carrierTimeoutMs: number;
   /** A helper process that had nothing to do for so long ends; the next command starts it again. */
   readonly helperIdleMs: number;
   /** The kernel's answer to one batch of commands. */
@@ -59,6 +65,9 @@ export const defaultNetworkLimits: NetworkLimits = {
   tunnelUid: 199_999,
   tunnelCheckMs: 30_000,
   tunnelRetryMs: 3_000,
+  knockAgainMs: 1_000,
+  knockWaitS: 60,
+  carrierTimeoutMs: 2_000,
   helperIdleMs: 300_000,
   commandTimeoutMs: 10_000,
   retryMs: 500,

@@ -1,4 +1,5 @@
 import {
+  type Clock,
   KeyedLock,
   KraudError,
   type Logger,
@@ -6,10 +7,10 @@ import {
   must,
   newShortId,
   type Random,
+  systemClock,
   systemRandom,
 } from '@kraud/base';
 import { formatIpv4, macOf, parseIpv4, parseMac } from './addresses/ipv4.ts';
-import { addressInUse } from './addresses/pool.ts';
 import type {
   AdoptReport,
   Attachment,
@@ -27,18 +28,20 @@ import type {
 } from './contract.ts';
 import { defaultNetworkLimits, type NetworkLimits } from './defaults.ts';
 import { Firewall } from './firewall.ts';
-import { guestNetwork } from './guest.ts';
 import { ensureForwarding, foreignForwardDrop, uplinkMtu } from './host-facts.ts';
 import { Nft } from './kernel/nft.ts';
 import { Names } from './names.ts';
 import { Networks } from './networks.ts';
+import { Parking } from './parking/parking.ts';
+import { Places } from './places.ts';
 import { PortTable } from './ports/port-table.ts';
+import { type GuestSettings, noDns, Reservations } from './reservations.ts';
 import { NameService } from './resolver/name-service.ts';
 import { PodNames } from './resolver/pod-names.ts';
 import { ServiceNames } from './resolver/service-names.ts';
 import { Services } from './services/services.ts';
 import { type StagedTap, StagedTaps } from './staged-taps.ts';
-import type { Vpc } from './vpc.ts';
+import { packetsOf, type Vpc } from './vpc.ts';
 
 export interface LocalNetworkOptions {
   /** Tells two daemons on one machine apart; stays the same over restarts. */
@@ -46,13 +49,9 @@ export interface LocalNetworkOptions {
   readonly logger: Logger;
   readonly limits?: Partial<NetworkLimits>;
   readonly random?: Random;
+  readonly clock?: Clock;
   readonly resolvConfPath?: string;
 }
-
-/** What only the guest is told. */
-type GuestSettings = Pick<ReserveRequest, 'hostname' | 'domainname' | 'extraHosts' | 'dns'>;
-
-const noDns = { servers: [], search: [], options: [] };
 
 interface Joined {
   readonly attachment: Attachment;
@@ -72,6 +71,9 @@ export class LocalNetwork implements HostNetwork {
   readonly #random: Random;
   readonly #mtu: number;
   readonly #networks: Networks;
+  readonly #places: Places;
+  readonly #reservations: Reservations;
+  readonly #parking: Parking;
   readonly #pods = new Map<string, Joined>();
   readonly #serviceNames = new ServiceNames();
   readonly #names = new PodNames(this.#serviceNames);
@@ -120,6 +122,12 @@ export class LocalNetwork implements HostNetwork {
       isFar: (address) => this.#names.isFar(formatIpv4(address)),
       gone: (gateway) => this.#resolver.forget(gateway),
     });
+    this.#places = new Places(this.#networks);
+    this.#reservations = new Reservations({
+      ...{ networks: this.#networks, places: this.#places, resolver: this.#resolver, mtu: facts.mtu },
+    });
+    const clock = options.clock ?? systemClock;
+    this.#parking = new Parking({ clock, limits: this.#limits, logger: this.#log });
     this.#services = new Services(this.#serviceNames, this.#networks, repeated);
   }
 
@@ -175,9 +183,9 @@ export class LocalNetwork implements HostNetwork {
       if (present) return present.reservation;
       const { podId, podName, tenant, dns } = request;
       const wantedMac = request.mac === undefined ? undefined : parseMac(request.mac);
-      const places = this.#allocate(tenant, podId, request.networks);
+      const places = this.#places.allocate(tenant, podId, request.networks);
       try {
-        const open = must(this.#wayOut(tenant, places), 'a pod with an interface is on a network');
+        const open = must(this.#places.wayOut(tenant, places), 'a pod with an interface is on a network');
         const mac = wantedMac ?? macOf(parseIpv4(places[0]?.ipv4 ?? open.ipv4));
         const nameServers = dns.servers;
         const owner = { podId, podName, address: open.ipv4 };
@@ -187,7 +195,7 @@ export class LocalNetwork implements HostNetwork {
         return await this.#join(attachment, request, false);
       } catch (error) {
         await this.#ports.release(podId);
-        this.#release(tenant, podId, places);
+        this.#places.release(tenant, podId, places);
         throw error;
       }
     });
@@ -199,13 +207,13 @@ export class LocalNetwork implements HostNetwork {
     wanted: readonly PortMapping[] = [],
   ): Promise<Reservation> {
     return this.#lock.run(podId, async () => {
-      const joined = this.#pods.get(podId);
-      if (!joined) throw new KraudError('not-found', `pod ${podId} has no place on the network`);
+      const joined = this.#joined(podId);
+      if (this.#parking.tapOf(podId)) throw new KraudError('conflict', `pod ${podId} is parked`);
       const { attachment, settings } = joined;
       const { tenant, mac } = attachment;
       const before = attachment.places;
       const keeps = ({ network }: { network: string }): boolean => before.some((p) => p.network === network);
-      const fresh = this.#allocate(
+      const fresh = this.#places.allocate(
         tenant,
         podId,
         networks.filter((network) => !keeps(network)),
@@ -225,10 +233,10 @@ export class LocalNetwork implements HostNetwork {
         const reservation = await this.#join({ ...attachment, places, ports }, settings, joined.plugged);
         if (joined.plugged && (ports.length > 0 || attachment.ports.length > 0))
           await this.#firewall.refreshed();
-        this.#release(tenant, podId, dropped);
+        this.#places.release(tenant, podId, dropped);
         return reservation;
       } catch (error) {
-        this.#release(tenant, podId, fresh);
+        this.#places.release(tenant, podId, fresh);
         throw error;
       }
     });
@@ -256,18 +264,21 @@ export class LocalNetwork implements HostNetwork {
 
   plug(podId: string, tap: Tap): Promise<void> {
     return this.#lock.run(podId, async () => {
-      const joined = this.#pods.get(podId);
-      if (!joined) throw new KraudError('not-found', `pod ${podId} has no place on the network`);
+      const joined = this.#joined(podId);
       const { attachment } = joined;
       const vpc = this.#networks.vpc(attachment.tenant);
       const place = this.#placeOf(attachment);
       const staged = await this.#staged.claim(tap);
+      const connect = async (device: string): Promise<void> => {
+        await this.#dropTap(podId, vpc);
+        await vpc.connect(podId, device, place);
+      };
       try {
-        await vpc.connect(podId, await this.#moveIn(vpc, tap, staged), place);
+        await connect(await this.#moveIn(vpc, tap, staged));
       } catch (error) {
         if (!staged) throw error;
         // What was staged was another process's tap, long gone: process ids come again.
-        await vpc.connect(podId, await this.#moveIn(vpc, tap, undefined), place);
+        await connect(await this.#moveIn(vpc, tap, undefined));
       }
       joined.plugged = true;
       if (attachment.ports.length > 0) void this.#firewall.refreshed();
@@ -290,6 +301,7 @@ export class LocalNetwork implements HostNetwork {
       const joined = this.#pods.get(podId);
       if (!joined) return;
       this.#pods.delete(podId);
+      this.#parking.forget(podId);
       const { attachment } = joined;
       this.#names.remove(podId);
       const vpc = this.#networks.vpcs().find(({ tenant }) => tenant === attachment.tenant);
@@ -303,33 +315,67 @@ export class LocalNetwork implements HostNetwork {
         if (vpc && device !== undefined) this.#inBackground(vpc.discard(device));
       } finally {
         // Last, so that nobody gets the address while a packet for it may still find the old tap.
-        this.#release(attachment.tenant, podId, attachment.places);
+        this.#places.release(attachment.tenant, podId, attachment.places);
       }
     });
+  }
+
+  park(podId: string): Promise<void> {
+    return this.#lock.run(podId, async () => {
+      const joined = this.#joined(podId);
+      const vpc = this.#networks.vpc(joined.attachment.tenant);
+      const tap = (await vpc.taps()).find((each) => each.podId === podId);
+      await this.#park(joined.attachment, vpc, tap?.device);
+      const now = this.#joined(podId);
+      if (now.plugged) return;
+      now.plugged = true;
+      if (now.attachment.ports.length > 0) void this.#firewall.refreshed();
+    });
+  }
+
+  parkedTap(podId: string): { readonly netns: string; readonly name: string } | undefined {
+    const tap = this.#parking.tapOf(podId);
+    return tap && { netns: `/run/netns/${tap.netns}`, name: tap.device };
+  }
+
+  unpark(podId: string): Promise<void> {
+    return this.#lock.run(podId, () =>
+      this.#parking.unpark(podId, this.#placeOf(this.#joined(podId).attachment)),
+    );
+  }
+
+  onKnock(listener: (podId: string) => void): void {
+    this.#parking.listen(listener);
+  }
+
+  async traffic(podIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const taps = podIds.flatMap((podId) => this.#tapOf(podId) ?? []);
+    return await packetsOf(taps);
   }
 
   attachments(): Attachment[] {
     return [...this.#pods.values()].map((p) => p.attachment);
   }
 
-  async adopt(attachments: readonly Attachment[]): Promise<AdoptReport> {
+  async adopt(
+    attachments: readonly Attachment[],
+    { parked = new Set() }: { readonly parked?: ReadonlySet<string> } = {},
+  ): Promise<AdoptReport> {
     const lost: string[] = [];
     const problems: string[] = [];
     const taps = await this.#networks.taps();
     for (const attachment of attachments) {
       const { podId, podName, tenant, places } = attachment;
-      const tap = taps.get(podId);
-      const networks = places.map(({ network }) => this.#networks.find({ tenant, name: network }));
-      if (networks.some((network) => !network) || tap?.vpc.tenant !== tenant) {
+      const found = taps.get(podId);
+      const tap = found?.vpc.tenant === tenant ? found : undefined;
+      if ((!tap && !parked.has(podId)) || !this.#places.restore(tenant, podId, places)) {
         lost.push(podId);
         continue;
       }
-      places.forEach(({ ipv4 }, i) => {
-        networks[i]?.pool.restore([[podId, parseIpv4(ipv4)]]);
-      });
-      tap.vpc.remember(podId, tap.device);
-      await tap.vpc.connect(podId, tap.device, this.#placeOf(attachment));
-      const owner = { podId, podName, address: this.#wayOut(tenant, places)?.ipv4 ?? '' };
+      const vpc = this.#networks.vpc(tenant);
+      if (parked.has(podId) || !tap) await this.#park(attachment, vpc, tap?.device);
+      else await vpc.connect(podId, tap.device, this.#placeOf(attachment));
+      const owner = { podId, podName, address: this.#places.wayOut(tenant, places)?.ipv4 ?? '' };
       problems.push(...(await this.#ports.rebind(owner, attachment.ports)));
       const forgotten = { hostname: '', domainname: '', extraHosts: [], dns: noDns };
       await this.#join(attachment, forgotten, true);
@@ -337,14 +383,16 @@ export class LocalNetwork implements HostNetwork {
     await this.#firewall.settled();
     const staged = await this.#staged.devices();
     await this.#networks.sweep((device, podId) =>
-      podId === undefined ? staged.has(device) : this.#pods.has(podId),
+      podId === undefined ? staged.has(device) : this.#tapOf(podId)?.device === device,
     );
     await this.#services.begin();
+    await this.#parking.ask();
     return { lost, problems };
   }
 
   async close(options: { readonly remove?: boolean } = {}): Promise<void> {
     await Promise.all(this.#background);
+    this.#parking.close();
     this.#services.close();
     await this.#ports.close();
     await this.#resolver.close();
@@ -361,6 +409,33 @@ export class LocalNetwork implements HostNetwork {
     await Promise.all(this.#background);
   }
 
+  #joined(podId: string): Joined {
+    const joined = this.#pods.get(podId);
+    if (!joined) throw new KraudError('not-found', `pod ${podId} has no place on the network`);
+    return joined;
+  }
+
+  #tapOf(podId: string): { readonly podId: string; readonly vpc: Vpc; readonly device: string } | undefined {
+    const joined = this.#pods.get(podId);
+    const vpc = joined && this.#networks.vpc(joined.attachment.tenant);
+    const device = vpc?.tapOf(podId);
+    return vpc && device !== undefined ? { podId, vpc, device } : undefined;
+  }
+
+  async #park(attachment: Attachment, vpc: Vpc, tap: string | undefined): Promise<void> {
+    const device = tap ?? (await vpc.parking.makeTap(newShortId(this.#random)));
+    await this.#parking.park(attachment.podId, vpc, device, this.#placeOf(attachment));
+  }
+
+  /** One that the pod still has when it gets another. */
+  async #dropTap(podId: string, vpc: Vpc): Promise<void> {
+    this.#parking.forget(podId);
+    const device = vpc.tapOf(podId);
+    if (device === undefined) return;
+    await vpc.disown(podId, device);
+    this.#inBackground(vpc.discard(device));
+  }
+
   async #moveIn(vpc: Vpc, tap: Tap, staged: StagedTap | undefined): Promise<string> {
     if (!staged) return await vpc.take(tap, newShortId(this.#random));
     return staged.vpc === vpc ? staged.device : await vpc.takeFrom(staged.vpc, staged.device);
@@ -373,29 +448,6 @@ export class LocalNetwork implements HostNetwork {
       .map(({ owner, mapping }) => ({ mapping, podAddress: owner.address }));
   }
 
-  /** All of the addresses or none. */
-  #allocate(tenant: string, podId: string, networks: readonly PlaceRequest[]): Place[] {
-    const places: Place[] = [];
-    try {
-      for (const { network, ipv4, names, links } of networks) {
-        const { pool } = this.#networks.get({ tenant, name: network });
-        const wanted = ipv4 === undefined ? undefined : parseIpv4(ipv4);
-        const key = { tenant, name: network };
-        if (wanted !== undefined && this.#networks.isElsewhere(key, wanted)) throw addressInUse();
-        const address = pool.allocate(podId, wanted);
-        places.push({ network, ipv4: formatIpv4(address), names, ...(links ? { links } : {}) });
-      }
-    } catch (error) {
-      this.#release(tenant, podId, places);
-      throw error;
-    }
-    return places;
-  }
-
-  #release(tenant: string, podId: string, places: readonly Place[]): void {
-    for (const { network } of places) this.#networks.find({ tenant, name: network })?.pool.release(podId);
-  }
-
   /** To where the pod is reached now; one that can't be reached any more has none. */
   async #movePorts(
     { attachment }: Joined,
@@ -403,8 +455,8 @@ export class LocalNetwork implements HostNetwork {
     wanted: readonly PortMapping[],
   ): Promise<Attachment['ports']> {
     const { tenant, podId, podName, ports } = attachment;
-    const to = this.#wayOut(tenant, places);
-    if (to?.ipv4 === this.#wayOut(tenant, attachment.places)?.ipv4) return ports;
+    const to = this.#places.wayOut(tenant, places);
+    if (to?.ipv4 === this.#places.wayOut(tenant, attachment.places)?.ipv4) return ports;
     const owner = to && !to.state.internal ? { podId, podName, address: to.ipv4 } : undefined;
     await this.#ports.release(podId);
     const bound = ports.length > 0 ? ports : wanted;
@@ -421,38 +473,10 @@ export class LocalNetwork implements HostNetwork {
     }
   }
 
-  /** The place that leads outside, if there is one, and otherwise the first. */
-  #wayOut(tenant: string, places: readonly Place[]): (Place & { readonly state: NetworkState }) | undefined {
-    const all = places.map((place) => ({
-      ...place,
-      state: this.#networks.get({ tenant, name: place.network }).state,
-    }));
-    return all.find(({ state }) => !state.internal) ?? all[0];
-  }
-
   /** Notes where the pod is, and what its guest is told. */
   async #join(attachment: Attachment, settings: GuestSettings, plugged: boolean): Promise<Reservation> {
-    const { tenant, podId, places, mac, nameServers } = attachment;
-    const addresses = places.map(({ network, ipv4, links = [] }) => {
-      const { state, pool } = this.#networks.get({ tenant, name: network });
-      return {
-        network,
-        ipv4,
-        prefix: pool.subnet.prefix,
-        gateway: state.gateway,
-        names: state.names || links.length > 0,
-      };
-    });
-    const gateway = this.#wayOut(tenant, places)?.state.gateway ?? '';
-    const named = addresses.find(({ names }) => names);
-    const host = await (named
-      ? this.#resolver.forNamedPods(named.gateway)
-      : gateway === ''
-        ? noDns
-        : this.#resolver.forPods(gateway, nameServers.length === 0));
-    const place = { addresses, mac, gateway, mtu: this.#mtu, host, named: named !== undefined };
-    const guest = guestNetwork(settings, place);
-    const reservation = { attachment, addresses: addresses.map(({ names: _, ...rest }) => rest), guest };
+    const { tenant, podId } = attachment;
+    const reservation = await this.#reservations.of(attachment, settings);
     this.#pods.set(podId, { attachment, reservation, settings, plugged });
     this.#names.put(attachment, (name) => this.#networks.find({ tenant, name })?.state);
     return reservation;

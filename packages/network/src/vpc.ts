@@ -1,18 +1,28 @@
 import { existsSync } from 'node:fs';
-import { assert, KraudError, type Logger } from '@kraud/base';
+import { readFile } from 'node:fs/promises';
+import { assert, isErrno, KraudError, type Logger } from '@kraud/base';
 import { Subnet } from './addresses/ipv4.ts';
 import type { NetworkState, Tap } from './contract.ts';
 import type { NetworkLimits } from './defaults.ts';
+import { packetsIn } from './kernel/counters.ts';
 import { type Link, links } from './kernel/facts.ts';
 import { IpBatch, type IpCommand } from './kernel/ip-batch.ts';
 import { type Place, runIn } from './kernel/run.ts';
 import { checkedDevice, type Names, tapPrefix, uplink } from './names.ts';
+import { ParkingPlace } from './parking/parking-place.ts';
 import { Balancer } from './services/balancer.ts';
 import type { VirtualAddress } from './services/rules.ts';
 import { type RuledNetwork, renderVpcRules } from './vpc-rules.ts';
 
 const gone = /Cannot find device|No such (device|process|file)/;
 const there = /File exists/;
+
+/** What leads to a pod. */
+export interface TapPlace {
+  readonly addresses: readonly string[];
+  readonly mac: string;
+  readonly mtu: number;
+}
 
 /**
  * One tenant's private network on this host: a kernel network namespace that routes between the taps of its pods and
@@ -32,6 +42,7 @@ export class Vpc {
   readonly tenant: string;
   readonly netns: string;
   readonly hostLink: string;
+  readonly parking: ParkingPlace;
   readonly #batch: IpBatch;
   readonly #balancer: Balancer;
   readonly #log: Logger;
@@ -44,6 +55,7 @@ export class Vpc {
     this.#log = options.logger;
     const helper = { idleMs: options.limits.helperIdleMs, timeoutMs: options.limits.commandTimeoutMs };
     this.#batch = new IpBatch(this.place, helper);
+    this.parking = new ParkingPlace(this.place, { ...options, batch: this.#batch });
     this.#balancer = new Balancer(this.place, { batch: this.#batch, helper, logger: options.logger });
   }
 
@@ -94,19 +106,48 @@ export class Vpc {
   }
 
   /** The tap is the pod's from now on, and the way to its addresses. */
-  async connect(
-    podId: string,
-    device: string,
-    place: { readonly addresses: readonly string[]; readonly mac: string; readonly mtu: number },
-  ): Promise<void> {
-    checkedDevice(device);
-    this.#devices.set(podId, device);
+  async connect(podId: string, device: string, place: TapPlace): Promise<void> {
+    this.#devices.set(podId, checkedDevice(device));
     await this.#batch.run([
-      { line: `link set dev ${device} alias ${aliasOf(podId)} mtu ${place.mtu} up` },
+      switchOn(podId, device, place.mtu),
       // Answers for other addresses go out at once; the kernel would wait up to 800 ms.
       { line: `ntable change name arp_cache dev ${device} proxy_delay 0` },
       ...place.addresses.flatMap((ipv4) => leadTo(ipv4, place.mac, device)),
     ]);
+  }
+
+  /** The same for a tap that no VM has, or soon none: what is sent to the pod waits. */
+  async park(podId: string, device: string, place: Omit<TapPlace, 'mac'>): Promise<void> {
+    this.#devices.set(podId, checkedDevice(device));
+    await this.#batch.run([
+      switchOn(podId, device, place.mtu),
+      ...place.addresses.map((ipv4) => routeTo(ipv4, device)),
+    ]);
+    await this.parking.keep(device);
+  }
+
+  /** The tap is nobody's any more, and leads nowhere. One that is gone is fine. */
+  async disown(podId: string, device: string): Promise<void> {
+    this.#devices.delete(podId);
+    await this.#batch.run([{ line: `link set dev ${checkedDevice(device)} down alias ""`, tolerate: gone }]);
+  }
+
+  /** Packets that each tap has carried, in both directions. */
+  async packets(): Promise<ReadonlyMap<string, number>> {
+    // Whoever has carried out a command is in its place for sure.
+    await this.#batch.warm();
+    const path = `/proc/${this.#batch.pid}/net/dev`;
+    const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+      if (isErrno(cause, 'ENOENT') || isErrno(cause, 'EINVAL'))
+        throw new KraudError('unavailable', `packets can't be counted in ${this.netns} now`, { cause });
+      throw cause;
+    });
+    return packetsIn(text);
+  }
+
+  /** The pod's tap, as far as it is known. */
+  tapOf(podId: string): string | undefined {
+    return this.#devices.get(podId);
   }
 
   /** What a connected pod has and hasn't any more. */
@@ -151,11 +192,6 @@ export class Vpc {
     return (await links(this.place)).filter(isTap).map((l) => ({ device: l.name, podId: podOf(l.alias) }));
   }
 
-  /** After a restart: this tap is that pod's. */
-  remember(podId: string, device: string): void {
-    this.#devices.set(podId, device);
-  }
-
   warm(): Promise<void> {
     return this.#batch.warm();
   }
@@ -172,10 +208,32 @@ export class Vpc {
   }
 }
 
+/** Packets that these pods' taps have carried; each VPC is asked once. */
+export async function packetsOf(
+  taps: readonly { readonly podId: string; readonly vpc: Vpc; readonly device: string }[],
+): Promise<ReadonlyMap<string, number>> {
+  const vpcs = [...new Set(taps.map(({ vpc }) => vpc))];
+  const packets = new Map(await Promise.all(vpcs.map(async (vpc) => [vpc, await vpc.packets()] as const)));
+  return new Map(
+    taps.flatMap(({ podId, vpc, device }) => {
+      const count = packets.get(vpc)?.get(device);
+      return count === undefined ? [] : [[podId, count] as const];
+    }),
+  );
+}
+
 const leadTo = (ipv4: string, mac: string, device: string): IpCommand[] => [
   { line: `neigh replace ${ipv4} lladdr ${mac} dev ${device} nud permanent` },
-  { line: `route replace ${ipv4}/32 dev ${device}` },
+  routeTo(ipv4, device),
 ];
+
+const routeTo = (ipv4: string, device: string): IpCommand => ({
+  line: `route replace ${ipv4}/32 dev ${device}`,
+});
+
+const switchOn = (podId: string, device: string, mtu: number): IpCommand => ({
+  line: `link set dev ${device} alias ${aliasOf(podId)} mtu ${mtu} up`,
+});
 
 const leadNowhere = (ipv4: string, device: string): IpCommand[] => [
   { line: `route del ${ipv4}/32 dev ${device}`, tolerate: gone },

@@ -17,8 +17,12 @@ export class FakeNetwork implements HostNetwork {
   readonly warnings = [];
   readonly held = new Map<string, Attachment>();
   readonly plugged = new Set<string>();
+  readonly parked = new Set<string>();
+  /** What `traffic` answers for pods that are plugged in; 0 otherwise. */
+  readonly packets = new Map<string, number>();
   readonly far = { put: (): void => {}, remove: (): void => {} };
   #next = 2;
+  #listener: ((podId: string) => void) | undefined;
 
   async ensureNetwork(spec: NetworkSpec): Promise<NetworkState> {
     return { ...spec, subnet: '172.17.0.0/16', gateway: '172.17.0.1', internal: false, names: false };
@@ -57,6 +61,7 @@ export class FakeNetwork implements HostNetwork {
   }
 
   async rejoin(podId: string, networks: readonly PlaceRequest[]): Promise<Reservation> {
+    if (this.parked.has(podId)) throw new KraudError('conflict', `pod ${podId} is parked`);
     const held = this.held.get(podId);
     if (!held) throw new KraudError('not-found', `pod ${podId} has no place`);
     const ipv4 = held.places[0]?.ipv4 ?? '172.17.0.2';
@@ -78,6 +83,7 @@ export class FakeNetwork implements HostNetwork {
   async stage(): Promise<void> {}
 
   async plug(podId: string): Promise<void> {
+    this.parked.delete(podId);
     this.plugged.add(podId);
   }
 
@@ -87,7 +93,39 @@ export class FakeNetwork implements HostNetwork {
     return reservation;
   }
 
+  async park(podId: string): Promise<void> {
+    if (!this.held.has(podId)) throw new KraudError('not-found', `pod ${podId} has no place`);
+    this.parked.add(podId);
+    this.plugged.add(podId);
+  }
+
+  parkedTap(podId: string): { readonly netns: string; readonly name: string } | undefined {
+    return this.parked.has(podId)
+      ? { netns: '/run/netns/fake', name: `tap${podId.slice(0, 12)}` }
+      : undefined;
+  }
+
+  async unpark(podId: string): Promise<void> {
+    if (!this.held.has(podId)) throw new KraudError('not-found', `pod ${podId} has no place`);
+    this.parked.delete(podId);
+  }
+
+  onKnock(listener: (podId: string) => void): void {
+    this.#listener = listener;
+  }
+
+  /** Somebody sends something to the pod: heard only while it is parked. */
+  knock(podId: string): void {
+    if (this.parked.has(podId)) this.#listener?.(podId);
+  }
+
+  async traffic(podIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const plugged = podIds.filter((podId) => this.plugged.has(podId));
+    return new Map(plugged.map((podId) => [podId, this.packets.get(podId) ?? 0]));
+  }
+
   async detach(podId: string): Promise<void> {
+    this.parked.delete(podId);
     this.held.delete(podId);
     this.plugged.delete(podId);
   }
@@ -96,10 +134,15 @@ export class FakeNetwork implements HostNetwork {
     return [...this.held.values()];
   }
 
-  async adopt(attachments: readonly Attachment[]): Promise<AdoptReport> {
+  async adopt(
+    attachments: readonly Attachment[],
+    { parked = new Set() }: { readonly parked?: ReadonlySet<string> } = {},
+  ): Promise<AdoptReport> {
     const going = new Set(attachments.map(({ podId }) => podId));
     for (const podId of [...this.held.keys()]) if (!going.has(podId)) await this.detach(podId);
     for (const attachment of attachments) this.held.set(attachment.podId, attachment);
+    this.parked.clear();
+    for (const podId of going) if (parked.has(podId)) await this.park(podId);
     return { lost: [], problems: [] };
   }
 

@@ -7,10 +7,17 @@ export interface HelperOptions {
   readonly timeoutMs: number;
 }
 
+/** What the tool complained of, and what it printed. */
+export interface Answer {
+  readonly said: string;
+  readonly printed: string;
+}
+
 interface Exchange {
   readonly text: string;
   readonly done: RegExp;
-  readonly resolve: (said: string) => void;
+  readonly printed: RegExp | undefined;
+  readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -29,6 +36,7 @@ export class Helper {
   readonly #queue: Exchange[] = [];
   #child: ChildProcessWithoutNullStreams | undefined;
   #said = '';
+  #printed = '';
   #retried = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -37,12 +45,16 @@ export class Helper {
     this.#options = options;
   }
 
-  /** Answers all that the tool said about this text. */
-  exchange(text: string, done: RegExp): Promise<string> {
+  /** Over once what the tool said ends with `done`, and what it printed with `printed`, which may come later. */
+  exchange(text: string, done: RegExp, printed?: RegExp): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ text, done, resolve, reject });
+      this.#queue.push({ text, done, printed, resolve, reject });
       if (this.#queue.length === 1) this.#send();
     });
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
   }
 
   /** The process ends once it has read what was sent; a later text starts another. */
@@ -57,6 +69,7 @@ export class Helper {
     if (!exchange) return;
     const child = this.#child ?? this.#start();
     this.#said = '';
+    this.#printed = '';
     child.stdin.write(exchange.text);
     this.#arm(this.#options.timeoutMs, () => child.kill('SIGKILL'));
   }
@@ -74,12 +87,15 @@ export class Helper {
     const child = spawn(command, args, { env });
     this.#child = child;
     child.stdin.on('error', () => {});
-    child.stdout.resume();
+    child.stdout.on('data', (data: Buffer) => {
+      if (this.#child !== child || !this.#queue[0]?.printed) return;
+      this.#printed += data.toString();
+      this.#look();
+    });
     child.stderr.on('data', (data: Buffer) => {
       if (this.#child !== child) return;
       this.#said += data.toString();
-      const exchange = this.#queue[0];
-      if (exchange?.done.test(this.#said)) this.#finish(() => exchange.resolve(this.#said));
+      this.#look();
     });
     child.on('error', (cause) =>
       this.#ended(child, new KraudError('unavailable', `cannot run ${command}`, { cause })),
@@ -88,6 +104,13 @@ export class Helper {
       this.#ended(child, new KraudError('unavailable', howEnded(this.#words, code, signal, this.#said))),
     );
     return child;
+  }
+
+  #look(): void {
+    const exchange = this.#queue[0];
+    if (!exchange?.done.test(this.#said) || exchange.printed?.test(this.#printed) === false) return;
+    const answer = { said: this.#said, printed: this.#printed };
+    this.#finish(() => exchange.resolve(answer));
   }
 
   #finish(settle: () => void): void {

@@ -8,6 +8,8 @@ export interface IpCommand {
   readonly tolerate?: RegExp;
 }
 
+const shownLoopback = /(?<=^|\n)1: lo: [^\n]*\n[^\n]*\n$/;
+
 /** An `ip -batch` that stays, in one network namespace. Commands must be safe to repeat. */
 export class IpBatch {
   readonly #helper: Helper;
@@ -19,15 +21,30 @@ export class IpBatch {
 
   /** Rejects with the first command that failed; the later ones were tried all the same. */
   async run(commands: readonly IpCommand[]): Promise<void> {
+    await this.#exchange(commands);
+  }
+
+  /** What a command prints that only shows something. */
+  async show(line: string): Promise<string> {
+    // What this prints is known, and so is the end of what comes before it.
+    const printed = await this.#exchange([{ line }, { line: 'link show dev lo' }], shownLoopback);
+    return printed.replace(shownLoopback, '');
+  }
+
+  async #exchange(commands: readonly IpCommand[], shown?: RegExp): Promise<string> {
     this.#count += 1;
     const token = `done${this.#count}`;
     const text = [...commands.map((c) => c.line), token, ''].join('\n');
-    const said = await this.#helper.exchange(
-      text,
-      new RegExp(`"${token}" is unknown[^]*Command failed -:\\d+\\n`),
-    );
+    const done = new RegExp(`"${token}" is unknown[^]*Command failed -:\\d+\\n`);
+    const { said, printed } = await this.#helper.exchange(text, done, shown);
     const error = failureIn(said, commands);
     if (error) throw error;
+    return printed;
+  }
+
+  /** Whose place is the one that the commands are carried out in, once one has been; undefined when it has ended since. */
+  get pid(): number | undefined {
+    return this.#helper.pid;
   }
 
   /** Starts the helper ahead of the first batch. */

@@ -41,7 +41,7 @@ export class Nft {
     this.#count += 1;
     const token = `done${this.#count}`;
     const line = `include "/proc/${process.pid}/fd/${this.#file}"`;
-    const said = await this.#helper.exchange(`${line}\n${token}\n`, new RegExp(`(^|\\n)${token}\\n`));
+    const { said } = await this.#helper.exchange(`${line}\n${token}\n`, new RegExp(`(^|\\n)${token}\\n`));
     // The last complaint is about the token itself.
     const reason = said.slice(0, said.lastIndexOf('Error: syntax error', said.lastIndexOf(token))).trim();
     if (reason.includes('Error:')) throw new KraudError('internal', `nft: ${reason.slice(0, 2000)}`);
