@@ -58,6 +58,9 @@ export const uplink = 'up0';
 
 export const tapPrefix = 'tap';
 
+/** Of every tap's own end: each is a network of its own. A pod that wakes on another tap still knows it. */
+export const tapMac = '0a:6b:72:61:75:64';
+
 /** The VPC's way to the pods of other hosts. */
 export const tunnelDevice = 'wg0';
 

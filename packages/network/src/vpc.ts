@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { assert, isErrno, KraudError, type Logger } from '@kraud/base';
+import { assert, KraudError, type Logger } from '@kraud/base';
 import { Subnet } from './addresses/ipv4.ts';
 import type { NetworkState, Tap } from './contract.ts';
 import type { NetworkLimits } from './defaults.ts';
@@ -8,7 +8,7 @@ import { packetsIn } from './kernel/counters.ts';
 import { type Link, links } from './kernel/facts.ts';
 import { IpBatch, type IpCommand } from './kernel/ip-batch.ts';
 import { type Place, runIn } from './kernel/run.ts';
-import { checkedDevice, type Names, tapPrefix, uplink } from './names.ts';
+import { checkedDevice, type Names, tapMac, tapPrefix, uplink } from './names.ts';
 import { ParkingPlace } from './parking/parking-place.ts';
 import { Balancer } from './services/balancer.ts';
 import type { VirtualAddress } from './services/rules.ts';
@@ -102,7 +102,7 @@ export class Vpc {
   }
 
   #move(from: string, to: string): string {
-    return `link set dev ${checkedDevice(from)} netns ${this.netns} name ${checkedDevice(to)}`;
+    return `link set dev ${checkedDevice(from)} netns ${this.netns} name ${checkedDevice(to)} address ${tapMac}`;
   }
 
   /** The tap is the pod's from now on, and the way to its addresses. */
@@ -138,9 +138,7 @@ export class Vpc {
     await this.#batch.warm();
     const path = `/proc/${this.#batch.pid}/net/dev`;
     const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-      if (isErrno(cause, 'ENOENT') || isErrno(cause, 'EINVAL'))
-        throw new KraudError('unavailable', `packets can't be counted in ${this.netns} now`, { cause });
-      throw cause;
+      throw new KraudError('unavailable', `packets can't be counted in ${this.netns} now`, { cause });
     });
     return packetsIn(text);
   }

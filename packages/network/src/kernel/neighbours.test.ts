@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { missedIn, notedIn, waitingIn } from './neighbours.ts';
+import { learnedIn, missedIn, notedIn, waitingIn } from './neighbours.ts';
 
 test('the kernel’s question for an address is told from all other lines', () => {
   const asked = { address: '10.9.0.5', device: 'tapx' };
@@ -30,4 +30,14 @@ test('a neighbour that was noted by hand is told with what it was noted with', (
   assert.equal(notedIn(line), '02:00:00:00:00:77');
   assert.equal(notedIn(`Deleted ${line}`), undefined);
   assert.equal(notedIn('127.0.0.1 dev up0 FAILED '), undefined);
+});
+
+test('a neighbour that has told where it is is told from one that was noted by hand', () => {
+  const line = '10.9.0.5 dev tapx lladdr 02:00:00:00:00:05';
+  const told = { address: '10.9.0.5', device: 'tapx' };
+  assert.deepEqual(learnedIn(`${line} REACHABLE `), told);
+  assert.deepEqual(learnedIn(`${line} STALE `), told);
+  for (const other of [`${line} PERMANENT `, `Deleted ${line} STALE `, '10.9.0.5 dev tapx FAILED ', line]) {
+    assert.equal(learnedIn(other), undefined, other);
+  }
 });

@@ -5,12 +5,12 @@ import { KraudError, type Logger, messageOf } from '@kraud/base';
 import type { NetworkLimits } from '../defaults.ts';
 import { howEnded } from '../kernel/ended.ts';
 import type { IpBatch } from '../kernel/ip-batch.ts';
-import { missedIn, notedIn, type Unanswered, waitingIn } from '../kernel/neighbours.ts';
+import { learnedIn, missedIn, type Neighbour, notedIn, waitingIn } from '../kernel/neighbours.ts';
 import { Retries } from '../kernel/retries.ts';
 import { enter, type Place } from '../kernel/run.ts';
 import { uplink } from '../names.ts';
 
-const markAgainMs = 50;
+const markAgainMs = 10;
 const lineBytesMax = 4096;
 
 /** An address that nothing is ever sent to by way of a device. */
@@ -18,16 +18,23 @@ const markAddress = '127.0.0.1';
 
 type Child = ChildProcessByStdio<null, Readable, Readable>;
 
+export interface Heard {
+  /** Somebody sends something to this one, and the kernel doesn't know where it is. */
+  missed(neighbour: Neighbour): void;
+  /** It has told where it is. */
+  learned(neighbour: Neighbour): void;
+}
+
 export interface KnockWatchOptions {
   readonly place: Place;
   readonly batch: IpBatch;
-  readonly missed: (unanswered: Unanswered) => void;
+  readonly heard: Heard;
   readonly limits: NetworkLimits;
   readonly logger: Logger;
 }
 
 /**
- * Hears which addresses the kernel looks for in one VPC: an `ip monitor` that stays. One that ends is replaced, and what was
+ * Hears which addresses the kernel looks for, and finds, in one VPC: an `ip monitor` that stays. One that ends is replaced, and what was
  * missed meanwhile is found by asking. The kernel ends it with the daemon.
  */
 export class KnockWatch {
@@ -59,10 +66,10 @@ export class KnockWatch {
     return started;
   }
 
-  /** Whoever waits now is told of. */
+  /** What an event would have told of how things are now is told. */
   async ask(): Promise<void> {
-    const text = await this.#options.batch.show('neigh show nud incomplete');
-    for (const line of text.split('\n')) this.#tell(waitingIn(line));
+    const text = await this.#options.batch.show('neigh show nud all');
+    for (const line of text.split('\n')) this.#tell(waitingIn(line), learnedIn(line));
   }
 
   close(): void {
@@ -125,11 +132,13 @@ export class KnockWatch {
 
   #take(line: string): void {
     if (this.#marked && notedIn(line) === this.#marked.mark) this.#marked.seen();
-    this.#tell(missedIn(line));
+    this.#tell(missedIn(line), learnedIn(line));
   }
 
-  #tell(unanswered: Unanswered | undefined): void {
-    if (unanswered && !this.#closed) this.#options.missed(unanswered);
+  #tell(missed: Neighbour | undefined, learned: Neighbour | undefined): void {
+    if (this.#closed) return;
+    if (missed) this.#options.heard.missed(missed);
+    if (learned) this.#options.heard.learned(learned);
   }
 
   #askAgain(said: string): void {

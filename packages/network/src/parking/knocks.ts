@@ -1,6 +1,6 @@
 import type { Clock, Logger } from '@kraud/base';
 import { messageOf } from '@kraud/base';
-import type { Unanswered } from '../kernel/neighbours.ts';
+import type { Neighbour } from '../kernel/neighbours.ts';
 
 /** A parked pod's tap, by its place and name, and what is sent there. */
 export interface Door {
@@ -36,10 +36,15 @@ export class Knocks {
     this.#doors.delete(keyOf(door));
   }
 
+  /** The door that a neighbour is behind, if it is one of ours. */
+  at(netns: string, neighbour: Neighbour): Door | undefined {
+    return this.#find(netns, neighbour);
+  }
+
   /** What the kernel says of other devices and addresses is no knock. */
-  missed(netns: string, { device, address }: Unanswered): void {
-    const door = this.#doors.get(keyOf({ netns, device }));
-    if (!door?.addresses.includes(address) || !this.#listener) return;
+  missed(netns: string, neighbour: Neighbour): void {
+    const door = this.#find(netns, neighbour);
+    if (!door || !this.#listener) return;
     const nowMs = this.#clock.monotonic();
     if (door.toldAtMs !== undefined && nowMs - door.toldAtMs < this.#againMs) return;
     door.toldAtMs = nowMs;
@@ -48,6 +53,11 @@ export class Knocks {
     } catch (error) {
       this.#log.error({ podId: door.podId, error: messageOf(error) }, 'a knock was not taken');
     }
+  }
+
+  #find(netns: string, { device, address }: Neighbour) {
+    const door = this.#doors.get(keyOf({ netns, device }));
+    return door?.addresses.includes(address) ? door : undefined;
   }
 }
 

@@ -2,10 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { KraudError, type Logger } from '@kraud/base';
 import type { NetworkLimits } from '../defaults.ts';
 import type { IpBatch } from '../kernel/ip-batch.ts';
-import type { Unanswered } from '../kernel/neighbours.ts';
 import { type Place, runIn } from '../kernel/run.ts';
-import { checkedDevice, tapPrefix } from '../names.ts';
-import { KnockWatch } from './knock-watch.ts';
+import { checkedDevice, tapMac, tapPrefix } from '../names.ts';
+import { type Heard, KnockWatch } from './knock-watch.ts';
 
 const carrierPollMs = 5;
 
@@ -33,7 +32,10 @@ export class ParkingPlace {
   /** A tap for a VM that is to come, and nobody's yet. */
   async makeTap(id: string): Promise<string> {
     const device = checkedDevice(tapPrefix + id);
-    await this.#batch.run([{ line: `tuntap add dev ${device} mode tap vnet_hdr`, tolerate: busy }]);
+    await this.#batch.run([
+      { line: `tuntap add dev ${device} mode tap vnet_hdr`, tolerate: busy },
+      { line: `link set dev ${device} address ${tapMac}` },
+    ]);
     return device;
   }
 
@@ -47,10 +49,19 @@ export class ParkingPlace {
     ]);
   }
 
+  /** Where a guest has told that it is, as one does before its VM has ended, is forgotten: its VM is to be waited for. */
+  async unlearn(device: string): Promise<void> {
+    await this.#batch.run([{ line: `neigh flush dev ${checkedDevice(device)} ${learned}`, tolerate: gone }]);
+  }
+
   /** Resolves once packets go through the tap to a VM; before, they would be lost in it. */
   async carries(device: string): Promise<void> {
     for (let waitedMs = 0; waitedMs <= this.#limits.carrierTimeoutMs; waitedMs += carrierPollMs) {
-      const link = await this.#batch.show(`link show dev ${checkedDevice(device)}`);
+      const link = await this.#batch
+        .show(`link show dev ${checkedDevice(device)}`)
+        .catch((cause: unknown) => {
+          throw new KraudError('unavailable', `there is no tap ${device}`, { cause });
+        });
       if (/[<,]LOWER_UP[,>]/.test(link) && !/[<,]NO-CARRIER[,>]|\bstate DOWN\b/.test(link)) return;
       await delay(carrierPollMs);
     }
@@ -58,11 +69,11 @@ export class ParkingPlace {
   }
 
   /** Tells of addresses that packets wait for; closed by the caller. */
-  watch(missed: (unanswered: Unanswered) => void): KnockWatch {
+  watch(heard: Heard): KnockWatch {
     return new KnockWatch({
       place: this.#place,
       batch: this.#batch,
-      missed,
+      heard,
       limits: this.#limits,
       logger: this.#log,
     });
@@ -72,10 +83,11 @@ export class ParkingPlace {
 /** A batch that is repeated finds what it has made. */
 const busy = /Device or resource busy/;
 
+const gone = /Cannot find device/;
+
 /** States of neighbours that packets are sent to, rightly or not; those that packets wait for are others. */
-const answered = ['permanent', 'noarp', 'reachable', 'stale', 'delay', 'probe']
-  .map((state) => `nud ${state}`)
-  .join(' ');
+const learned = 'nud reachable nud stale nud delay nud probe';
+const answered = `nud permanent nud noarp ${learned}`;
 
 /** Otherwise what waits is thrown away when a VM lets go of the tap. Before Linux 5.16 it always is. */
 const keepWithoutCarrier = (device: string): string => `

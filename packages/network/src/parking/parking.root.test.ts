@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { after, before, beforeEach, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { codeOf, must } from '@kraud/base';
+import type { NetworkLimits } from '../defaults.ts';
 import type { LocalNetwork } from '../local-network.ts';
 import { TapVm, VmmProgram } from '../testing/tap-vm.ts';
 import {
@@ -55,8 +56,8 @@ done`)
     assert.fail(`${what}: not after 10 s`);
   };
 
-  const open = async (): Promise<void> => {
-    network = await openNetwork();
+  const open = async (limits: Partial<NetworkLimits> = {}): Promise<void> => {
+    network = await openNetwork({ limits });
     await network.ensureNetwork({ ...key, names: true, subnet: '10.201.0.0/24', reserved: [web] });
     network.onKnock((podId) => {
       knocks.push(podId);
@@ -213,6 +214,35 @@ done`)
     assert.equal(await answer, 'a HELLO');
   });
 
+  test('a guest that tells where it is while its VM ends does not get what should wait', async () => {
+    await network.park('a');
+    const [gateway, address] = ['10.201.0.1', addressOf('a')];
+    sh(`nsenter --net=/run/netns/guest-a busybox arping -c 1 -w 5 -I eth0 ${gateway}`);
+    await until('it is forgotten', () => !inVpc(`ip neigh show ${address}`).includes('lladdr'));
+    await vm('a').end();
+    const answer = ask('guest-b', 'udp', address, 53, 30_000);
+    await nextKnock();
+    await wake();
+    assert.equal(await answer, 'a HELLO');
+  });
+
+  test('whoever has waited for long is told, and who comes then knocks anew', async () => {
+    const kept = network.attachments();
+    await network.close();
+    await open({ knockWaitS: 2 });
+    await network.adopt(kept);
+    await sleep();
+    assert.equal(await ask('guest-b', 'tcp', addressOf('a'), 80, 30_000), 'failed: EHOSTUNREACH');
+    knocks = [];
+    const answer = ask('guest-b', 'udp', addressOf('a'), 53, 30_000);
+    await nextKnock();
+    await wake();
+    assert.equal(await answer, 'a HELLO');
+    await network.close();
+    await open();
+    await network.adopt(kept);
+  });
+
   test('a pod that does not wake is knocked at again, and a VM that ends early loses nothing', async () => {
     await sleep();
     const answer = ask('guest-b', 'udp', addressOf('a'), 53, 30_000);
@@ -277,10 +307,15 @@ done`)
     await sleep();
     const kept = network.attachments().filter(({ podId }) => podId === 'a');
     const old = must(network.parkedTap('a'), 'the pod is parked');
+    const macOf = (tap?: { name: string }): string | undefined =>
+      /link\/ether (\S+)/.exec(inVpc(`ip link show dev ${tap?.name}`))?.[1];
+    const oldMac = must(macOf(old), 'the tap is there');
     await network.close({ remove: true });
     await open();
     assert.deepEqual(await network.adopt(kept, { parked: new Set(['a']) }), { lost: [], problems: [] });
     assert.notEqual(network.parkedTap('a')?.name, old.name);
+    // What the guest knows of its neighbours stays true.
+    assert.equal(macOf(network.parkedTap('a')), oldMac);
     assert.deepEqual(network.attachments(), kept);
     const answer = ask('outside', 'udp', '192.0.2.1', 5353, 30_000);
     await nextKnock();

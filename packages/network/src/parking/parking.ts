@@ -1,4 +1,4 @@
-import type { Clock, Logger } from '@kraud/base';
+import { type Clock, type Logger, messageOf } from '@kraud/base';
 import type { NetworkLimits } from '../defaults.ts';
 import type { TapPlace, Vpc } from '../vpc.ts';
 import type { KnockWatch } from './knock-watch.ts';
@@ -17,6 +17,7 @@ interface Parked {
 
 /** The parked pods of this host. Invariant: a VPC is watched exactly while a pod of it is parked, or being so. */
 export class Parking {
+  readonly #log: Logger;
   readonly #knocks: Knocks;
   readonly #parked = new Map<string, Parked>();
   readonly #watched = new Map<Vpc, Watched>();
@@ -27,6 +28,7 @@ export class Parking {
     readonly logger: Logger;
   }) {
     const { clock, limits, logger } = options;
+    this.#log = logger;
     this.#knocks = new Knocks({ clock, againMs: limits.knockAgainMs, logger });
   }
 
@@ -86,12 +88,22 @@ export class Parking {
   #need(vpc: Vpc, podId: string): KnockWatch {
     const { netns } = vpc;
     const watched = this.#watched.get(vpc) ?? {
-      watch: vpc.parking.watch((unanswered) => this.#knocks.missed(netns, unanswered)),
+      watch: vpc.parking.watch({
+        missed: (neighbour) => this.#knocks.missed(netns, neighbour),
+        learned: (neighbour) => this.#unlearn(vpc, this.#knocks.at(netns, neighbour)),
+      }),
       pods: new Set(),
     };
     watched.pods.add(podId);
     this.#watched.set(vpc, watched);
     return watched.watch;
+  }
+
+  #unlearn(vpc: Vpc, door: Door | undefined): void {
+    if (!door) return;
+    vpc.parking.unlearn(door.device).catch((error: unknown) => {
+      this.#log.warn({ podId: door.podId, error: messageOf(error) }, 'what a parked pod has told is kept');
+    });
   }
 
   #forget(podId: string, vpc: Vpc, door: Door): void {
