@@ -63,7 +63,7 @@ int open_tap(void)
 {
 	int fd = open("/dev/net/tun", O_RDWR);
 	if (fd < 0) die("open /dev/net/tun");
-	struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+	struct ifreq request = {.ifr_flags = TAP_FLAGS};
 	strcpy(request.ifr_name, "tap0");
 	if (ioctl(fd, TUNSETIFF, &request) < 0) die("make the tap");
 	return fd;

@@ -7,6 +7,8 @@
 /* The descriptors that a VMM gets from its launcher; a mould has the last two. */
 enum { STATE_FD = 3, TAP_FD = 4, MOULD_NAMESPACE_FD = 5, MOULD_ROOT_FD = 6 };
 enum { LISTS_MAX = 16 };
+/* Of every tap. */
+#define TAP_FLAGS (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)
 
 struct options {
 	const char *dir;
@@ -17,6 +19,7 @@ struct options {
 	int file_count;
 	const char *preload;
 	int kvm, hostpaths, mould;
+	const char *tap_netns, *tap_name;
 	char **command;
 };
 
@@ -32,6 +35,10 @@ void parse(int argc, char **argv, struct options *o);
 void open_namespaces(void);
 /* A tap in this network namespace, as a descriptor above `TAP_FD`. */
 int open_tap(void);
+/* tap.c: the same, of one that has stayed in the network namespace at this path. The caller is in that namespace then. */
+int take_tap(const char *netns, const char *name);
+/* Whether the tap of a VMM stays where it is once the VMM has ended. */
+void keep_tap(pid_t vmm, int stays);
 void build_root(const struct options *o);
 void drop_privileges(const struct options *o);
 

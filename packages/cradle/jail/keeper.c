@@ -75,6 +75,10 @@ void parse(int argc, char **argv, struct options *o)
 		else if (!strcmp(arg, "--kvm")) o->kvm = 1;
 		else if (!strcmp(arg, "--hostpaths")) o->hostpaths = 1;
 		else if (!strcmp(arg, "--mould")) o->mould = 1;
+		else if (!strcmp(arg, "--tap")) {
+			o->tap_netns = next_arg(argc, argv, &i);
+			o->tap_name = next_arg(argc, argv, &i);
+		}
 		else if (!strcmp(arg, "--file") || !strcmp(arg, "--writable-file")) {
 			o->files[o->file_count].writable = arg[2] == 'w';
 			o->files[o->file_count].source = next_arg(argc, argv, &i);

@@ -12,6 +12,11 @@
  *   --hostpaths        DIR/hostpaths is shown, later mounts in it too, and the VMM keeps what faithful file
  *                      ownership needs (CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, FSETID)
  *   --preload NAME     LD_PRELOAD=/NAME for the VMM
+ *   --tap NETNS NAME   its tap is the one of this name that has stayed in the network namespace at this path; it goes on staying
+ *
+ *   kraud-jail --tap-stays PID | --tap-goes PID
+ *
+ * says what becomes of a VMM's tap when it ends.
  *
  *   kraud-jail --tsc-khz
  *
@@ -60,8 +65,9 @@ static void run_vmm(const struct options *o, int go)
 	/* Before there is a tap, which might get their numbers. */
 	hand_over(open("/dev/null", O_RDONLY), TAP_FD);
 	if (o->mould) open_way_out(end++);
+	if (o->tap_name) hand_over(take_tap(o->tap_netns, o->tap_name), TAP_FD);
 	open_namespaces();
-	hand_over(open_tap(), TAP_FD);
+	if (!o->tap_name) hand_over(open_tap(), TAP_FD);
 	build_root(o);
 	signal(SIGXFSZ, SIG_IGN); /* a write past the limit fails instead of killing */
 	if (!o->mould) drop_privileges(o);
@@ -91,6 +97,10 @@ static int print_tsc_khz(void)
 int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "--tsc-khz")) return print_tsc_khz();
+	if (argc == 3 && (!strcmp(argv[1], "--tap-stays") || !strcmp(argv[1], "--tap-goes"))) {
+		keep_tap(atoi(argv[2]), !strcmp(argv[1], "--tap-stays"));
+		return 0;
+	}
 	struct options o = {0};
 	if (argc == 5 && !strcmp(argv[1], "--dir") && !strcmp(argv[3], "--keep")) keep_on(argv[2], atoi(argv[4]));
 	parse(argc, argv, &o);

@@ -87,14 +87,16 @@ export type ExitReason =
   /** The host's memory limit of this VM was hit. */
   | 'oom'
   /** The VMM ended by itself. */
-  | 'crashed';
+  | 'crashed'
+  /** It goes on elsewhere, or later: see `Vm.sleep`. */
+  | 'asleep';
 
 export interface VmExit {
   readonly reason: ExitReason;
   readonly detail: string;
 }
 
-/** Milliseconds of the phases of a claim. */
+/** Milliseconds of the phases of a claim, or of a wake. */
 export interface ClaimPhases {
   /** Getting the slot: next to nothing for a warm one, else making the template if need be and restoring. */
   readonly slotMs: number;
@@ -140,6 +142,43 @@ export interface Vm {
   /** Takes such a disk out of its slot again, whatever the guest does with it. Safe to repeat. */
   dropVolume(index: number): Promise<void>;
   usage(): Promise<VmUsage>;
+  /**
+   * The VM stands still, and all that it is is written to the directory `dir`, which is made: a *sleeper*, which `Cradle.wake` goes
+   * on from. `asleep` is called once all of it is on disk, and the VM's disks too, and before the VM ends; what it throws undoes
+   * the sleep. When this resolves the VM is gone as after `kill`, and its tap has stayed (persistent) where it is. If anything
+   * fails the VM goes on, `dir` is gone, and the tap ends with the VM again: `conflict` with the reason when this VM can't sleep,
+   * or not now; `exhausted` when the disk is full; else `unavailable`, or what `signal` or `asleep` said.
+   */
+  sleep(dir: string, options: SleepOptions): Promise<{ readonly bytes: number }>;
+}
+
+export interface SleepOptions {
+  /** Synchronous, so that nothing comes between: what it writes down says from then on that the sleeper counts, and not the VM. */
+  readonly asleep: () => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Where a tap has stayed. */
+export interface StayedTap {
+  /** Path of a network namespace: `/run/netns/NAME`. */
+  readonly netns: string;
+  readonly name: string;
+}
+
+export interface WakeOptions {
+  /** Which the VM has again. Without, it has a fresh one, told by `Vm.tap`. */
+  readonly tap?: StayedTap;
+  /** Synchronous, as `SleepOptions.asleep`: what it writes down says from then on that the VM counts, and not the sleeper. */
+  readonly awake: () => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface StartOptions {
+  /**
+   * Asked of a VM that was falling asleep in `dir`, or being woken from there, when its daemon died: whether the caller's record
+   * says that it is asleep there. Then the VM is ended without having run on; else it goes on, and `dir` is removed before it does.
+   */
+  readonly isAsleep?: (id: string, dir: string) => boolean;
 }
 
 /** A VM of an earlier daemon. Until `vm` settles, its pod can have no other, and its disks are nobody else's. */
@@ -166,11 +205,20 @@ export interface Cradle {
    * Chooses the accelerator, sweeps what a crash left, answers the VMs of an earlier daemon that still run. They are taken over
    * beside each other, and nothing waits for one that is silent.
    */
-  start(): Promise<KeptVm[]>;
+  start(options?: StartOptions): Promise<KeptVm[]>;
   /** A claim of this class is likely within moments: without a warm slot, a clone is begun now. */
   expect(size: SizeClass): void;
   /** A VM for this pod, its disks in place and its guest connected. An aborted claim leaves nothing behind. */
   claim(spec: VmSpec, signal?: AbortSignal): Promise<Vm>;
+  /**
+   * The VM that fell asleep in `dir` goes on, its disks in place and its guest connected; `spec` is what it had then. A sleeper can
+   * be used once: `awake` is called when the VM is ready to run its next instruction, and before it does. What fails before, or
+   * is thrown by it, leaves the sleeper as it was; after it the sleeper is used up, `dir` is removed whatever happens, and
+   * `signal` no longer counts. A stayed tap ends with the VM from then on. `not-found`: there is no whole sleeper in `dir`;
+   * `corrupt`: it doesn't load (other QEMU, other layout, another VM's, damaged), and is left for the caller to remove;
+   * `conflict` as of `claim`.
+   */
+  wake(spec: VmSpec, dir: string, options: WakeOptions): Promise<Vm>;
   accelerator(): Accelerator;
   status(): CradleStatus;
   /** Ends warm slots; `keepRunning` leaves the pods' VMs for the next daemon. */

@@ -3,7 +3,7 @@ import { existsSync, linkSync, renameSync } from 'node:fs';
 import { mkdir, readFile, realpath, rm } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { type Clock, codeOf, KraudError, type Logger, MiB, messageOf, must, type Random } from '@kraud/base';
+import { codeOf, KraudError, MiB, messageOf, must } from '@kraud/base';
 import {
   type Accelerator,
   type Cradle,
@@ -11,9 +11,10 @@ import {
   diskSlots,
   type KeptVm,
   type SizeClass,
-  type Tap,
+  type StartOptions,
   type Vm,
   type VmSpec,
+  type WakeOptions,
 } from './contract.ts';
 import { DiskMaker } from './disk/ext4.ts';
 import type { GuestClient } from './guest/index.ts';
@@ -21,7 +22,8 @@ import { Cgroups } from './jail/cgroups.ts';
 import { bindHostPaths } from './jail/mounts.ts';
 import { buildJailTools } from './jail/tools.ts';
 import { Uids } from './jail/uids.ts';
-import type { CradleLimits } from './limits.ts';
+import type { CradleOptions } from './options.ts';
+import { Sleep } from './sleep/sleep.ts';
 import { ExpectedSlots } from './slots/expected.ts';
 import { Moulds } from './slots/moulds.ts';
 import { SlotPool } from './slots/pool.ts';
@@ -38,37 +40,9 @@ import { checkSpec, dataPathsOf, filesOf } from './vm/spec.ts';
 import { tapOf } from './vm/tap.ts';
 import { type Kept, type Machine, Yard } from './vm/yard.ts';
 import { chooseAccelerator } from './vmm/accelerator.ts';
+import { cpuModel, layoutVersion } from './vmm/arguments.ts';
 import { tscKhz } from './vmm/tsc.ts';
 import { vmmVersion } from './vmm/version.ts';
-
-/** What runs inside: the kernel, and the agent as the one program of its initramfs. */
-export interface GuestFiles {
-  readonly kernel: string;
-  readonly kernelHash: string;
-  readonly kernelVersion: string;
-  readonly initramfs: string;
-  readonly agentHash: string;
-}
-
-export interface CradleOptions {
-  /** The cradle's own directory, on the file system that all disks are on. */
-  readonly dataDir: string;
-  /** For what is worth keeping beyond one data directory: the jail's programs. */
-  readonly cacheDir: string;
-  readonly guest: GuestFiles;
-  readonly vmmPath?: string;
-  readonly accelerator?: 'auto' | 'kvm' | 'tcg';
-  /** Of which there is always a warm slot, if there are any. */
-  readonly defaultSize: SizeClass;
-  /** Of the writable disk that most pods ask for. */
-  readonly writableBytes: number;
-  /** A slot waits for its pod, and this is its tap: a network may prepare it. Nothing waits, a failure is logged. */
-  readonly onSlot?: (tap: Tap) => Promise<void>;
-  readonly limits: CradleLimits;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-}
 
 interface Parts {
   readonly accelerator: Accelerator;
@@ -81,6 +55,7 @@ interface Parts {
   readonly moulds: Moulds;
   readonly quiet: Quiet;
   readonly cgroups: Cgroups;
+  readonly sleep: Sleep;
 }
 
 export function openCradle(options: CradleOptions): Cradle {
@@ -105,7 +80,7 @@ class QemuCradle implements Cradle {
     this.#diskMaker = new DiskMaker(join(options.dataDir, 'scratch'));
   }
 
-  async start(): Promise<KeptVm[]> {
+  async start({ isAsleep = () => false }: StartOptions = {}): Promise<KeptVm[]> {
     const { limits, clock, random, logger, guest } = this.#options;
     const version = await vmmVersion(this.#vmmPath);
     await mkdir(this.#options.dataDir, { recursive: true, mode: 0o700 });
@@ -117,6 +92,7 @@ class QemuCradle implements Cradle {
     const tools = await buildJailTools(join(this.#options.cacheDir, 'jail'));
     const khz = await tscKhz(tools, join(dataDir, 'tsc-khz'));
     const boot = await bootId();
+    const hostCpu = cpus()[0]?.model ?? '';
     const yard = new Yard({
       bootId: boot,
       dataDir,
@@ -133,7 +109,7 @@ class QemuCradle implements Cradle {
       logger,
       limits,
     });
-    const kept = await yard.sweep(this.#left.signal);
+    const kept = await yard.sweep(this.#left.signal, isAsleep);
     const maker = new SlotMaker({
       yard,
       diskMaker: this.#diskMaker,
@@ -159,7 +135,7 @@ class QemuCradle implements Cradle {
         vmmVersion: version.text,
         kernelHash: guest.kernelHash,
         agentHash: guest.agentHash,
-        hostCpu: cpus()[0]?.model ?? '',
+        hostCpu,
         tscKhz: khz,
         writableBytes: this.#options.writableBytes,
       }),
@@ -167,6 +143,19 @@ class QemuCradle implements Cradle {
       logger,
     });
     await templates.sweep();
+    const sleep = new Sleep({
+      yard,
+      basis: {
+        vmm: version.text,
+        layout: layoutVersion,
+        accelerator: accelerator.kind,
+        cpu: accelerator.kind === 'kvm' ? hostCpu : cpuModel(accelerator.kind),
+        tscKhz: khz,
+      },
+      clock,
+      logger,
+      silenceMs: limits.bootTimeoutMs,
+    });
     const quiet = new Quiet(clock);
     const moulds = new Moulds({
       // Without emulation there is nothing that a clone would have to translate.
@@ -215,6 +204,7 @@ class QemuCradle implements Cradle {
       moulds,
       quiet,
       cgroups,
+      sleep,
     };
     const vms = kept.map((item) => ({ spec: item.spec, vm: this.#adopt(item) }));
     pool.run();
@@ -229,6 +219,16 @@ class QemuCradle implements Cradle {
 
   async claim(spec: VmSpec, signal?: AbortSignal): Promise<Vm> {
     checkSpec(spec);
+    return await this.#alone(spec, signal, () => this.#claim(spec, signal));
+  }
+
+  async wake(spec: VmSpec, dir: string, options: WakeOptions): Promise<Vm> {
+    checkSpec(spec, { claimed: true });
+    return await this.#alone(spec, options.signal, () => this.#wake(spec, dir, options));
+  }
+
+  /** `make` makes the VM of a pod that has none, of disks that no other has. */
+  async #alone(spec: VmSpec, signal: AbortSignal | undefined, make: () => Promise<Vm>): Promise<Vm> {
     const { quiet } = this.#started();
     signal?.throwIfAborted();
     if (this.#closed) throw new KraudError('unavailable', 'the cradle is closed');
@@ -238,7 +238,7 @@ class QemuCradle implements Cradle {
     this.#checkDisksFree(dataPathsOf(spec), spec.id);
     this.#claiming.set(spec.id, spec);
     try {
-      return await quiet.during(() => this.#claim(spec, signal));
+      return await quiet.during(make);
     } finally {
       this.#claiming.delete(spec.id);
     }
@@ -354,14 +354,41 @@ class QemuCradle implements Cradle {
     const files = await this.#prepareDisks(slot, spec);
     await bindHostPaths(machine.dir, spec.hostPaths);
     cgroups.weigh(name, 'normal');
-    if (spec.limits) {
-      const memoryBytes = spec.size.memoryMiB * MiB + this.#options.limits.overheadBytes;
-      await cgroups.limit(name, { memoryBytes, ...spec.limits });
-    }
+    await this.#limit(name, spec);
     await machine.disks.attach(files);
     // A guest that lets go of its spare disk runs already.
     await machine.vmm.execute('cont');
     return { ...machine, record };
+  }
+
+  async #limit(name: string, { limits, size }: VmSpec): Promise<void> {
+    if (!limits) return;
+    const memoryBytes = size.memoryMiB * MiB + this.#options.limits.overheadBytes;
+    await this.#started().cgroups.limit(name, { memoryBytes, ...limits });
+  }
+
+  async #wake(spec: VmSpec, dir: string, { tap, awake, signal }: WakeOptions): Promise<Vm> {
+    const { sleep, yard, accelerator } = this.#started();
+    const { clock, limits } = this.#options;
+    const startMs = clock.monotonic();
+    const risen = await sleep.rise(spec, dir, accelerator, { tap, signal });
+    try {
+      const slotAtMs = clock.monotonic();
+      await risen.disks.attach(filesOf(spec));
+      await this.#limit(risen.record.name, spec);
+      signal?.throwIfAborted();
+      const disksAtMs = clock.monotonic();
+      const connect = ({ vmm }: Machine) => connectAgent(vmm, { clock, timeoutMs: limits.bootTimeoutMs });
+      const { machine, outcome } = await sleep.begin(risen, spec, dir, awake, connect);
+      return this.#own(machine, spec, outcome, {
+        slotMs: slotAtMs - startMs,
+        disksMs: disksAtMs - slotAtMs,
+        guestMs: clock.monotonic() - disksAtMs,
+      });
+    } catch (error) {
+      await yard.release(risen);
+      throw error;
+    }
   }
 
   /** Makes the pod's writable disk, if it is to be made, or a spare one takes the place of a fresh one; answers what is still to be attached. */
@@ -398,6 +425,7 @@ class QemuCradle implements Cradle {
       tap: spec.network ? tapOf(machine.vmm.identity.mark.pid, spec.id) : undefined,
       phases,
       yard: this.#started().yard,
+      sleep: this.#started().sleep,
       clock,
       logger,
       connectTimeoutMs: limits.bootTimeoutMs,
@@ -420,6 +448,7 @@ class QemuCradle implements Cradle {
     try {
       machine = await kept.machine;
       if (!machine) return undefined;
+      machine = await this.#started().sleep.adopt(machine, spec);
       const guest = await connectAgent(machine.vmm, { clock, timeoutMs: limits.bootTimeoutMs, signal });
       this.#adopting.delete(kept);
       return this.#own(machine, spec, guest, undefined);

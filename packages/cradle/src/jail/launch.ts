@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { chown, mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KraudError } from '@kraud/base';
+import type { StayedTap } from '../contract.ts';
 import { markProcess, type ProcessMark } from '../process.ts';
 import type { JailTools } from './tools.ts';
 
@@ -18,6 +19,8 @@ export interface JailOptions {
   readonly preload?: 'privateMemory' | 'mould';
   /** Open file that the VMM inherits as fd 3. */
   readonly stateFd?: number;
+  /** Where the tap that it is to have has stayed. */
+  readonly tap?: StayedTap;
   readonly command: readonly string[];
 }
 
@@ -45,6 +48,7 @@ export async function launchJailed(tools: JailTools, options: JailOptions): Prom
   for (const file of options.files)
     args.push(file.writable ? '--writable-file' : '--file', file.source, file.name);
   if (options.kvm) args.push('--kvm');
+  if (options.tap) args.push('--tap', options.tap.netns, options.tap.name);
   if (options.preload === 'mould') args.push('--mould');
   if (options.preload) args.push('--file', tools[options.preload], 'preload.so', '--preload', 'preload.so');
   args.push('--', ...options.command);

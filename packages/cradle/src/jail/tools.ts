@@ -18,7 +18,7 @@ const run = promisify(execFile);
 const sources = join(import.meta.dirname, '../../jail');
 const flags = ['-std=c11', '-O2', '-Wall', '-Wextra', '-Werror'];
 const preloaded = ['-shared', '-fPIC', '-U_FORTIFY_SOURCE'];
-const launcherFiles = ['main.c', 'keeper.c', 'jail.c'];
+const launcherFiles = ['main.c', 'keeper.c', 'jail.c', 'tap.c'];
 const mouldFiles = [
   'mould.c',
   'threads.c',

@@ -82,6 +82,11 @@ export class QmpClient {
     });
   }
 
+  /** No command is answered any more. */
+  get failed(): boolean {
+    return this.#failure !== undefined;
+  }
+
   close(): void {
     this.#socket.destroy();
   }

@@ -10,9 +10,10 @@ import {
   type Vm,
   type VmSpec,
 } from '../contract.ts';
-import { type CradleOptions, instanceName, openCradle } from '../cradle.ts';
+import { instanceName, openCradle } from '../cradle.ts';
 import type { ContainerConfig, PodBody } from '../guest/index.ts';
 import { type CradleLimits, cradleLimits } from '../limits.ts';
+import type { CradleOptions } from '../options.ts';
 
 export const smallSize: SizeClass = { vcpus: 1, memoryMiB: 128, hostPaths: false };
 

@@ -1,7 +1,17 @@
 import { BoundedQueue, type Clock, codeOf, KraudError, type Logger, messageOf } from '@kraud/base';
-import type { Accelerator, ClaimPhases, Tap, Vm, VmExit, VmSpec, VmUsage } from '../contract.ts';
+import type {
+  Accelerator,
+  ClaimPhases,
+  SleepOptions,
+  Tap,
+  Vm,
+  VmExit,
+  VmSpec,
+  VmUsage,
+} from '../contract.ts';
 import type { GuestClient } from '../guest/index.ts';
 import { cpuMsOf, memoryOf } from '../process.ts';
+import type { Sleep } from '../sleep/sleep.ts';
 import type { DiskFile } from './disk-slots.ts';
 import { connectAgent, endPod } from './guest.ts';
 import { judge, type VmRequest, type VmState } from './policy.ts';
@@ -14,6 +24,8 @@ interface Job {
   readonly request: VmRequest | 'ended';
   /** Of `take` and `drop`: which. */
   readonly volume: number;
+  /** Of `sleep`. */
+  readonly fall?: (() => Promise<void>) | undefined;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -27,6 +39,7 @@ export interface PodVmOptions {
   readonly tap: Tap | undefined;
   readonly phases: ClaimPhases | undefined;
   readonly yard: Yard;
+  readonly sleep: Sleep;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly connectTimeoutMs: number;
@@ -113,6 +126,17 @@ export class PodVm implements Vm {
     return this.#ask('drop', index);
   }
 
+  async sleep(dir: string, { asleep, signal }: SleepOptions): Promise<{ readonly bytes: number }> {
+    const { machine, sleep } = this.#options;
+    const hurry = this.#hurry.signal;
+    const stop = signal ? AbortSignal.any([signal, hurry]) : hurry;
+    let slept = { bytes: 0 };
+    await this.#ask('sleep', -1, async () => {
+      slept = await sleep.fall(machine, this.#spec, dir, { asleep, signal: stop });
+    });
+    return slept;
+  }
+
   async usage(): Promise<VmUsage> {
     return { cpuMs: await cpuMsOf(this.pid), ...(await memoryOf(this.pid)) };
   }
@@ -123,9 +147,9 @@ export class PodVm implements Vm {
     this.#guest.close();
   }
 
-  #ask(request: Job['request'], volume = -1): Promise<void> {
+  #ask(request: Job['request'], volume = -1, fall?: Job['fall']): Promise<void> {
     return new Promise((resolve, reject) => {
-      const job = { request, volume, resolve, reject };
+      const job = { request, volume, fall, resolve, reject };
       if (this.#state === 'gone') this.#answer(job);
       else this.#jobs.push(job);
     });
@@ -144,6 +168,8 @@ export class PodVm implements Vm {
   }
 
   async #deal(job: Job): Promise<void> {
+    // That the VMM has ended is no news by then.
+    if (this.#state === 'gone') return this.#answer(job);
     if (job.request !== 'ended' && judge(this.#state, job.request) !== 'do') return this.#answer(job);
     const { vmm } = this.#options.machine;
     switch (job.request) {
@@ -160,6 +186,10 @@ export class PodVm implements Vm {
         break;
       case 'drop':
         await this.#drop(job.volume);
+        break;
+      case 'sleep':
+        await job.fall?.();
+        await this.#release({ reason: 'asleep', detail: 'asleep' });
         break;
       case 'stop':
         await this.#letGo();
@@ -242,10 +272,10 @@ export class PodVm implements Vm {
     }
   }
 
-  async #release(): Promise<void> {
+  async #release(ending?: VmExit): Promise<void> {
     this.#state = 'stopping';
     this.#guest.close();
-    await this.#options.yard.release(this.#options.machine);
+    await this.#options.yard.release(this.#options.machine, ending);
     this.#state = 'gone';
     this.#options.onGone();
   }

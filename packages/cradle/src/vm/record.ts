@@ -21,6 +21,8 @@ export interface VmRecord {
   readonly warm: boolean;
   readonly mark?: ProcessMark;
   readonly spec?: VmSpec;
+  /** It is falling asleep in this directory, or was woken from there: it stands still, or may. */
+  readonly sleeper?: string;
 }
 
 /** Synchronous: it takes microseconds, and claims wait for it. */

@@ -8,8 +8,8 @@ const memoryMiBMax = 1024 * 1024;
 const vcpusMax = 64;
 const hostPathsMax = 64;
 
-/** Refuses what no VM can be, before anything is made. */
-export function checkSpec(spec: VmSpec): void {
+/** Refuses what no VM can be, before anything is made; one that was claimed may have taken disks since. */
+export function checkSpec(spec: VmSpec, { claimed = false } = {}): void {
   const refuse = (message: string): never => {
     throw new KraudError('invalid', message);
   };
@@ -36,7 +36,8 @@ export function checkSpec(spec: VmSpec): void {
     if (!isAbsolute(path) || path.includes('\0')) refuse(`'${path}' is no absolute path`);
   const data = [spec.writable.path, ...spec.volumes.map(({ path }) => path)];
   if (new Set(data).size !== data.length) refuse('a disk is named twice');
-  if (spec.volumes.some(({ share }) => share === 'taken')) refuse('a disk is taken by a VM that runs');
+  if (!claimed && spec.volumes.some(({ share }) => share === 'taken'))
+    refuse('a disk is taken by a VM that runs');
 }
 
 /** The disk files that the VM has, by slot. */

@@ -1,11 +1,12 @@
 import { chown, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, type Logger, messageOf, newShortId, type Random } from '@kraud/base';
-import type { Accelerator, SizeClass, VmSpec } from '../contract.ts';
+import type { Accelerator, SizeClass, StayedTap, VmExit, VmSpec } from '../contract.ts';
 import type { Cgroups } from '../jail/cgroups.ts';
 import { forkJailed } from '../jail/fork.ts';
 import { type JailOptions, launchJailed, makeVmDir, sealRun } from '../jail/launch.ts';
 import { killVm, removeVm } from '../jail/remove.ts';
+import { keepTap } from '../jail/tap.ts';
 import type { JailTools } from '../jail/tools.ts';
 import type { Uids } from '../jail/uids.ts';
 import type { CradleLimits } from '../limits.ts';
@@ -39,6 +40,8 @@ export interface LaunchPlan {
   readonly memoryPath: string;
   /** Device state for a clone. */
   readonly stateFd?: number;
+  /** The tap that it takes over; without, it has a fresh one. */
+  readonly tap?: StayedTap | undefined;
   /** `background` for what nobody waits for. */
   readonly weight: 'background' | 'normal';
 }
@@ -96,6 +99,7 @@ export class Yard {
           ],
           kvm: kind === 'kvm',
           ...(preload ? { preload } : {}),
+          ...(plan.tap ? { tap: plan.tap } : {}),
           ...(plan.stateFd === undefined ? {} : { stateFd: plan.stateFd }),
           command: [
             vmmPath,
@@ -157,16 +161,21 @@ export class Yard {
   }
 
   /** Ends the VM and removes all it had. */
-  async release(machine: Machine): Promise<void> {
-    await machine.vmm.kill();
+  async release(machine: Machine, ending?: VmExit): Promise<void> {
+    await machine.vmm.kill(ending);
     await this.#remove(machine.record.name, machine.record.uid, { launched: true });
+  }
+
+  /** Whether the VM's tap, wherever it is, is to stay there once the VM has ended. */
+  keepTap({ vmm }: Machine, becomes: 'stays' | 'goes'): Promise<void> {
+    return keepTap(this.#options.tools, vmm.identity.mark, becomes);
   }
 
   /**
    * Keeps what a claimed VM of an earlier daemon needs; removes everything else. Each of the kept is taken over for itself: one
-   * whose VMM is silent keeps nobody waiting. Those that have not been when `left` aborts stay as they are.
+   * whose VMM is silent keeps nobody waiting. A VM whose sleeper counts, says `isAsleep`, is not kept. Those that have not been when `left` aborts stay as they are.
    */
-  async sweep(left: AbortSignal): Promise<Kept[]> {
+  async sweep(left: AbortSignal, isAsleep: (id: string, dir: string) => boolean): Promise<Kept[]> {
     const { cgroups, uids } = this.#options;
     await mkdir(this.#vmsDir, { recursive: true, mode: 0o700 });
     const kept: Kept[] = [];
@@ -176,7 +185,11 @@ export class Yard {
       if (record) uids.reserve(record.uid);
       const sameBoot = record?.bootId === this.#options.bootId;
       const { spec, mark } = record ?? {};
-      if (sameBoot && record.state === 'claimed' && spec && mark && (await isAlive(mark))) {
+      const counts =
+        sameBoot &&
+        record.state === 'claimed' &&
+        !(record.sleeper && isAsleep(spec?.id ?? '', record.sleeper));
+      if (counts && spec && mark && (await isAlive(mark))) {
         kept.push({ record, spec, machine: this.#takeOver({ record, dir, mark }, left) });
       } else await this.#remove(name, record?.uid);
     }

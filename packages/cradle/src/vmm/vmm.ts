@@ -79,13 +79,18 @@ export class Vmm {
     return this.#gone;
   }
 
+  /** It has ended, or is about to, or is another daemon's: it takes no more commands. */
+  get lost(): boolean {
+    return this.#qmp.failed;
+  }
+
   execute(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
     return this.#qmp.execute(command, args);
   }
 
   /** Ends the VMM at once. The guest isn't asked. */
-  async kill(): Promise<void> {
-    this.#ending ??= { reason: 'stopped', detail: 'stopped' };
+  async kill(ending: VmExit = { reason: 'stopped', detail: 'stopped' }): Promise<void> {
+    this.#ending ??= ending;
     await killProcess(this.identity.mark);
     await this.exited;
   }

@@ -49,6 +49,7 @@ export function endOfVm(exit: VmExit, finishedAtNs: bigint): ContainerEnd {
     killed: 'the VMM was killed',
     oom: "the VM used more memory than the host's limit for it",
     crashed: 'the VMM ended by itself',
+    asleep: 'the VM fell asleep',
   };
   const detail = exit.detail ? `: ${exit.detail}` : '';
   return {

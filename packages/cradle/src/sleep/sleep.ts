@@ -1,0 +1,198 @@
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { type Clock, codeOf, isErrno, KraudError, type Logger, MiB, messageOf } from '@kraud/base';
+import type { Accelerator, SleepOptions, StayedTap, VmSpec } from '../contract.ts';
+import { goOn, loadState, sendState } from '../template/snapshot.ts';
+import { writeRecord } from '../vm/record.ts';
+import { dataPathsOf } from '../vm/spec.ts';
+import type { Machine, Yard } from '../vm/yard.ts';
+import { type StateFacts, writeParts } from './parts.ts';
+import {
+  checkSleeper,
+  filesOfSleeper,
+  removeSleeper,
+  type SleepBasis,
+  sealSleeper,
+  unsealSleeper,
+} from './sleeper.ts';
+
+const stateFd = 3;
+
+export interface SleepWorld {
+  readonly yard: Yard;
+  readonly basis: SleepBasis;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** A VMM that says nothing for so long does not fall asleep. */
+  readonly silenceMs: number;
+}
+
+/**
+ * Has VMs fall asleep, and makes VMs of sleepers.
+ *
+ *     runs ── stop ── state to files ── flush ── manifest ── asleep() ── VMM ends
+ *     sleeper ── VMM starts ── state loaded ── disks ── claimed, awake() ── manifest removed ── runs
+ *
+ * Between, the VM's record names the sleeper, and the VM stands still: whichever of the two counts after a crash, the other has not
+ * changed a disk since. A VM runs on only once its sleeper is none any more.
+ */
+export class Sleep {
+  readonly #world: SleepWorld;
+
+  constructor(world: SleepWorld) {
+    this.#world = world;
+  }
+
+  /** Afterwards the VM stands still, and is to be released; after a failure it runs, unless it has ended. */
+  async fall(machine: Machine, spec: VmSpec, dir: string, options: SleepOptions): Promise<{ bytes: number }> {
+    if (spec.hostPaths.length > 0) throw new KraudError('conflict', 'a VM with host paths can not sleep');
+    options.signal?.throwIfAborted();
+    await makeDir(dir);
+    try {
+      writeRecord(machine.dir, { ...machine.record, spec, sleeper: dir });
+      await machine.vmm.execute('stop');
+      const bytes = await this.#write(machine, spec, dir, options.signal);
+      options.signal?.throwIfAborted();
+      options.asleep();
+      return { bytes };
+    } catch (error) {
+      await this.#undo(machine, spec, dir);
+      if (isErrno(error, 'ENOSPC', 'EDQUOT')) {
+        throw new KraudError('exhausted', `no space on the host for pod ${spec.id} to sleep`, {
+          cause: error,
+        });
+      }
+      if (codeOf(error) !== 'corrupt') throw error;
+      throw new KraudError('unavailable', messageOf(error), { cause: error });
+    }
+  }
+
+  async #write(machine: Machine, spec: VmSpec, dir: string, signal?: AbortSignal): Promise<number> {
+    const { yard, basis, clock, silenceMs } = this.#world;
+    const files = filesOfSleeper(dir);
+    await using memory = await open(files.memory, 'wx', 0o600);
+    await using state = await open(files.state, 'wx', 0o600);
+    // The VMM that is to map it has a user of its own.
+    await memory.chmod(0o444);
+    let facts: StateFacts | undefined;
+    const take = async (stream: AsyncIterable<Buffer>): Promise<void> => {
+      facts = await writeParts(stream, spec.size.memoryMiB * MiB, { memory, state });
+    };
+    await sendState(machine.vmm, clock, take, { signal, silenceMs });
+    if (!facts) throw new KraudError('internal', 'nothing was taken');
+    await Promise.all([
+      memory.sync(),
+      state.sync(),
+      ...dataPathsOf(spec).map(syncFile),
+      ...(spec.network ? [yard.keepTap(machine, 'stays')] : []),
+    ]);
+    await sealSleeper(dir, { version: 1, spec, basis, state: facts });
+    return (await allocated(memory)) + facts.sizeBytes;
+  }
+
+  /** A VM that could not go on is ended, rather than left standing. */
+  async #undo(machine: Machine, spec: VmSpec, dir: string): Promise<void> {
+    const { logger } = this.#world;
+    try {
+      await this.#runOn(machine, spec, dir);
+    } catch (error) {
+      if (machine.vmm.lost) return;
+      logger.error({ pod: spec.id, error: messageOf(error) }, 'a VM that did not fall asleep does not go on');
+      await machine.vmm.kill({
+        reason: 'crashed',
+        detail: `did not fall asleep, nor go on: ${messageOf(error)}`,
+      });
+    }
+  }
+
+  /** The VM counts, and not the sleeper in `dir`. */
+  async #runOn(machine: Machine, spec: VmSpec, dir: string): Promise<void> {
+    await removeSleeper(dir);
+    await goOn(machine.vmm, this.#world.clock);
+    await this.#settle(machine, spec);
+  }
+
+  /** Nothing of the VM tells of a sleeper any more. */
+  async #settle(machine: Machine, spec: VmSpec): Promise<void> {
+    if (spec.network) await this.#world.yard.keepTap(machine, 'goes');
+    writeRecord(machine.dir, { ...machine.record, spec });
+  }
+
+  /** A VM of an earlier daemon runs on, if it stands still between. Answers it as its record is now. */
+  async adopt(machine: Machine, spec: VmSpec): Promise<Machine> {
+    const { sleeper, ...record } = machine.record;
+    if (sleeper === undefined) return machine;
+    const adopted = { ...machine, record };
+    await this.#runOn(adopted, spec, sleeper);
+    return adopted;
+  }
+
+  /** A VM that stands where the sleeper does, without its disks. Its record says `claiming`; the sleeper is as it was. */
+  async rise(
+    spec: VmSpec,
+    dir: string,
+    accelerator: Accelerator,
+    { tap, signal }: { readonly tap?: StayedTap | undefined; readonly signal?: AbortSignal | undefined },
+  ): Promise<Machine> {
+    const { yard, basis, clock } = this.#world;
+    await checkSleeper(dir, spec, basis);
+    const files = filesOfSleeper(dir);
+    await using state = await open(files.state);
+    const plan = { size: spec.size, accelerator, mode: 'clone', weight: 'normal', tap } as const;
+    const machine = await yard.launch({ ...plan, memoryPath: files.memory, stateFd: state.fd }, signal);
+    const record = { ...machine.record, state: 'claiming' as const, spec };
+    try {
+      writeRecord(machine.dir, record);
+      await loadState(machine.vmm, stateFd, clock, signal);
+      return { ...machine, record };
+    } catch (error) {
+      await yard.release(machine);
+      throw error;
+    }
+  }
+
+  /**
+   * The VM that has risen is the pod's, and runs; `meanwhile` is under way while what is left of the sleeper is removed. What fails
+   * once `awake` has returned is the end of the VM and of the sleeper.
+   */
+  async begin<T>(
+    risen: Machine,
+    spec: VmSpec,
+    dir: string,
+    awake: () => void,
+    meanwhile: (machine: Machine) => Promise<T>,
+  ): Promise<{ machine: Machine; outcome: T }> {
+    const machine = { ...risen, record: { ...risen.record, state: 'claimed' as const } };
+    writeRecord(machine.dir, { ...machine.record, sleeper: dir });
+    awake();
+    try {
+      await unsealSleeper(dir);
+      await machine.vmm.execute('cont');
+      const [outcome] = await Promise.all([meanwhile(machine), this.#settle(machine, spec)]);
+      return { machine, outcome };
+    } finally {
+      await removeSleeper(dir);
+    }
+  }
+}
+
+async function makeDir(dir: string): Promise<void> {
+  await mkdir(dirname(dir), { recursive: true, mode: 0o700 });
+  try {
+    await mkdir(dir, { mode: 0o700 });
+  } catch (error) {
+    if (isErrno(error, 'EEXIST'))
+      throw new KraudError('conflict', `${dir} is there already`, { cause: error });
+    throw error;
+  }
+}
+
+async function syncFile(path: string): Promise<void> {
+  await using file = await open(path);
+  await file.datasync();
+}
+
+async function allocated(file: FileHandle): Promise<number> {
+  const blockBytes = 512;
+  return (await file.stat()).blocks * blockBytes;
+}
