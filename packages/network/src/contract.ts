@@ -296,7 +296,7 @@ export interface FarPods {
 }
 
 export interface AdoptReport {
-  /** Pods whose tap is no longer in the VPC: their VM is gone. */
+  /** Pods whose tap is no longer in the VPC, or that no VM has, though they aren't parked: their VM is gone. */
   readonly lost: readonly string[];
   /** Published ports that something else has bound meanwhile, for people. */
   readonly problems: readonly string[];

@@ -368,7 +368,8 @@ export class LocalNetwork implements HostNetwork {
       const { podId, podName, tenant, places } = attachment;
       const found = taps.get(podId);
       const tap = found?.vpc.tenant === tenant ? found : undefined;
-      if ((!tap && !parked.has(podId)) || !this.#places.restore(tenant, podId, places)) {
+      const hasVm = tap?.carries === true;
+      if ((!hasVm && !parked.has(podId)) || !this.#places.restore(tenant, podId, places)) {
         lost.push(podId);
         continue;
       }

@@ -135,11 +135,11 @@ export class Networks {
   }
 
   /** Taps that belong to pods, by pod. */
-  async taps(): Promise<Map<string, { vpc: Vpc; device: string }>> {
-    const found = new Map<string, { vpc: Vpc; device: string }>();
+  async taps(): Promise<Map<string, { vpc: Vpc; device: string; carries: boolean }>> {
+    const found = new Map<string, { vpc: Vpc; device: string; carries: boolean }>();
     for (const vpc of this.#vpcs.values()) {
-      for (const { device, podId } of await vpc.taps()) {
-        if (podId !== undefined) found.set(podId, { vpc, device });
+      for (const { device, podId, carries } of await vpc.taps()) {
+        if (podId !== undefined) found.set(podId, { vpc, device, carries });
       }
     }
     return found;

@@ -185,9 +185,10 @@ export class Vpc {
     await this.#batch.run([{ line: `link del dev ${checkedDevice(device)}`, tolerate: gone }]);
   }
 
-  /** What taps are here, by the pod they belong to; staged ones have no pod. */
-  async taps(): Promise<{ device: string; podId: string | undefined }[]> {
-    return (await links(this.place)).filter(isTap).map((l) => ({ device: l.name, podId: podOf(l.alias) }));
+  /** What taps are here, by the pod they belong to; staged ones have no pod. A VM has those that carry something. */
+  async taps(): Promise<{ device: string; podId: string | undefined; carries: boolean }[]> {
+    const taps = (await links(this.place)).filter(isTap);
+    return taps.map(({ name, alias, carries }) => ({ device: name, podId: podOf(alias), carries }));
   }
 
   warm(): Promise<void> {

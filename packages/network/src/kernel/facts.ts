@@ -7,6 +7,8 @@ export interface Link {
   readonly mac: string;
   readonly mtu: number;
   readonly up: boolean;
+  /** Something is at its other end; of a tap: a VM. */
+  readonly carries: boolean;
   /** What we wrote there: the pod's id. */
   readonly alias: string | undefined;
 }
@@ -18,6 +20,7 @@ export async function links(place: Place): Promise<Link[]> {
     mac: String(row.address ?? ''),
     mtu: Number(row.mtu),
     up: Array.isArray(row.flags) && row.flags.includes('UP'),
+    carries: Array.isArray(row.flags) && row.flags.includes('LOWER_UP'),
     alias: typeof row.ifalias === 'string' ? row.ifalias : undefined,
   }));
 }

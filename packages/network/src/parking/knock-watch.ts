@@ -114,7 +114,7 @@ export class KnockWatch {
   async #mark(child: Child): Promise<void> {
     const { batch, limits } = this.#options;
     for (let waitedMs = 0; waitedMs < limits.commandTimeoutMs; waitedMs += markAgainMs) {
-      if (this.#child !== child) return;
+      if (this.#closed || this.#child !== child) return;
       this.#marks = (this.#marks + 1) % 0x1_0000;
       const digits = this.#marks.toString(16).padStart(4, '0');
       const mark = `02:00:00:00:${digits.slice(0, 2)}:${digits.slice(2)}`;

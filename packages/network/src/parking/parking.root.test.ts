@@ -297,6 +297,14 @@ done`)
     await network.close();
     await open();
     await network.adopt(kept, { parked: new Set(['a', 'nobody']) });
+    const tap = must(network.parkedTap('a'), 'the pod is parked').name;
+    await network.close();
+    await open();
+    assert.deepEqual((await network.adopt(kept)).lost, ['a'], 'neither parked nor with a VM');
+    assert.doesNotMatch(inVpc('ip link'), new RegExp(tap));
+    await network.close();
+    await open();
+    await network.adopt(kept, { parked: new Set(['a']) });
     const answer = ask('guest-b', 'udp', addressOf('a'), 53, 30_000);
     await nextKnock();
     await wake();
