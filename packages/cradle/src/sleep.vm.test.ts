@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
@@ -11,8 +12,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { SeededRandom } from '@kraud/base';
 import type { Cradle, SizeClass, Vm, VmSpec } from './contract.ts';
-import { smallSize, startContainer, until, World, warmCount } from './testing/world.ts';
+import { counted, counting, smallSize, until, World, warmCount } from './testing/world.ts';
 
 let world: World;
 let cradle: Cradle;
@@ -27,36 +29,14 @@ after(async () => {
   world.remove();
 });
 
+const daemon = join(import.meta.dirname, 'testing/daemon.ts');
 const noted = { asleep: () => {}, awake: () => {} };
 const dirOf = ({ id }: VmSpec): string => join(world.dir, `sleeper-${id}`);
 
-/** Counts in its memory, on a tmpfs and on its disk, by its own clock. */
-const counter = 'n=0; while :; do n=$((n+1)); echo $n > /dev/shm/n; echo $n > /n; echo $n; sleep 0.02; done';
-const container = { shmBytes: 1024 * 1024 };
-
-async function counting(spec: VmSpec, from = cradle): Promise<Vm> {
+async function claimCounting(spec: VmSpec, from = cradle): Promise<Vm> {
   const vm = await from.claim(spec);
-  await startContainer(vm, ['/bin/sh', '-c', counter], { container });
-  await counted(vm, 3);
+  await counting(vm);
   return vm;
-}
-
-/** Where the counter is, once it is there: it has missed none, and begun once. */
-async function counted(vm: Vm, atLeast: number): Promise<number> {
-  const logs = await vm.guest.logs('main');
-  let text = '';
-  for await (const entry of logs) {
-    text += entry.bytes.toString();
-    const numbers = text.split('\n').slice(0, -1).map(Number);
-    if (numbers.length < atLeast) continue;
-    logs.close();
-    assert.deepEqual(
-      numbers,
-      numbers.map((_, index) => index + 1),
-    );
-    return numbers.length;
-  }
-  throw new Error('it has ended');
 }
 
 async function exec(vm: Vm, script: string): Promise<string> {
@@ -79,13 +59,15 @@ async function sleepAndWake(vm: Vm, from = cradle): Promise<Vm> {
   const woken = await from.wake(spec, dirOf(spec), noted);
   assert.ok(!existsSync(dirOf(spec)));
   const after = await counted(woken, before + 3);
-  for (const file of ['/dev/shm/n', '/n']) assert.ok(Number(await exec(woken, `cat ${file}`)) >= after, file);
+  for (const file of ['/dev/shm/n', '/n']) {
+    await until(`${file} goes on`, async () => Number(await exec(woken, `cat ${file}`)) >= after);
+  }
   return woken;
 }
 
 test('a VM sleeps, and nothing of it runs; woken, it goes on with its memory and its disks, as often as it likes', async () => {
   const spec = world.spec();
-  const first = await counting(spec);
+  const first = await claimCounting(spec);
   const before = await counted(first, 5);
   let whole = false;
   const { bytes } = await first.sleep(dirOf(spec), {
@@ -112,7 +94,7 @@ test('a VM sleeps, and nothing of it runs; woken, it goes on with its memory and
 
 test("what a guest wrote is there again, and the guest's clock stands still meanwhile", async () => {
   const spec = world.spec();
-  const vm = await counting(spec);
+  const vm = await claimCounting(spec);
   await exec(vm, 'echo kept > /note; sync');
   const hostFrom = performance.now();
   const guestFrom = await uptimeSeconds(vm);
@@ -138,12 +120,12 @@ test('VMs from a warm slot and forks of a mould sleep too, and so does one with 
   try {
     await from.start();
     await until('a warm slot', () => warmCount(from) === 1);
-    const warm = await counting(other.spec(), from);
+    const warm = await claimCounting(other.spec(), from);
     assert.ok(warm.warm);
     await (await sleepAndWake(warm, from)).kill();
     await until('a mould', () => from.status().moulds.length === 1);
-    await (await sleepAndWake(await counting(other.spec(), from), from)).kill();
-    await (await sleepAndWake(await counting(other.spec({ size }), from), from)).kill();
+    await (await sleepAndWake(await claimCounting(other.spec(), from), from)).kill();
+    await (await sleepAndWake(await claimCounting(other.spec({ size }), from), from)).kill();
   } finally {
     await from.close({ keepRunning: false });
   }
@@ -154,7 +136,7 @@ test('VMs from a warm slot and forks of a mould sleep too, and so does one with 
 test('a sleep that does not come about leaves the VM as it was', async () => {
   const spec = world.spec();
   const dir = dirOf(spec);
-  const vm = await counting(spec);
+  const vm = await claimCounting(spec);
   const goesOn = async (): Promise<void> => {
     assert.ok(!existsSync(dir));
     await counted(vm, (await counted(vm, 1)) + 3);
@@ -186,7 +168,7 @@ test('a sleep that does not come about leaves the VM as it was', async () => {
 test('a VM does not sleep on a disk that is full, nor with host paths, and its VMM may end meanwhile', async () => {
   const small = world.makeDir('small');
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'small', small]);
-  const vm = await counting(world.spec());
+  const vm = await claimCounting(world.spec());
   try {
     await assert.rejects(vm.sleep(join(small, 'sleeper'), noted), { code: 'exhausted' });
     assert.deepEqual(readdirSync(small), []);
@@ -210,7 +192,7 @@ test('a VM does not sleep on a disk that is full, nor with host paths, and its V
 test('a wake that does not come about leaves the sleeper as it was; one that does uses it up', async () => {
   const spec = world.spec();
   const dir = dirOf(spec);
-  const vm = await counting(spec);
+  const vm = await claimCounting(spec);
   const before = await counted(vm, 1);
   await vm.sleep(dir, noted);
   const refuse = (): never => {
@@ -245,7 +227,7 @@ test('a sleeper that was damaged, or made elsewhere, is refused, and left', asyn
     },
   ];
   const spec = world.spec();
-  const vm = await counting(spec);
+  const vm = await claimCounting(spec);
   await vm.sleep(dirOf(spec), noted);
   for (const break_ of damage) {
     const dir = join(world.dir, 'damaged');
@@ -258,4 +240,77 @@ test('a sleeper that was damaged, or made elsewhere, is refused, and left', asyn
   execFileSync('rm', [join(dirOf(spec), 'manifest.json')]);
   await assert.rejects(cradle.wake(spec, dirOf(spec), noted), { code: 'not-found' });
   execFileSync('rm', ['-r', dirOf(spec)]);
+});
+
+test('its tap stays where it is while a VM sleeps, is its own again, and ends with it', async () => {
+  const netns = `kraud-test-${process.pid}`;
+  const stayed = { netns: `/run/netns/${netns}`, name: 'tap0' };
+  const ip = (...args: string[]): string => execFileSync('ip', ['-n', netns, ...args]).toString();
+  const taps = (): string[] => ip('-o', 'link').match(/tap0/g) ?? [];
+  const ping = (): void => {
+    execFileSync('ip', ['netns', 'exec', netns, 'busybox', 'ping', '-c', '1', '-W', '20', '172.17.0.2']);
+  };
+  const refuse = (): never => {
+    throw new Error('no');
+  };
+  execFileSync('ip', ['netns', 'add', netns]);
+  try {
+    const spec = world.spec();
+    const dir = dirOf(spec);
+    let vm = await claimCounting(spec);
+    const pid = String(vm.tap?.netnsPid);
+    execFileSync('nsenter', ['-t', pid, '-n', 'ip', 'link', 'set', 'tap0', 'netns', netns]);
+    ip('addr', 'add', '172.17.0.1/16', 'dev', 'tap0');
+    ip('link', 'set', 'tap0', 'up');
+    ping();
+    await assert.rejects(vm.sleep(dir, { asleep: refuse }));
+    for (let times = 0; times < 2; times += 1) {
+      await vm.sleep(dir, noted);
+      assert.equal(taps().length, 1);
+      const elsewhere = cradle.wake(spec, dir, { ...noted, tap: { ...stayed, name: 'tap9' } });
+      await assert.rejects(elsewhere, { code: 'unavailable', message: /find tap tap9/ });
+      await assert.rejects(cradle.wake(spec, dir, { awake: refuse, tap: stayed }), { message: 'no' });
+      assert.equal(taps().length, 1);
+      vm = await cradle.wake(spec, dir, { ...noted, tap: stayed });
+      ping();
+    }
+    await assert.rejects(vm.sleep(dir, { asleep: refuse }));
+    ping();
+    await vm.kill();
+    assert.deepEqual(taps(), []);
+  } finally {
+    execFileSync('ip', ['netns', 'del', netns]);
+  }
+});
+
+test('a daemon killed at any point of a sleep or a wake: one of the two goes on where it was', async () => {
+  const seed = Number(process.env.KRAUD_SEED ?? 7);
+  const random = new SeededRandom(seed);
+  const other = new World();
+  const rounds = Number(process.env.KRAUD_ROUNDS ?? 6);
+  for (let round = 0; round < rounds; round += 1) {
+    const spec = other.spec();
+    const dir = join(other.dir, `sleeper-${round}`);
+    const child = spawn(process.execPath, [daemon, other.dir, JSON.stringify(spec), dir], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(child.stdout, 'data');
+    const killAtMs = Date.now() + random.below(500);
+    await until('its time has come', () => Date.now() >= killAtMs);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const asleep = existsSync(`${dir}.record`) && readFileSync(`${dir}.record`, 'utf8') === 'asleep';
+    const next = other.cradle();
+    const [kept] = await next.start({ isAsleep: (id, where) => asleep && id === spec.id && where === dir });
+    const about = `seed ${seed}, round ${round}, ${asleep ? 'asleep' : 'awake'}`;
+    assert.equal(kept === undefined, asleep, about);
+    const vm = kept ? await kept.vm : await next.wake(spec, dir, noted);
+    assert.ok(vm, about);
+    assert.ok(!existsSync(dir), about);
+    await counted(vm, (await counted(vm, 1)) + 3);
+    await (await sleepAndWake(vm, next)).kill();
+    assert.deepEqual(other.leftovers(), [], about);
+    await next.close({ keepRunning: false });
+  }
+  other.remove();
 });

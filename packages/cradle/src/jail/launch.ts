@@ -80,7 +80,7 @@ export function jailArguments(options: Pick<JailOptions, 'dir' | 'uid' | 'cgroup
 
 export async function marked(pid: number, dir: string): Promise<ProcessMark> {
   const mark = await markProcess(pid);
-  if (!mark) throw new KraudError('internal', `the VMM ended at once: ${await logOf(dir)}`);
+  if (!mark) throw new KraudError('unavailable', `the VMM ended at once: ${await logOf(dir)}`);
   return mark;
 }
 

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -169,6 +170,34 @@ export async function runScript(
   for await (const entry of logs) text += entry.bytes.toString();
   logs.close();
   return text;
+}
+
+/** Counts in its memory, on a tmpfs and on its disk, by its own clock. */
+const counter = 'n=0; while :; do n=$((n+1)); echo $n > /dev/shm/n; echo $n > /n; echo $n; sleep 0.02; done';
+const counterContainer = { shmBytes: 1024 * 1024 };
+
+/** Its container counts, and has begun to. */
+export async function counting(vm: Vm): Promise<void> {
+  await startContainer(vm, ['/bin/sh', '-c', counter], { container: counterContainer });
+  await counted(vm, 3);
+}
+
+/** Where the counter is, once it is there: it has missed none, and begun once. */
+export async function counted(vm: Vm, atLeast: number): Promise<number> {
+  const logs = await vm.guest.logs('main');
+  let text = '';
+  for await (const entry of logs) {
+    text += entry.bytes.toString();
+    const numbers = text.split('\n').slice(0, -1).map(Number);
+    if (numbers.length < atLeast) continue;
+    logs.close();
+    assert.deepEqual(
+      numbers,
+      numbers.map((_, index) => index + 1),
+    );
+    return numbers.length;
+  }
+  throw new Error('it has ended');
 }
 
 export async function until(
