@@ -4,6 +4,7 @@ import pico from 'picocolors';
 import { down } from './commands/down.ts';
 import { hostCommands } from './commands/host/commands.ts';
 import { quotaCommands } from './commands/quota/commands.ts';
+import { setAsleep } from './commands/sleep.ts';
 import { status } from './commands/status.ts';
 import { storeCommands } from './commands/store-migrate.ts';
 import { up } from './commands/up.ts';
@@ -39,8 +40,18 @@ quotaCommands(program, globals);
 program
   .command('why')
   .argument('<pod>')
-  .description('say why a pod is pending, refused, slow, moved, or runs where it runs')
+  .description('say why a pod is pending, refused, asleep, slow, moved, or runs where it runs')
   .action((pod: string) => explain(pod, globals()));
+program
+  .command('sleep')
+  .argument('<pods...>')
+  .description('let running pods sleep, as files without a VM, until somebody needs them')
+  .action((pods: string[]) => setAsleep('sleep', pods, globals()));
+program
+  .command('wake')
+  .argument('<pods...>')
+  .description('wake pods that sleep; whatever needs one wakes it too')
+  .action((pods: string[]) => setAsleep('wake', pods, globals()));
 program
   .command('up')
   .description('start the local daemon in the background')

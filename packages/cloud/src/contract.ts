@@ -150,6 +150,9 @@ export interface Pods {
   list(caller: Caller): Promise<Pod[]>;
   /** Why it is as it is, for people. */
   why(caller: Caller, ref: string): Promise<WhyAnswer & { name: string }>;
+  /** What runs becomes a file, and has no VM until somebody needs it. `conflict` says why it can't. */
+  sleep(caller: Caller, ref: string): Promise<void>;
+  wake(caller: Caller, ref: string): Promise<void>;
   /** Resolves once the container's program runs. `unchanged` when it already does. */
   start(caller: Caller, ref: string): Promise<Pod>;
   /** `timeoutMs` -1 waits for ever; absent takes the container's. `unchanged` when it isn't running. */

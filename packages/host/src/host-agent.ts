@@ -32,10 +32,13 @@ import type { HostParts } from './parts.ts';
 import { type Adoptable, adoptHolds, adoptShares, LeftVm } from './pods/adopt.ts';
 import { releaseHolds } from './pods/claim.ts';
 import { PodOwner } from './pods/owner.ts';
-import { podsDir } from './pods/pod-files.ts';
+import { PodFiles, podsDir } from './pods/pod-files.ts';
+import { readRecord } from './pods/run-record.ts';
 import { type ContainerStdin, stdinWritable } from './pods/stdin.ts';
 import { ToolboxHolds } from './pods/toolbox-holds.ts';
 import { Shares } from './shares/shares.ts';
+import { Bedtime } from './sleep/bedtime.ts';
+import { isAsleep, leftAsleep, type Sleeper } from './sleep/sleeper.ts';
 
 /**
  * Makes true on this host what is bound to it, and reports what is. Each pod has one owner, made when the pod is first
@@ -56,12 +59,15 @@ export class HostAgent implements HostApi {
   /** Pods whose VM an earlier daemon left, and which hasn't answered yet. */
   readonly #silent = new Set<string>();
   readonly #leaving = new AbortController();
+  readonly #bedtime: Bedtime;
   #unsubscribe: () => void = () => {};
   #stopped = false;
 
-  constructor(parts: Omit<HostParts, 'toolboxes' | 'shares'>) {
+  constructor(parts: Omit<HostParts, 'toolboxes' | 'shares' | 'awake'>) {
     this.name = parts.name;
-    this.#parts = { ...parts, toolboxes: new ToolboxHolds(), shares: new Shares(parts) };
+    const awake = async (uid: string): Promise<void> => await this.#owners.get(uid)?.awake();
+    this.#parts = { ...parts, toolboxes: new ToolboxHolds(), shares: new Shares(parts), awake };
+    this.#bedtime = new Bedtime(parts, () => this.#owners.values());
     this.images = hostImages(parts.images);
     this.volumes = hostVolumes(parts.volumes);
     this.ports = hostPorts((uid) => this.#address(uid), parts.limits.connectTimeoutMs);
@@ -76,11 +82,15 @@ export class HostAgent implements HostApi {
   async start(): Promise<void> {
     const parts = this.#parts;
     await mkdir(podsDir(parts.dataDir), { recursive: true, mode: 0o700 });
-    const kept = await parts.cradle.start();
+    const kept = await parts.cradle.start({
+      isAsleep: (uid) => isAsleep(readRecord(new PodFiles(parts.dataDir, uid).record)),
+    });
     const left = kept.map((vm) => new LeftVm(parts, vm, this.#leaving.signal));
     await this.#promptly(left);
     const silent = left.filter(({ isSettled }) => !isSettled);
-    await adoptHolds(parts, left);
+    const sleepers = await this.#leftAsleep();
+    parts.network.onKnock((uid) => this.#owners.get(uid)?.knock());
+    await adoptHolds(parts, left, sleepers);
     await this.#sweep();
     for (const vm of silent) {
       this.#silent.add(vm.uid);
@@ -88,9 +98,11 @@ export class HostAgent implements HostApi {
     }
     for (const pod of parts.pods.list()) {
       if (this.#silent.has(pod.meta.uid)) continue;
-      this.#adopt(pod, left.find(({ uid }) => uid === pod.meta.uid)?.adoptable);
+      const { uid } = pod.meta;
+      this.#adopt(pod, left.find((vm) => vm.uid === uid)?.adoptable, sleepers.get(uid));
     }
     this.#unsubscribe = parts.pods.subscribe((uid) => this.#podChanged(uid));
+    this.#bedtime.begin();
     // What changed before the subscription is seen by asking once more.
     for (const pod of parts.pods.list()) this.#podChanged(pod.meta.uid);
   }
@@ -99,6 +111,7 @@ export class HostAgent implements HostApi {
     this.#unsubscribe();
     this.#stopped = true;
     this.#leaving.abort();
+    await this.#bedtime.end();
     const owners = [...this.#owners.values()];
     for (const owner of owners) owner.close(options.keepVms ? 'leave' : 'stop');
     const finished = Promise.all(owners.map((owner) => owner.finished)).then(() => {});
@@ -130,9 +143,20 @@ export class HostAgent implements HostApi {
     if (pod && !this.#stopped) this.#adopt(pod, adoptable);
   }
 
-  #adopt(pod: Pod, adoptable: Adoptable | undefined): void {
+  #adopt(pod: Pod, adoptable: Adoptable | undefined, sleeper?: Sleeper): void {
     if (adoptable) adoptShares(this.#parts, adoptable);
-    this.#own(new PodOwner(this.#parts, pod, adoptable));
+    this.#own(
+      new PodOwner(this.#parts, pod, { ...(adoptable && { adoptable }), ...(sleeper && { sleeper }) }),
+    );
+  }
+
+  async #leftAsleep(): Promise<Map<string, Sleeper>> {
+    const sleepers = new Map<string, Sleeper>();
+    for (const pod of this.#parts.pods.list()) {
+      const sleeper = await leftAsleep(this.#parts, pod);
+      if (sleeper) sleepers.set(pod.meta.uid, sleeper);
+    }
+    return sleepers;
   }
 
   #podChanged(uid: string): void {
@@ -197,6 +221,8 @@ export class HostAgent implements HostApi {
     signal: AbortSignal,
   ): Promise<AsyncIterable<OutputEntry>> {
     const owner = this.#owner(uid, container);
+    // Who waits for more to come wants it to come.
+    if (query.follow === 'run') owner.knock();
     return owner.logs.of(owner.pod, container).read(query, signal);
   }
 
@@ -204,16 +230,21 @@ export class HostAgent implements HostApi {
     const owner = this.#owner(uid, container);
     const spec = owner.pod.spec.containers.find(({ name }) => name === container);
     if (!spec?.stdin) throw new KraudError('conflict', `container ${uid} has no open stdin`);
+    await owner.awake();
+    const release = owner.hold();
     const detached = new AbortController();
     const stdin: Promise<ContainerStdin> = owner
       .whenUp(detached.signal)
       .then((run) => run.stdin(container, spec.tty));
-    return stdinWritable(stdin, () => detached.abort());
+    return stdinWritable(stdin, () => {
+      release();
+      detached.abort();
+    });
   }
 
   async resize(uid: string, container: string, size: TerminalSize): Promise<void> {
     const owner = this.#owner(uid, container);
-    await processes.mustRun(owner).guest.resize(container, size);
+    await owner.use(({ guest }) => guest.resize(container, size));
   }
 
   async kill(uid: string, container: string, signal: number): Promise<void> {
@@ -269,6 +300,14 @@ export class HostAgent implements HostApi {
 
   async size(uid: string, container: string): Promise<{ writableBytes: number; rootBytes: number }> {
     return await files.size(this.#parts, this.#owner(uid, container), container);
+  }
+
+  async sleep(uid: string, container: string): Promise<void> {
+    await this.#owner(uid, container).fallAsleep('somebody asked for it');
+  }
+
+  async wake(uid: string, container: string): Promise<void> {
+    await this.#owner(uid, container).awake();
   }
 
   async update(uid: string, container: string, resources: object): Promise<void> {

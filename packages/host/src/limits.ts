@@ -43,6 +43,12 @@ export interface HostLimits {
   readonly drainMs: number;
   /** A pod that connections come to from every host is asked to end this long after none of them sends it any more. */
   readonly ingressDrainMs: number;
+  /** Bytes of available memory below which no pod is woken. */
+  readonly wakeMemoryBytesMin: number;
+  /** How often it is looked whether pods are idle that sleep by themselves. */
+  readonly idleCheckMs: number;
+  /** Share of one CPU up to which a VM is idle that nobody sends anything to. */
+  readonly idleCpuMax: number;
   /** How long a pod has to accept a connection to one of its ports. */
   readonly connectTimeoutMs: number;
 }
@@ -69,5 +75,8 @@ export const hostLimits: HostLimits = {
   ownerEventsMax: 100_000,
   drainMs: 10_000,
   ingressDrainMs: 1000,
+  wakeMemoryBytesMin: 128 * MiB,
+  idleCheckMs: 1000,
+  idleCpuMax: 0.05,
   connectTimeoutMs: 30_000,
 };

@@ -42,6 +42,11 @@ export interface HostVm {
   reconnect(): Promise<unknown>;
   stop(): Promise<void>;
   kill(): Promise<void>;
+  /**
+   * It becomes a file, and ends. `asleep` is called once the file is whole, and before it ends. If it fails the VM goes on:
+   * `conflict` when it can't sleep.
+   */
+  sleep(dir: string, options: { readonly asleep: () => void }): Promise<unknown>;
   /** The disk of a volume that was elsewhere comes into its slot, and out of it again. Both are safe to repeat. */
   takeVolume(index: number): Promise<void>;
   dropVolume(index: number): Promise<void>;
@@ -55,10 +60,24 @@ export interface KeptVm {
 }
 
 export interface HostCradle {
-  start(): Promise<KeptVm[]>;
+  /** `isAsleep` says of a VM that was on its way into a file, or out of one, whether the file counts: then the VM is ended. */
+  start(options: { readonly isAsleep: (uid: string) => boolean }): Promise<KeptVm[]>;
   /** A claim of this class is likely within moments. */
   expect(size: SizeClass): void;
   claim(spec: VmSpec, signal?: AbortSignal): Promise<HostVm>;
+  /**
+   * The VM that sleeps there goes on. `awake` is called when it is about to: from then on the file is used up. `corrupt`,
+   * `not-found`: it can't be woken, ever.
+   */
+  wake(
+    spec: VmSpec,
+    dir: string,
+    options: {
+      readonly tap?: { readonly netns: string; readonly name: string };
+      readonly awake: () => void;
+      readonly signal: AbortSignal;
+    },
+  ): Promise<HostVm>;
   accelerator(): Accelerator;
   status(): CradleStatus;
   close(options: { readonly keepRunning: boolean }): Promise<void>;
@@ -115,6 +134,8 @@ export interface HostParts {
    */
   readonly placeVolume: (key: { readonly tenant: string; readonly name: string }) => Promise<void>;
   readonly fileSources: FileSources;
+  /** Resolves once this pod of this host does not sleep. */
+  readonly awake: (uid: string) => Promise<void>;
   readonly toolboxes: ToolboxHolds;
   readonly shares: Shares;
   readonly liveness: MayRun;

@@ -7,6 +7,7 @@ import { removeHost } from './hosts/remove.ts';
 import type { Operation } from './operation.ts';
 import { listQuotas } from './quotas/list.ts';
 import { setQuota } from './quotas/set.ts';
+import { sleepPod, wakePod } from './sleep.ts';
 import { whyPod } from './why.ts';
 
 /** All that `kra` can ask. */
@@ -21,4 +22,6 @@ export const operations: readonly Operation[] = [
   listQuotas,
   setQuota,
   whyPod,
+  sleepPod,
+  wakePod,
 ];

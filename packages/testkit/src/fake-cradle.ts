@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { KraudError } from '@kraud/base';
 import type { VmExit, VmSpec, VmVolume } from '@kraud/cradle';
 import type { HostCradle, HostVm, KeptVm } from '@kraud/host';
@@ -17,8 +17,12 @@ export class FakeCradle implements HostCradle {
   readonly [live] = true;
   readonly #programs: FakePrograms;
   readonly #slots = new Map<string, Slot>();
+  /** Those that sleep, by where. */
+  readonly #sleepers = new Map<string, Slot>();
   /** Every machine that there ever was, oldest first. */
   readonly machines: FakeMachine[] = [];
+  /** Of every VMM. */
+  pid = 4242;
   /** What the next claims wait for. */
   claimGate: Promise<void> = Promise.resolve();
   claimFailure: unknown;
@@ -26,6 +30,9 @@ export class FakeCradle implements HostCradle {
   hangs = false;
   /** What VMs wait for, by id, before they answer the next daemon. */
   readonly adoptGates = new Map<string, Promise<void>>();
+  /** Why nothing falls asleep, or wakes. */
+  sleepFailure: unknown;
+  wakeFailure: unknown;
   /** What VMs that are stopped wait for before they go. */
   stopGate: Promise<void> = Promise.resolve();
 
@@ -70,9 +77,22 @@ export class FakeCradle implements HostCradle {
     for (const volume of spec.volumes.filter(isHere)) this.#checkFree(volume, spec.id);
     const machine = new FakeMachine(spec.id, this.#programs);
     machine.hung = this.hangs;
-    const { promise, resolve } = Promise.withResolvers<VmExit>();
-    const slot: Slot = { machine, spec, exited: promise, end: resolve };
+    const slot = slotOf(machine, spec);
     this.machines.push(machine);
+    this.#slots.set(spec.id, slot);
+    return this.#handle(slot);
+  }
+
+  async wake(spec: VmSpec, dir: string, options: { readonly awake: () => void }): Promise<HostVm> {
+    if (this.wakeFailure !== undefined) throw this.wakeFailure;
+    const sleeper = this.#sleepers.get(dir);
+    if (!sleeper || !existsSync(dir)) throw new KraudError('not-found', `nothing sleeps in ${dir}`);
+    for (const volume of spec.volumes.filter(isHere)) this.#checkFree(volume, spec.id);
+    options.awake();
+    this.#sleepers.delete(dir);
+    rmSync(dir, { recursive: true });
+    sleeper.machine.asleep = false;
+    const slot = slotOf(sleeper.machine, spec);
     this.#slots.set(spec.id, slot);
     return this.#handle(slot);
   }
@@ -123,6 +143,18 @@ export class FakeCradle implements HostCradle {
     slot.machine.calls.push(`${share} ${index}`);
   }
 
+  #sleep(slot: Slot, dir: string, asleep: () => void): void {
+    if (this.sleepFailure !== undefined) throw this.sleepFailure;
+    const { id } = slot.spec;
+    if (this.#slots.get(id) !== slot) throw new KraudError('unavailable', 'the VM has ended');
+    mkdirSync(dir);
+    asleep();
+    this.#sleepers.set(dir, slot);
+    this.#slots.delete(id);
+    slot.machine.asleep = true;
+    slot.end({ reason: 'asleep', detail: '' });
+  }
+
   #end(id: string, exit: VmExit, expected?: Slot): void {
     const slot = this.#slots.get(id);
     if (!slot || (expected && slot !== expected)) return;
@@ -144,7 +176,7 @@ export class FakeCradle implements HostCradle {
       get spec() {
         return slot.spec;
       },
-      pid: 4242,
+      pid: this.pid,
       guest: machine.connect(),
       tap: spec.network ? { netnsPid: 1, name: 'tap0', mac: '02:00:00:00:00:01' } : undefined,
       accelerator: this.accelerator(),
@@ -157,11 +189,18 @@ export class FakeCradle implements HostCradle {
         return end(this.stopGate);
       },
       kill: () => end(Promise.resolve()),
+      sleep: async (dir: string, { asleep }: { readonly asleep: () => void }) =>
+        this.#sleep(slot, dir, asleep),
       takeVolume: async (index: number) => this.#setShare(slot, index, 'taken'),
       dropVolume: async (index: number) => this.#setShare(slot, index, 'elsewhere'),
     };
     return vm;
   }
+}
+
+function slotOf(machine: FakeMachine, spec: VmSpec): Slot {
+  const { promise, resolve } = Promise.withResolvers<VmExit>();
+  return { machine, spec, exited: promise, end: resolve };
 }
 
 const isHere = ({ share }: VmVolume): boolean => share !== 'elsewhere';

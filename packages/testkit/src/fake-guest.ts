@@ -25,7 +25,8 @@ export class FakeGuest implements Guest {
   async #turn(call: string): Promise<void> {
     await Promise.resolve();
     if (this.#machine.hung) await new Promise(() => {});
-    if (this.#machine.dead) throw new KraudError('unavailable', 'the connection to the guest agent was lost');
+    if (this.#machine.dead || this.#machine.asleep)
+      throw new KraudError('unavailable', 'the connection to the guest agent was lost');
     this.#machine.calls.push(call);
   }
 
@@ -47,6 +48,10 @@ export class FakeGuest implements Guest {
     await this.#turn('setPod');
     this.#machine.pod = pod;
     this.#machine.shares.begin(pod);
+  }
+
+  async setClock(): Promise<void> {
+    await this.#turn('clock');
   }
 
   async deletePod(): Promise<void> {

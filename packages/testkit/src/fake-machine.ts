@@ -21,6 +21,8 @@ export class FakeMachine {
   readonly calls: string[] = [];
   /** The VMM is gone: every call fails. */
   dead = false;
+  /** It is a file: what was asked of it is lost, as are its connections. */
+  asleep = false;
   /** The guest hangs: no call comes back. */
   hung = false;
 

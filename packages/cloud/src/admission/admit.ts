@@ -13,6 +13,7 @@ import { checkPortCount, resolveExposed, resolvePorts } from './ports.ts';
 import { resolveArgs, resolveEnv } from './process.ts';
 import { parseSignal } from './signals.ts';
 import { sizeClass } from './size.ts';
+import { sleepOf } from './sleep.ts';
 
 /** What Docker hides from containers by default. */
 const maskedPaths = [
@@ -181,6 +182,7 @@ export function admit(
   }
 
   const placement = placementWithBand(draft.placement, draft.labels);
+  const sleep = sleepOf(draft.labels, container);
   const spec: PodSpec = {
     containers: [container],
     hostname: draft.hostname || uid.slice(0, 12),
@@ -197,6 +199,7 @@ export function admit(
     ...size,
     ...(cpus ? { cpus } : {}),
     writableBytes,
+    ...(sleep === undefined ? {} : { sleep }),
     ...(placement === undefined ? {} : { placement }),
     run: { wanted: 'created', serial: 0, stoppedByUser: false },
   };

@@ -28,6 +28,7 @@ import { placed } from './placed.ts';
 import { removePod } from './remove.ts';
 import { renamePod } from './rename.ts';
 import { restartPod } from './restart.ts';
+import { sleepPod, wakePod } from './sleep.ts';
 import { startPod } from './start.ts';
 import { type StopOptions, stopPod } from './stop.ts';
 import { unlinkPod } from './unlink.ts';
@@ -66,6 +67,14 @@ export class PodUseCases implements Pods {
 
   why(caller: Caller, ref: string): Promise<WhyAnswer & { name: string }> {
     return Promise.try(() => whyPod(this.#parts, caller, ref));
+  }
+
+  async sleep(caller: Caller, ref: string): Promise<void> {
+    await sleepPod(this.#parts, caller, ref);
+  }
+
+  async wake(caller: Caller, ref: string): Promise<void> {
+    await wakePod(this.#parts, caller, ref);
   }
 
   start(caller: Caller, ref: string): Promise<Pod> {

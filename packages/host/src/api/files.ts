@@ -5,6 +5,7 @@ import type { ImageId } from '@kraud/images';
 import type { ArchivePutOptions, Change, CommitOptions, PathStat } from '../contract.ts';
 import type { Guest } from '../guest/guest.ts';
 import type { HostParts } from '../parts.ts';
+import { layerBytes } from '../pods/disk-bytes.ts';
 import type { PodOwner } from '../pods/owner.ts';
 import { isoOf } from '../pods/times.ts';
 import { configToImages } from './images.ts';
@@ -127,6 +128,6 @@ export async function size(
 ): Promise<{ writableBytes: number; rootBytes: number }> {
   const spec = owner.pod.spec.containers.find(({ name }) => name === container);
   const image = spec ? await parts.images.find(spec.image.id as ImageId) : undefined;
-  const { writableBytes } = owner;
+  const writableBytes = layerBytes(owner.files);
   return { writableBytes, rootBytes: writableBytes + (image?.sizeBytes ?? 0) };
 }

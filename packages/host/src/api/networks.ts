@@ -2,16 +2,20 @@ import type { PodNetwork } from '@kraud/macro';
 import type { HostParts } from '../parts.ts';
 import type { PodOwner } from '../pods/owner.ts';
 import { keepPlaces, networkStatus, rejoinPlaces } from '../pods/places.ts';
+import type { Run } from '../pods/run.ts';
 import { writeRecord } from '../pods/run-record.ts';
-import { mustRun } from './processes.ts';
 
 /** What the guest refuses is taken back. */
-export async function rejoin(
+export function rejoin(parts: HostParts, owner: PodOwner, networks: readonly PodNetwork[]): Promise<void> {
+  return owner.use((run) => rejoinRun(parts, owner, run, networks));
+}
+
+async function rejoinRun(
   parts: HostParts,
   owner: PodOwner,
+  run: Run,
   networks: readonly PodNetwork[],
 ): Promise<void> {
-  const run = mustRun(owner);
   const { pod } = owner;
   const podOn = (wanted: readonly PodNetwork[]) => ({ ...pod, spec: { ...pod.spec, networks: [...wanted] } });
   const before = run.record.attachment?.places ?? [];

@@ -1,5 +1,5 @@
 import { codeOf, KraudError, newShortId } from '@kraud/base';
-import type { Resources } from '@kraud/macro';
+import type { Pod, Resources } from '@kraud/macro';
 import type { ExecSession, ExecSpec, ProcessInfo, StatsSample } from '../contract.ts';
 import { resourcesBody } from '../guest/bodies.ts';
 import type { HostParts } from '../parts.ts';
@@ -7,23 +7,25 @@ import type { PodOwner } from '../pods/owner.ts';
 import { inTime } from '../pods/patience.ts';
 import type { Run } from '../pods/run.ts';
 
-/** The run whose program is up; otherwise `conflict` in Docker's words. */
-export function mustRun(owner: PodOwner): Run {
-  const { run } = owner;
-  if (!run) throw new KraudError('conflict', `container ${owner.uid} is not running`);
-  return run;
-}
-
 const sigkill = 9;
 
 /** A frozen container gets the signals that are meant to end it: it is let go after them. */
-export async function kill(
-  { clock, limits }: Pick<HostParts, 'clock' | 'limits'>,
+export function kill(
+  parts: Pick<HostParts, 'clock' | 'limits'>,
   owner: PodOwner,
   container: string,
   signal: number,
 ): Promise<void> {
-  const run = mustRun(owner);
+  return owner.use((run) => killIn(parts, run, owner.pod, container, signal));
+}
+
+async function killIn(
+  { clock, limits }: Pick<HostParts, 'clock' | 'limits'>,
+  run: Run,
+  pod: Pod,
+  container: string,
+  signal: number,
+): Promise<void> {
   const timeoutMs = signal === sigkill ? limits.killGraceMs : limits.guestAnswerTimeoutMs;
   try {
     await inTime(run.guest.kill(container, signal), { clock, timeoutMs, signal: run.signal });
@@ -32,7 +34,7 @@ export async function kill(
     // What can't be ended from inside is ended from outside.
     return await run.vm.kill();
   }
-  const spec = owner.pod.spec.containers.find(({ name }) => name === container);
+  const spec = pod.spec.containers.find(({ name }) => name === container);
   if (!run.paused || (signal !== sigkill && signal !== spec?.stopSignal)) return;
   try {
     await run.guest.resume(container);
@@ -48,14 +50,13 @@ export async function exec(
   container: string,
   spec: ExecSpec,
 ): Promise<ExecSession> {
-  const { guest } = mustRun(owner);
   const { size, ...given } = spec;
-  const started = await guest.exec(container, newShortId(parts.random), {
-    ...given,
-    rows: size?.rows ?? 0,
-    cols: size?.cols ?? 0,
-  });
-  const exit = started.exit.then(({ code }) => ({ code }));
+  const id = newShortId(parts.random);
+  const whole = { ...given, rows: size?.rows ?? 0, cols: size?.cols ?? 0 };
+  const [started, release] = await owner.use(
+    async ({ guest }) => [await guest.exec(container, id, whole), owner.hold()] as const,
+  );
+  const exit = started.exit.then(({ code }) => ({ code })).finally(release);
   exit.catch(() => {});
   return {
     pid: started.pid,
@@ -63,12 +64,23 @@ export async function exec(
     stdin: started.stdin,
     exit,
     resize: (to) => started.resize(to),
-    detach: () => started.detach(),
+    detach: () => {
+      release();
+      started.detach();
+    },
   };
 }
 
 export async function stats(parts: HostParts, owner: PodOwner, container: string): Promise<StatsSample> {
-  const sample = await mustRun(owner).guest.stats(container);
+  // Who looks at all pods again and again must not keep them awake.
+  const { run } = owner;
+  if (!run) {
+    throw new KraudError(
+      'conflict',
+      `container ${owner.uid} ${owner.isAsleep ? 'sleeps' : 'is not running'}`,
+    );
+  }
+  const sample = await run.guest.stats(container);
   const { blkio, net, memoryStats, ...numbers } = sample;
   return {
     ...numbers,
@@ -80,7 +92,7 @@ export async function stats(parts: HostParts, owner: PodOwner, container: string
 }
 
 export async function top(owner: PodOwner, container: string): Promise<ProcessInfo[]> {
-  const processes = await mustRun(owner).guest.top(container);
+  const processes = await owner.use(({ guest }) => guest.top(container));
   return processes.map(({ startNs, user, uid, ...process }) => ({
     ...process,
     uid,
@@ -90,5 +102,5 @@ export async function top(owner: PodOwner, container: string): Promise<ProcessIn
 }
 
 export async function update(owner: PodOwner, container: string, resources: Resources): Promise<void> {
-  await mustRun(owner).guest.update(container, resourcesBody(resources));
+  await owner.use(({ guest }) => guest.update(container, resourcesBody(resources)));
 }

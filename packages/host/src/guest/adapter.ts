@@ -6,13 +6,14 @@ import type { Guest, GuestContainerState, GuestExec, GuestExecSpec, GuestExit, G
 /** The cradle as the host agent uses it. */
 export function hostCradle(cradle: Cradle): HostCradle {
   return {
-    start: async () =>
-      (await cradle.start()).map(({ spec, vm }) => ({
+    start: async (options) =>
+      (await cradle.start(options)).map(({ spec, vm }) => ({
         spec,
         vm: vm.then((found) => found && hostVm(found)),
       })),
     expect: (size) => cradle.expect(size),
     claim: async (spec: VmSpec, signal?: AbortSignal) => hostVm(await cradle.claim(spec, signal)),
+    wake: async (spec, dir, options) => hostVm(await cradle.wake(spec, dir, options)),
     accelerator: () => cradle.accelerator(),
     status: () => cradle.status(),
     close: (options) => cradle.close(options),
@@ -37,6 +38,7 @@ function hostVm(vm: Vm): HostVm {
     reconnect: () => vm.reconnect(),
     stop: () => vm.stop(),
     kill: () => vm.kill(),
+    sleep: (dir, options) => vm.sleep(dir, options),
     takeVolume: (index) => vm.takeVolume(index),
     dropVolume: (index) => vm.dropVolume(index),
   };
@@ -63,6 +65,7 @@ export function hostGuest(client: () => GuestClient): Guest {
     setPod: (pod) => client().setUpPod(pod),
     setNetwork: (body) => client().changeNetwork(body),
     deletePod: () => client().tearDownPod(),
+    setClock: (time) => client().setClock(time),
     putContainer: (name, container) => client().createContainer(name, container),
     start: async (name) => {
       const { pid, startedAtNs } = await client().startContainer(name);

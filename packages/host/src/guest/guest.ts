@@ -20,6 +20,8 @@ export interface Guest {
   /** Stops all, syncs, unmounts all. */
   setNetwork(body: Pick<PodBody, 'network' | 'resolv' | 'hosts'>): Promise<void>;
   deletePod(): Promise<void>;
+  /** After a wake. */
+  setClock(time: { wallClockNs: string; entropy: string }): Promise<void>;
 
   putContainer(name: string, container: ContainerConfig): Promise<void>;
   /** Resolves once exec succeeded. */

@@ -38,6 +38,12 @@ export function linkedHost(name: string, session: () => ClientHttp2Session): Hos
     update: async (uid, container, resources) => {
       await caller.ask('update', [uid, container, { ...resources }]);
     },
+    sleep: async (...args) => {
+      await caller.ask('sleep', args);
+    },
+    wake: async (...args) => {
+      await caller.ask('wake', args);
+    },
     rejoin: async (uid, container, networks) => {
       await caller.ask('rejoin', [uid, container, [...networks]]);
     },

@@ -5,6 +5,7 @@ import type { Attachment } from '@kraud/network';
 import type { GuestInfo } from '../guest/guest.ts';
 import type { LogBook } from '../logs/log-book.ts';
 import type { HostParts, HostVm, KeptVm } from '../parts.ts';
+import type { Sleeper } from '../sleep/sleeper.ts';
 import { discardVm } from './claim.ts';
 import { PodFiles } from './pod-files.ts';
 import { Run } from './run.ts';
@@ -114,10 +115,19 @@ async function answered(parts: HostParts, vm: HostVm): Promise<GuestInfo> {
  * Gives networks back to the pods that go on, and volumes to all that have a VM. Those of which it isn't known yet get
  * both: nobody else may have an address or a disk that they use.
  */
-export async function adoptHolds(parts: HostParts, left: readonly LeftVm[]): Promise<void> {
-  const holders = left.flatMap(({ holder, isSettled, adoptable }) =>
-    holder && (adoptable || !isSettled) ? [holder] : [],
+export async function adoptHolds(
+  parts: HostParts,
+  left: readonly LeftVm[],
+  sleepers: ReadonlyMap<string, Sleeper>,
+): Promise<void> {
+  const asleep = [...sleepers].flatMap(([uid, { record }]): Holder[] => {
+    const pod = parts.pods.byUid(uid);
+    return pod ? [{ pod, spec: record.asleep.spec, record }] : [];
+  });
+  const awake = left.flatMap(({ uid, holder, isSettled, adoptable }) =>
+    holder && (adoptable || !isSettled) && !sleepers.has(uid) ? [holder] : [],
   );
+  const holders = [...awake, ...asleep];
   // Of a run that is over the next pod may have the address by now.
   const attachments = holders.flatMap(({ record }): Attachment[] =>
     record.attachment && !record.ends ? [record.attachment] : [],
@@ -137,7 +147,7 @@ export async function adoptHolds(parts: HostParts, left: readonly LeftVm[]): Pro
       parts.logger.warn({ error: messageOf(error) }, 'pods have lost a network');
     }
   }
-  const report = await parts.network.adopt(attachments);
+  const report = await parts.network.adopt(attachments, { parked: new Set(sleepers.keys()) });
   if (report.lost.length > 0 || report.problems.length > 0) {
     parts.logger.warn({ ...report }, 'not every network could be restored');
   }

@@ -71,6 +71,7 @@ async function attachVolumes(
       (key) => parts.volumes.holders(key).find(({ role }) => role === 'keeper')?.podId,
     );
     const over = keepers.map((keeper) => (keeper === uid ? undefined : parts.toolboxes.over(keeper ?? '')));
+    await Promise.all(keepers.map((keeper) => keeper !== undefined && keeper !== uid && parts.awake(keeper)));
     if (brief) return attached;
     if (over.every((promise) => promise === undefined)) return attached;
     await releaseVolumes(parts, uid);

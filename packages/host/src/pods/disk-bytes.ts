@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { isErrno } from '@kraud/base';
+import type { PodFiles } from './pod-files.ts';
 
 /** What a file takes on disk; 0 if it isn't there. */
 export function diskBytes(path: string): number {
@@ -7,8 +8,13 @@ export function diskBytes(path: string): number {
 }
 
 /** The number that a small file holds; 0 if it isn't there. */
-export function readNumber(path: string): number {
+function readNumber(path: string): number {
   return orZero(() => Number(readFileSync(path, 'utf8')) || 0);
+}
+
+/** Bytes that a pod's writable layer takes on the host's disk, beyond what its empty file system did. */
+export function layerBytes({ writable, emptyBytes }: PodFiles): number {
+  return Math.max(0, diskBytes(writable) - readNumber(emptyBytes));
 }
 
 function orZero(read: () => number): number {

@@ -2,16 +2,14 @@ import { rm } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { Backoff, BoundedQueue, codeOf, KraudError, type Logger, messageOf } from '@kraud/base';
 import type { Pod, PodStatus } from '@kraud/macro';
-import type { Guest } from '../guest/guest.ts';
 import { HealthProbes } from '../health/probes.ts';
 import { LogBook } from '../logs/log-book.ts';
 import type { HostParts } from '../parts.ts';
-import { killAll, setPaused, signalStop, stopTimeoutMs } from './act-on-run.ts';
+import { Sleep } from '../sleep/sleep.ts';
+import type { Sleeper } from '../sleep/sleeper.ts';
 import { type Adoptable, adoptRun } from './adopt.ts';
 import { releaseHolds } from './claim.ts';
-import { diskBytes, readNumber } from './disk-bytes.ts';
-import { untilNothingNew } from './drain.ts';
-import { inTime } from './patience.ts';
+import type { Call, GuestLease, OwnerEvent } from './owner-event.ts';
 import { renameRun } from './places.ts';
 import { type Action, type Observed, plan } from './plan.ts';
 import { PodFiles } from './pod-files.ts';
@@ -20,28 +18,11 @@ import { preparePod } from './prepare.ts';
 import type { Run } from './run.ts';
 import { RunEnding } from './run-ending.ts';
 import { removeRecord } from './run-record.ts';
+import { RunSteps } from './run-steps.ts';
 import { startFailure, startRun } from './start.ts';
 import { failedStatus, removalStatus, upStatus } from './status.ts';
 import { openToolbox, type Toolbox } from './toolbox.ts';
 import { Waiters } from './waiters.ts';
-
-type OwnerEvent =
-  | { readonly on: 'pod' }
-  | { readonly on: 'done' }
-  | { readonly on: 'stop-step'; readonly run: Run; readonly stop: 'overdue' | 'given-up' }
-  | { readonly on: 'call'; readonly call: Call }
-  | { readonly on: 'close'; readonly how: 'stop' | 'leave' };
-
-interface Call {
-  readonly resolve: (lease: GuestLease) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** The right to use a pod's guest for a while; a toolbox's VM ends after the last one. */
-export interface GuestLease {
-  readonly guest: Guest;
-  release(): void;
-}
 
 /**
  * The one owner of one pod on this host. All that happens goes through its queue; after each event it asks `plan`
@@ -62,7 +43,10 @@ export class PodOwner {
   readonly #calls: Call[] = [];
   #pod: Pod;
   #run: Run | undefined;
+  readonly #sleep: Sleep;
   #toolbox: Toolbox | undefined;
+  /** Who uses the present run, which can't sleep meanwhile. */
+  #users = 0;
   #busy: Observed['busy'];
   #abort = new AbortController();
   #prepared = false;
@@ -71,11 +55,12 @@ export class PodOwner {
   #seen = { atMs: 0, atWallMs: 0 };
   #probes: HealthProbes | undefined;
   readonly #ending: RunEnding;
+  readonly #steps: RunSteps;
   /** Steps that failed since the last one that didn't. */
   #failures = 0;
   readonly #backoff = new Backoff({ firstMs: 100, maxMs: 30_000 });
 
-  constructor(parts: HostParts, pod: Pod, adoptable?: Adoptable) {
+  constructor(parts: HostParts, pod: Pod, left: { adoptable?: Adoptable; sleeper?: Sleeper } = {}) {
     this.uid = pod.meta.uid;
     this.#parts = parts;
     this.#pod = pod;
@@ -84,7 +69,9 @@ export class PodOwner {
     this.logs = new LogBook(this.files, parts.limits);
     this.#ending = new RunEnding(parts, pod.meta.uid, this.files, this.logs);
     this.#queue = new BoundedQueue(parts.limits.ownerEventsMax);
-    if (adoptable) this.#take(adoptRun(parts, adoptable, this.logs));
+    this.#steps = new RunSteps(parts, (run, stop) => this.#queue.push({ on: 'stop-step', run, stop }));
+    this.#sleep = new Sleep(parts, pod.meta.uid, this.files, this.logs, left.sleeper);
+    if (left.adoptable) this.#take(adoptRun(parts, left.adoptable, this.logs));
     this.finished = this.#loop();
     this.podChanged();
   }
@@ -93,14 +80,60 @@ export class PodOwner {
     return this.#pod;
   }
 
-  /** Bytes that the writable layer takes on the host's disk, beyond what its empty file system did. */
-  get writableBytes(): number {
-    return Math.max(0, diskBytes(this.files.writable) - readNumber(this.files.emptyBytes));
+  /** The run whose program is up now, and awake. */
+  get run(): Run | undefined {
+    return this.#run && !this.#run.observed.ended && this.#busy !== 'sleep' ? this.#run : undefined;
   }
 
-  /** The run whose program is up now. */
-  get run(): Run | undefined {
-    return this.#run && !this.#run.observed.ended ? this.#run : undefined;
+  get isAsleep(): boolean {
+    return this.#sleep.isAsleep;
+  }
+
+  get isUsed(): boolean {
+    return this.#users > 0;
+  }
+
+  /** Keeps a run that is awake from sleeping until the answer is called. */
+  hold(): () => void {
+    let held = true;
+    this.#users += 1;
+    return () => {
+      if (held) this.#users -= 1;
+      held = false;
+    };
+  }
+
+  /** Something is done with the run, which is awake meanwhile; `conflict` in Docker's words when there is none. */
+  async use<T>(work: (run: Run) => Promise<T>): Promise<T> {
+    await this.awake();
+    const { run } = this;
+    if (!run) throw notRunning(this.uid);
+    const release = this.hold();
+    try {
+      return await work(run);
+    } finally {
+      release();
+    }
+  }
+
+  /** Resolves once it doesn't sleep, which it needn't have. */
+  async awake(): Promise<void> {
+    if (!this.isAsleep && this.#busy !== 'sleep') return;
+    const waiter = Promise.withResolvers<void>();
+    this.#queue.push({ on: 'knock', waiter });
+    await this.#whileHere(waiter.promise);
+  }
+
+  /** As `awake`, but nobody waits for it. */
+  knock(): void {
+    if (this.isAsleep || this.#busy === 'sleep') this.#queue.push({ on: 'knock' });
+  }
+
+  /** Its run becomes a file; `conflict` says why not. */
+  fallAsleep(why: string): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#queue.push({ on: 'nap', nap: { why, resolve, reject } });
+    return this.#whileHere(promise);
   }
 
   /** The pod is another, or gone: what it is now is read from the table. */
@@ -118,7 +151,7 @@ export class PodOwner {
   /** The guest of the running pod, or of a VM that has its disks. */
   lease(): Promise<GuestLease> {
     const { run } = this;
-    if (run && this.#busy !== 'finish') return Promise.resolve({ guest: run.guest, release: () => {} });
+    if (run && this.#busy !== 'finish') return Promise.resolve({ guest: run.guest, release: this.hold() });
     if (this.#gone || this.#closing) return Promise.reject(goneError(this.#pod));
     return new Promise((resolve, reject) => {
       this.#queue.push({ on: 'call', call: { resolve, reject } });
@@ -135,6 +168,14 @@ export class PodOwner {
     this.#queue.push({ on: 'close', how });
   }
 
+  /** Who asked too late would wait for ever. */
+  #whileHere(answer: Promise<void>): Promise<void> {
+    const over = this.finished.then(() => {
+      throw goneError(this.#pod);
+    });
+    return Promise.race([answer, over]);
+  }
+
   async #loop(): Promise<void> {
     for await (const event of this.#queue) {
       this.#apply(event);
@@ -148,13 +189,15 @@ export class PodOwner {
 
   #isQuiet(): boolean {
     const idle = this.#busy === undefined && this.#toolbox === undefined;
-    return idle && (this.#closing === 'leave' || !this.#run);
+    return idle && (this.#closing === 'leave' || (!this.#run && !this.isAsleep));
   }
 
   async #end(): Promise<void> {
     const error = goneError(this.#pod);
     this.#upWaiters.fail(error);
     for (const call of this.#calls.splice(0)) call.reject(error);
+    this.#sleep.answer(error);
+    this.#sleep.refuse(error);
     await this.#probes?.stop();
     if (this.#run) await this.#run.leave();
     if (!this.#gone) this.logs.close();
@@ -178,6 +221,14 @@ export class PodOwner {
       case 'call':
         this.#calls.push(event.call);
         break;
+      case 'nap':
+        this.#sleep.nap(event.nap);
+        if (!this.#run) this.#sleep.refuse(notRunning(this.uid));
+        break;
+      case 'knock':
+        this.#sleep.knock(event.waiter);
+        if (!this.isAsleep && this.#busy !== 'sleep') this.#sleep.answer();
+        break;
       case 'close':
         this.#closing = event.how;
         break;
@@ -198,6 +249,7 @@ export class PodOwner {
       const action = plan(this.#pod, {
         busy: this.#busy,
         run: this.#run?.observed,
+        ...this.#sleep.observed,
         toolbox: this.#toolbox?.observed,
         callers: this.#calls.length,
         prepared: this.#prepared,
@@ -225,7 +277,8 @@ export class PodOwner {
         this.#work('start', () => this.#start(action.serial));
         break;
       case 'report':
-        this.#withRun('act', (run) => this.#report(run));
+        if (this.isAsleep) this.#work('act', () => this.#sleep.report());
+        else this.#withRun('act', (run) => this.#report(run));
         break;
       case 'rename':
         this.#withRun('act', (run) => renameRun(this.#parts, this.#pod, run, this.files.record));
@@ -234,11 +287,23 @@ export class PodOwner {
       case 'resume':
         this.#withRun('act', (run) => this.#setPaused(run, action.do === 'pause'));
         break;
+      case 'sleep':
+        this.#withRun('sleep', (run) => this.#fallAsleep(run));
+        break;
+      case 'wake':
+        this.#work('wake', () => this.#wake());
+        break;
+      case 'park':
+        this.#work('act', () => this.#sleep.park());
+        break;
+      case 'discard':
+        this.#work('act', () => this.#sleep.discard(this.#pod));
+        break;
       case 'signal':
-        this.#withRun('act', (run) => this.#signal(run));
+        this.#withRun('act', (run) => this.#steps.signal(this.#pod, run));
         break;
       case 'kill':
-        this.#withRun('act', (run) => this.#kill(run));
+        this.#withRun('act', (run) => this.#steps.kill(this.#pod, run));
         break;
       case 'kill-vm':
         this.#withRun('act', (run) => run.vm.kill());
@@ -346,43 +411,36 @@ export class PodOwner {
   }
 
   async #setPaused(run: Run, paused: boolean): Promise<void> {
-    await this.#answered(run, setPaused(this.#pod, run, paused));
+    await this.#steps.setPaused(this.#pod, run, paused);
     await this.#report(run);
   }
 
-  async #signal(run: Run): Promise<void> {
-    run.stop = 'signalled';
-    await untilNothingNew(this.#parts, this.#pod, run.signal);
-    const timeoutMs = stopTimeoutMs(this.#pod);
-    if (timeoutMs !== undefined) this.#later(run, timeoutMs, 'overdue');
-    // The stop goes on by itself then; but a guest that is well gets the signal, however little time it is given.
-    const mostMs = timeoutMs === undefined ? undefined : Math.max(timeoutMs, this.#parts.limits.killGraceMs);
-    await this.#answered(run, signalStop(this.#pod, run), mostMs);
+  async #fallAsleep(run: Run): Promise<void> {
+    await this.#probes?.stop();
+    const awake = await this.#sleep.fall(this.#pod, run, this.#users);
+    this.#run = awake;
+    if (awake) this.#take(awake);
   }
 
-  async #kill(run: Run): Promise<void> {
-    run.stop = 'killed';
-    this.#later(run, this.#parts.limits.killGraceMs, 'given-up');
-    await this.#answered(run, killAll(this.#pod, run), this.#parts.limits.killGraceMs);
-  }
-
-  #answered<T>(run: Run, work: Promise<T>, mostMs = Number.POSITIVE_INFINITY): Promise<T | undefined> {
-    const { clock, limits } = this.#parts;
-    const timeoutMs = Math.min(limits.guestAnswerTimeoutMs, mostMs);
-    return inTime(work, { clock, timeoutMs, signal: run.signal });
-  }
-
-  #later(run: Run, ms: number, stop: 'overdue' | 'given-up'): void {
-    this.#parts.clock.sleep(ms, run.signal).then(
-      () => this.#queue.push({ on: 'stop-step', run, stop }),
-      () => {},
-    );
+  async #wake(): Promise<void> {
+    this.#abort = new AbortController();
+    const { signal } = this.#abort;
+    try {
+      const run = await this.#sleep.wake(this.#pod, signal);
+      if (!run) return;
+      this.#take(run);
+      await this.#report(run);
+    } catch (error) {
+      for (const call of this.#calls.splice(0)) call.reject(error);
+      if (!signal.aborted) throw error;
+    }
   }
 
   async #finish(run: Run): Promise<void> {
     await this.#probes?.stop();
     await this.#ending.finish(this.#pod, run);
     this.#run = undefined;
+    this.#sleep.refuse(notRunning(this.uid));
   }
 
   #serve(): void {
@@ -430,6 +488,8 @@ export class PodOwner {
     return changePod(this.#parts.pods, this.uid, change);
   }
 }
+
+const notRunning = (uid: string): KraudError => new KraudError('conflict', `container ${uid} is not running`);
 
 function goneError(pod: Pod): KraudError {
   return new KraudError('not-found', `No such container: ${pod.meta.uid}`);

@@ -9,11 +9,17 @@ export interface Observed {
     | 'start'
     | 'act'
     | 'finish'
+    | 'sleep'
+    | 'wake'
     | 'remove'
     | 'toolbox-open'
     | 'toolbox-close';
   /** The present run, from its start on until it is finished. */
   readonly run: undefined | ObservedRun;
+  /** The run is a file for now. */
+  readonly asleep: undefined | ObservedSleeper;
+  /** Somebody wants it to be one. */
+  readonly drowsy: boolean;
   /** A VM that serves file calls of a pod that doesn't run. */
   readonly toolbox: undefined | { readonly users: number; readonly idle: boolean };
   /** File calls that wait for a VM. */
@@ -36,6 +42,17 @@ export interface ObservedRun {
   readonly reported: boolean;
 }
 
+export interface ObservedSleeper {
+  readonly parked: boolean;
+  readonly reported: boolean;
+  /** Somebody waits for it. */
+  readonly knocked: boolean;
+  /** As a run's. */
+  readonly name: string | undefined;
+  /** What its guest has not written yet would be missed, as it has volumes, and it may still be woken. */
+  readonly precious: boolean;
+}
+
 export type Action =
   | { readonly do: 'nothing' }
   | { readonly do: 'prepare' }
@@ -47,6 +64,12 @@ export type Action =
   | { readonly do: 'rename' }
   | { readonly do: 'pause' }
   | { readonly do: 'resume' }
+  | { readonly do: 'sleep' }
+  | { readonly do: 'wake' }
+  /** Nothing notices yet what is sent to it. */
+  | { readonly do: 'park' }
+  /** Nobody will miss the sleeper. */
+  | { readonly do: 'discard' }
   | { readonly do: 'signal' }
   | { readonly do: 'kill' }
   /** The guest doesn't answer the kill: its VM is ended. */
@@ -80,6 +103,7 @@ export function isStartWanted(pod: Pod): boolean {
  *  │ ^                    │         │ ^ pause, resume,           │
  *  │ └──────abort─────────┘         │ │ report, rename,          │
  *  │ toolbox <─> idle               └─┘ signal, kill             │
+ *  │                             up <─> asleep: sleep, wake      │
  *  └────────────────── remove ──> gone <─────────────────────────┘
  * ```
  */
@@ -91,8 +115,10 @@ export function plan(pod: Pod, observed: Observed): Action {
     const wanted = !deleted && (pod.spec.run.wanted === 'running' || pod.spec.run.wanted === 'paused');
     return wanted && observed.closing === undefined ? nothing : { do: 'abort' };
   }
+  if (busy === 'wake' && deleted && observed.asleep?.precious === false) return { do: 'abort' };
   if (busy !== undefined) return nothing;
   if (run) return planRun(pod, run, observed);
+  if (observed.asleep) return planAsleep(pod, observed.asleep, observed);
   if (observed.closing === 'leave') return nothing;
 
   const starting = isStartWanted(pod) && observed.closing === undefined;
@@ -129,7 +155,19 @@ function planRun(pod: Pod, run: ObservedRun, observed: Observed): Action {
   if (pod.spec.run.serial > pod.status.serial) return { do: 'report' };
   if (wanted === 'paused' && !run.paused) return { do: 'pause' };
   if (wanted === 'running' && run.paused) return { do: 'resume' };
-  return nothing;
+  return observed.drowsy ? { do: 'sleep' } : nothing;
+}
+
+/** Whatever is to be done with its programs is done once they are awake. */
+function planAsleep(pod: Pod, asleep: ObservedSleeper, observed: Observed): Action {
+  if (observed.closing === 'leave') return asleep.reported ? nothing : { do: 'report' };
+  if (pod.meta.deletedAt !== undefined) return { do: asleep.precious ? 'wake' : 'discard' };
+  const { wanted, serial } = pod.spec.run;
+  const renamed = asleep.name !== undefined && asleep.name !== pod.meta.name;
+  const needed = asleep.knocked || observed.callers > 0 || wanted !== 'running' || renamed;
+  if (needed || observed.closing === 'stop') return { do: 'wake' };
+  if (!asleep.parked) return { do: 'park' };
+  return asleep.reported && serial <= pod.status.serial ? nothing : { do: 'report' };
 }
 
 /** The store has it running, but nothing does. */

@@ -7,6 +7,7 @@ import { join } from 'node:path';
  *     pods/UID/empty-bytes       what that disk took on the host before anything was written
  *     pods/UID/images/           hard links to the root file systems of its images
  *     pods/UID/run.json          what has a VM of this pod now, for the next daemon
+ *     pods/UID/asleep/           its VM while that is a file
  *     pods/UID/logs/CONTAINER/   its output
  */
 export class PodFiles {
@@ -14,12 +15,14 @@ export class PodFiles {
   readonly writable: string;
   readonly emptyBytes: string;
   readonly record: string;
+  readonly asleep: string;
 
   constructor(dataDir: string, uid: string) {
     this.dir = join(podsDir(dataDir), uid);
     this.writable = join(this.dir, 'writable.img');
     this.emptyBytes = join(this.dir, 'empty-bytes');
     this.record = join(this.dir, 'run.json');
+    this.asleep = join(this.dir, 'asleep');
   }
 
   image(id: string, format: string): string {

@@ -1,12 +1,14 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { isErrno } from '@kraud/base';
+import type { VmSpec } from '@kraud/cradle';
 import type { PodStatus } from '@kraud/macro';
 import type { Attachment } from '@kraud/network';
 import type { ContainerEnd } from './status.ts';
 
 /**
  * What a pod's VM is for, kept beside the pod so that the next daemon can go on with it. Written before the VM is
- * claimed and removed after it is gone. It need not survive a power cut: neither does the VM.
+ * claimed and removed after it is gone. It need not survive a power cut, as the VM doesn't either, unless that is asleep.
  */
 export interface RunRecord {
   readonly use: 'run' | 'toolbox';
@@ -19,10 +21,21 @@ export interface RunRecord {
    * exit with it. Times as decimal strings.
    */
   readonly ends?: readonly (readonly [container: string, end: NotedEnd])[];
+  /** The VM is a file, and is one for as long as this is here. */
+  readonly asleep?: AsleepNote;
   /** Volumes that the VM has. */
   readonly volumes: readonly { readonly name: string; readonly readOnly: boolean }[];
   /** Sockets that the guest listens on, and where their connections go. */
   readonly sockets: readonly { readonly id: string; readonly source: string }[];
+}
+
+export interface AsleepNote {
+  readonly since: string;
+  readonly why: string;
+  /** What the VM had. */
+  readonly spec: VmSpec;
+  /** It is being woken: the host's boot. Of an earlier boot it isn't known whether it ran on, and then its file no longer goes with its disks. */
+  readonly waking?: string;
 }
 
 export type NotedEnd = Omit<ContainerEnd, 'finishedAtNs'> & { readonly finishedAtNs: string };
@@ -42,6 +55,18 @@ export function notedEnds({ ends = [] }: RunRecord): Map<string, ContainerEnd> {
 export function writeRecord(path: string, record: RunRecord): void {
   writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600 });
   renameSync(`${path}.new`, path);
+}
+
+/** Of a run that is to survive a power cut. */
+export function writeRecordDurably(path: string, record: RunRecord): void {
+  writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600, flush: true });
+  renameSync(`${path}.new`, path);
+  const dir = openSync(dirname(path), 'r');
+  try {
+    fsyncSync(dir);
+  } finally {
+    closeSync(dir);
+  }
 }
 
 /** Undefined when there is none, or none that can be read. */

@@ -211,7 +211,8 @@ export class Run {
   }
 
   #vmEnded(exit: VmExit): void {
-    if (this.#ended) return;
+    // A run that sleeps has not ended.
+    if (this.#ended || exit.reason === 'asleep') return;
     const finishedAtNs = nsOfMs(this.#parts.clock.now());
     const since = this.runsAtMs ?? Number.NEGATIVE_INFINITY;
     const fenced =

@@ -91,7 +91,7 @@ function previous(pod: Pod, name: string): ContainerStatus {
 
 /** Status of a pod whose program runs. A start that was asked for meanwhile is answered by this run. */
 export function upStatus(pod: Pod, up: UpFacts): PodStatus {
-  const { network: _network, vm: _vm, ledger: _ledger, ...rest } = pod.status;
+  const { network: _network, vm: _vm, ledger: _ledger, asleep: _asleep, ...rest } = pod.status;
   const sameRun = pod.status.serial >= up.serial && pod.status.phase !== 'exited';
   return {
     ...rest,
@@ -123,9 +123,15 @@ export function upStatus(pod: Pod, up: UpFacts): PodStatus {
   };
 }
 
+/** Status of a pod that runs, and whose VM is a file for now. */
+export function asleepStatus(pod: Pod, asleep: NonNullable<PodStatus['asleep']>): PodStatus {
+  const { vm: _vm, ...rest } = pod.status;
+  return { ...rest, serial: Math.max(rest.serial, pod.spec.run.serial), asleep };
+}
+
 /** Status once a run is over. The ledger of its start stays, for whoever asks later. */
 function exitedStatus(pod: Pod, endings: RunEndings): PodStatus {
-  const { network: _network, vm: _vm, ...rest } = pod.status;
+  const { network: _network, vm: _vm, asleep: _asleep, ...rest } = pod.status;
   let message = '';
   const containers = pod.spec.containers.map(({ name }) => {
     const before = previous(pod, name);
@@ -175,7 +181,7 @@ export interface StartFailure {
 
 /** Status when the program could not be started: it is where it was, with the reason. */
 export function failedStatus(pod: Pod, failure: StartFailure): PodStatus {
-  const { network: _network, vm: _vm, ledger: _ledger, ...rest } = pod.status;
+  const { network: _network, vm: _vm, ledger: _ledger, asleep: _asleep, ...rest } = pod.status;
   const { phase } = pod.status;
   const neverRan = pod.status.containers.every((container) => container.startedAt === undefined);
   const ranBefore = phase !== 'created' && !(phase === 'starting' && neverRan);

@@ -3,7 +3,7 @@ import type { Pod } from '@kraud/macro';
 import { containerBody, disksOf, podBody } from '../guest/bodies.ts';
 import type { HostParts, HostVm } from '../parts.ts';
 import { claimVm, discardVm, releaseHolds } from './claim.ts';
-import type { GuestLease } from './owner.ts';
+import type { GuestLease } from './owner-event.ts';
 import type { Observed } from './plan.ts';
 import type { PodFiles } from './pod-files.ts';
 import { removeRecord, writeRecord } from './run-record.ts';

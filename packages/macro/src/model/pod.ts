@@ -108,6 +108,8 @@ export const PodSpec = Type.Object({
   cpus: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
   /** Quota of the writable layer. */
   writableBytes: Type.Integer({ minimum: 1 }),
+  /** Falls asleep once it has been idle for this long; absent: only when it is asked to. */
+  sleep: Type.Optional(Type.Object({ afterMs: Type.Integer({ minimum: 1 }) })),
   run: Type.Object({
     wanted: Type.Union([
       Type.Literal('created'),
@@ -192,11 +194,13 @@ export const ContainerStatus = Type.Object({
 });
 export type ContainerStatus = Static<typeof ContainerStatus>;
 
-/** One phase of a start, in milliseconds from the start request: the boot ledger's line. */
+/** One phase of a start or a wake, in milliseconds from its request: the boot ledger's line. */
 export const LedgerEntry = Type.Object({
   phase: Type.Union([
     Type.Literal('api'),
     Type.Literal('place'),
+    /** Of a wake, which has no `api` and `place`: from the knock until the host began. */
+    Type.Literal('knock'),
     Type.Literal('slot'),
     Type.Literal('network'),
     Type.Literal('disks'),
@@ -247,6 +251,8 @@ export const PodStatus = Type.Object({
     }),
   ),
   ledger: Type.Optional(Type.Array(LedgerEntry)),
+  /** Its programs stand still in a file, and it has no VM; whatever needs it wakes it. It counts as running. */
+  asleep: Type.Optional(Type.Object({ since: Type.String(), why: Type.String() })),
   /** Why it is in this phase, for people. */
   message: Type.String(),
 });

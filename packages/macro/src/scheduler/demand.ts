@@ -45,13 +45,16 @@ export function demandOf(pod: Pod, limits: SchedulerLimits): Demand {
     placement,
     band: bands.indexOf(placement.band),
     runs: wantsToRun(pod),
-    room: reservationOf(pod, limits),
+    // One that sleeps is a file.
+    room: pod.status.asleep ? noRoom : reservationOf(pod, limits),
     ports: pod.spec.ports.length === 0 ? nowhere : fixedPorts(pod),
     volumes: volumesOf(pod),
     generic: placement.generic ?? nowhere,
     owner: pod.meta.owner?.uid,
   };
 }
+
+const noRoom: Room = { cpu: 0, memory: 0 };
 
 /** What is reserved for the pod while it runs: what it requests, or its VM, overcommitted. */
 export function reservationOf(pod: Pod, limits: SchedulerLimits): Room {

@@ -5,6 +5,7 @@ const slowMs = 1000;
 
 const phases: Readonly<Record<LedgerEntry['phase'], string>> = {
   api: 'from the request until a host was found for it and saw it',
+  knock: 'from the first who needed it until its host began to wake it',
   place: 'until its host took it up: image and disks are prepared then',
   slot: 'waiting for a VM; with no warm one ready, one is made',
   network: 'for addresses and ports',
@@ -22,7 +23,8 @@ export function slowStart(pod: Pod): string | undefined {
   const [longest] = [...ledger].sort((a, b) => b.endMs - b.startMs - (a.endMs - a.startMs));
   if (!longest) return undefined;
   const took = seconds(longest.endMs - longest.startMs);
-  return `its last start took ${seconds(totalMs)}, ${took} of it ${phases[longest.phase]} (${longest.phase})`;
+  const what = ledger.some(({ phase }) => phase === 'knock') ? 'wake' : 'start';
+  return `its last ${what} took ${seconds(totalMs)}, ${took} of it ${phases[longest.phase]} (${longest.phase})`;
 }
 
 function seconds(ms: number): string {

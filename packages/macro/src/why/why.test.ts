@@ -46,6 +46,14 @@ test('running, slow, moved, displaced, failed', () => {
     'its last start took 4.0 s, 4.0 s of it waiting for a VM; with no warm one ready, one is made (slot)',
     'it is on h1, running',
   ]);
+  const asleep = structuredClone(up);
+  asleep.status.asleep = { since: '2026-01-02T03:04:05.000Z', why: 'idle for 300 s' };
+  const [sleeps, since, where = ''] = told(asleep);
+  assert.deepEqual(
+    [sleeps, since],
+    ['asleep', 'it is asleep since 2026-01-02T03:04:05.000Z: idle for 300 s'],
+  );
+  assert.match(where, /^it is on h1, and wakes when/);
   const displaced = displace(structuredClone(up), 'host h1 is drained', 0);
   assert.ok(displaced);
   assert.deepEqual(told(displaced), [

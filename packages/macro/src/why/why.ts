@@ -17,7 +17,8 @@ import { slowStart } from './start-time.ts';
 /**
  * - `pending`: it waits for a place, and may get one. `refused`: no host may ever take it as things are.
  * - `starting`, `running`, `paused`, `stopped`: what it is, and nothing stands in its way.
- * - `slow`: it runs, and its start took long. `moved`: it had to leave a host.
+ * - `asleep`: it runs, as a file without a VM, until somebody needs it.
+ * - `slow`: it runs, and its start or its wake took long. `moved`: it had to leave a host.
  * - `failed`: it could not be started, or ended by itself with an error.
  */
 export type WhyState =
@@ -26,6 +27,7 @@ export type WhyState =
   | 'starting'
   | 'running'
   | 'paused'
+  | 'asleep'
   | 'slow'
   | 'moved'
   | 'stopped'
@@ -69,6 +71,9 @@ function verdictsOn(pod: Pod, fleet: Fleet): Verdict[] {
   );
 }
 
+const whatWakes =
+  'wakes when something is sent to its ports or addresses, by `docker exec`, `cp`, `logs -f` and others that need it, and by `kra wake`';
+
 type Said = Pick<WhyAnswer, 'state' | 'sentences'>;
 
 function unbound(
@@ -107,6 +112,11 @@ function bound(pod: Pod, host: string, predecessor: Predecessor | undefined): Sa
   if (phase === 'starting' || phase === 'restarting')
     return { state: 'starting', sentences: [`${place}, ${phase}`, ...said(message), ...moves] };
   if (phase === 'paused') return { state: 'paused', sentences: [`${place}, paused by a user`, ...moves] };
+  const { asleep } = pod.status;
+  if (asleep) {
+    const slept = `it is asleep since ${asleep.since}: ${asleep.why}`;
+    return { state: 'asleep', sentences: [slept, `${place}, and ${whatWakes}`, ...moves] };
+  }
   if (isUp(phase)) {
     const sentences = [...moves, ...said(slow), `${place}, ${phase}`];
     return { state: moved ? 'moved' : slow === undefined ? 'running' : 'slow', sentences };

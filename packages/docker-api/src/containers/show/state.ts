@@ -64,7 +64,7 @@ export function statusText(pod: Pod, nowMs: number): string {
     case 'running': {
       const state = container?.health?.status ?? 'starting';
       const health = spec.health ? ` (${state === 'starting' ? 'health: starting' : state})` : '';
-      return `Up ${since(container?.startedAt)}${health}`;
+      return `Up ${since(container?.startedAt)}${health}${pod.status.asleep ? ' (Asleep)' : ''}`;
     }
     case 'paused':
       return `Up ${since(container?.startedAt)} (Paused)`;

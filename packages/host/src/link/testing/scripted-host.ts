@@ -47,6 +47,8 @@ export function scriptedHost(
     commit: unused,
     size: unused,
     update: unused,
+    sleep: unused,
+    wake: unused,
     rejoin: unused,
     facts: unused,
     volumes: { create: unused, remove: unused, usage: unused, path: unused },

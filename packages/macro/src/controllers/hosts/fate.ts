@@ -107,6 +107,7 @@ function endRun(pod: Pod, nowMs: number): void {
   }
   delete status.network;
   delete status.vm;
+  delete status.asleep;
   delete status.restart;
 }
 
