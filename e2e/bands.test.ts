@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import { totalmem } from 'node:os';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { image, TestCloud } from './harness/cloud.ts';
-import { eventually, type Result, run } from './harness/command.ts';
+import { eventually } from './harness/command.ts';
 
-const bin = join(import.meta.dirname, '../bin');
 let cloud: TestCloud;
 before(async () => {
   cloud = await TestCloud.start({ cradle: { warmMax: 1 } });
@@ -14,11 +12,8 @@ after(async () => {
   await cloud?.stop();
 });
 
-const kra = (...args: string[]): Promise<Result> =>
-  run(join(bin, 'kra'), ['--data-dir', cloud.dir, '--docker', `unix://${cloud.socket}`, ...args]);
-
 async function told(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await kra(...args);
+  const { code, stdout, stderr } = await cloud.kra(...args);
   assert.equal(code, 0, `kra ${args.join(' ')}: ${stderr}`);
   return stdout;
 }
@@ -44,7 +39,7 @@ test('a tenant is held to its quota of a band, by name', async () => {
   await cloud.ok(['restart', '-t', '0', 'job1']);
   await cloud.ok(['rm', '-f', 'job1', 'job2']);
   await told('quota', 'set', 'default', '--band', 'batch');
-  const { code, stderr } = await kra('quota', 'set', 'default', '--band', 'gold', '--pods', '1');
+  const { code, stderr } = await cloud.kra('quota', 'set', 'default', '--band', 'gold', '--pods', '1');
   assert.equal(code, 1);
   assert.match(stderr, /unknown band 'gold'/);
 });

@@ -135,6 +135,11 @@ export class TestCloud {
     return result.stdout.replace(/\n$/, '');
   }
 
+  async kra(...args: string[]): Promise<Result> {
+    const to = ['--data-dir', this.dir, '--docker', `unix://${this.socket}`];
+    return await run(join(root, 'bin/kra'), [...to, ...args]);
+  }
+
   /** Must fail with a message like this. */
   async fails(args: readonly string[], message: RegExp, code?: number): Promise<void> {
     const result = await this.docker(args);

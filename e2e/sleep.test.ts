@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import { get } from 'node:http';
+import { after, before, test } from 'node:test';
+import { image, TestCloud } from './harness/cloud.ts';
+import { eventually } from './harness/command.ts';
+import { freePort } from './harness/ports.ts';
+
+let cloud: TestCloud;
+before(async () => {
+  // No warm slots: what is a VM here is a pod's, and awake.
+  cloud = await TestCloud.start({ cradle: { warmMax: 0, mouldsMax: 0 } });
+});
+after(() => cloud.stop());
+
+/** Serves the number that it counts up to, five times a second, in memory. */
+const counts =
+  'mkdir -p /dev/shm/www; cd /dev/shm/www; (n=0; while :; do n=$((n+1)); echo $n > n.new; mv n.new n; sleep 0.2; done) & exec httpd -f -p 8080 -h /dev/shm/www';
+
+async function kra(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await cloud.kra(...args);
+  assert.equal(code, 0, `kra ${args.join(' ')}: ${stderr}`);
+  return stdout.trim();
+}
+
+/** What is served at a path of a port of this host. */
+function served(port: number, path = 'n'): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = get({ host: '127.0.0.1', port, path: `/${path}`, agent: false }, (response) => {
+      response.toArray().then((chunks) => resolve(Buffer.concat(chunks).toString().trim()), reject);
+    });
+    request.setTimeout(30_000, () => request.destroy(new Error('no answer within 30 s')));
+    request.on('error', reject);
+  });
+}
+
+interface Asleep {
+  readonly Since: string;
+  readonly Why: string;
+}
+
+const asleep = (id: string): Promise<Asleep | null> =>
+  cloud.inspect<Asleep | null>(id, '{{json .Kraud.Asleep}}');
+
+/** A pod that counts, and sleeps. */
+async function sleeping(port: number, ...options: string[]): Promise<{ id: string; counted: number }> {
+  const id = await cloud.sh(counts, ['-p', `${port}:8080`, ...options]);
+  let counted = 0;
+  await eventually('it counts', async () => {
+    counted = Number(await served(port));
+    return counted > 0;
+  });
+  await kra('sleep', id);
+  return { id, counted };
+}
+
+test('a pod that sleeps has no VM, runs for everyone to see, and goes on where it was for its first visitor', async () => {
+  const port = await freePort();
+  const { id, counted } = await sleeping(port);
+  assert.deepEqual(await cloud.vmms(), []);
+  assert.match(await cloud.ok(['ps', '--format', '{{.Status}}']), /^Up .* \(Asleep\)$/);
+  assert.equal((await asleep(id))?.Why, 'somebody asked for it');
+  const [first, since] = (await kra('why', id)).split('\n');
+  assert.match(first ?? '', /: asleep$/);
+  assert.match(since ?? '', /it is asleep since .*: somebody asked for it/);
+  const stats = await cloud.ok(['stats', '--no-stream', '--format', '{{.PIDs}} {{.Name}}']);
+  assert.match(stats, /^0 /);
+  assert.deepEqual(await cloud.vmms(), [], 'who looks does not wake it');
+
+  const now = Number(await served(port));
+  assert.ok(now >= counted, `${now} after ${counted}: its memory is lost`);
+  assert.equal((await cloud.vmms()).length, 1);
+  assert.equal(await asleep(id), null);
+  const ledger = await cloud.inspect<{ Phase?: string; phase?: string }[]>(id, '{{json .Kraud.Ledger}}');
+  assert.ok(JSON.stringify(ledger).includes('"knock"'));
+  const inside = Number(await cloud.ok(['exec', id, 'date', '+%s']));
+  assert.ok(Math.abs(inside - Date.now() / 1000) < 5, 'its clock is right');
+  await eventually('it counts on', async () => Number(await served(port)) > now);
+  await cloud.ok(['rm', '-f', id]);
+});
+
+test('other pods wake it by its name, over and over', async () => {
+  await cloud.ok(['network', 'create', 'n']);
+  const port = await freePort();
+  const { id } = await sleeping(port, '--network', 'n', '--name', 'web');
+  const asks = ['run', '--rm', '--network', 'n', image, 'wget', '-qO-', 'http://web:8080/n'];
+  for (let round = 0; round < 3; round += 1) {
+    assert.ok(Number(await cloud.ok(asks)) > 0);
+    assert.equal(await asleep(id), null);
+    await kra('sleep', id);
+  }
+  await cloud.ok(['rm', '-f', 'web']);
+  await cloud.ok(['network', 'rm', 'n']);
+});
+
+test('exec, top, cp, logs -f and a signal wake it', async () => {
+  const port = await freePort();
+  const { id } = await sleeping(port);
+  const acts: readonly (readonly string[])[] = [
+    ['exec', id, 'true'],
+    ['top', id],
+    ['cp', `${id}:/etc/passwd`, '-'],
+    ['kill', '-s', 'CONT', id],
+    ['rename', id, 'other'],
+    ['update', '--memory', '96m', id],
+  ];
+  for (const act of acts) {
+    assert.ok(await asleep(id), `before ${act[0]}`);
+    await cloud.ok(act);
+    await eventually(`${act[0]} has woken it`, async () => (await asleep(id)) === null);
+    await kra('sleep', id);
+  }
+  const logs = cloud.docker(['logs', '-f', id]);
+  await eventually('logs -f has woken it', async () => (await asleep(id)) === null);
+  await cloud.ok(['rm', '-f', id]);
+  await logs;
+});
+
+test('kill -9 of the daemon: the next one finds it asleep, and it wakes', async () => {
+  const port = await freePort();
+  const { id, counted } = await sleeping(port);
+  await cloud.killDaemon();
+  await cloud.startDaemon();
+  assert.ok(await asleep(id));
+  assert.deepEqual(await cloud.vmms(), []);
+  assert.ok(Number(await served(port)) >= counted);
+  await kra('sleep', id);
+  await cloud.stopDaemon();
+  const waits = served(port);
+  waits.catch(() => {});
+  await cloud.startDaemon();
+  assert.ok(Number(await served(port)) >= counted);
+  await cloud.ok(['rm', '-f', id]);
+});
+
+test('one that is idle falls asleep as its label says, one that computes or is used does not', async () => {
+  const [port, busyPort] = [await freePort(), await freePort()];
+  const label = ['--label', 'kr.sleep=2s'];
+  const idle = await cloud.sh('httpd -f -p 8080 -h /etc', ['-p', `${port}:8080`, ...label]);
+  const computes = await cloud.sh('while :; do :; done', label);
+  const asked = await cloud.sh('httpd -f -p 8080 -h /etc', ['-p', `${busyPort}:8080`, ...label]);
+  const asking = setInterval(() => void served(busyPort, 'passwd').catch(() => {}), 300);
+  const used = cloud.docker(['exec', '-i', computes, 'cat'], { input: '' });
+  await eventually('the idle one sleeps', async () => (await asleep(idle))?.Why === 'idle for 2 s', 60_000);
+  await new Promise((resolve) => setTimeout(resolve, 3000));
+  assert.deepEqual([await asleep(computes), await asleep(asked)], [null, null]);
+  assert.match(await served(port, 'passwd'), /^root:/);
+  assert.equal(await asleep(idle), null);
+  await eventually('it falls asleep again', async () => (await asleep(idle)) !== null, 60_000);
+  clearInterval(asking);
+  await used;
+  await eventually('nobody asks any more', async () => (await asleep(asked)) !== null, 60_000);
+  await cloud.ok(['rm', '-f', idle, computes, asked]);
+});
+
+test('a stop lets it end as it would have, a removal leaves its volume whole', async () => {
+  const id = await cloud.sh('trap "echo bye; exit 3" TERM; while :; do sleep 0.1; done');
+  await kra('sleep', id);
+  await cloud.ok(['stop', id]);
+  assert.equal(await cloud.inspect(id, '{{.State.ExitCode}}'), 3);
+  assert.equal(await cloud.ok(['logs', id]), 'bye');
+  await cloud.ok(['rm', id]);
+
+  const writer = await cloud.sh('echo kept > /v/file; sleep 1000', ['-v', 'data:/v']);
+  await eventually(
+    'it is written',
+    async () => (await cloud.ok(['exec', writer, 'cat', '/v/file'])) === 'kept',
+  );
+  await kra('sleep', writer);
+  assert.equal(await cloud.ok(['run', '--rm', '-v', 'data:/v', image, 'cat', '/v/file']), 'kept');
+  await eventually('nobody shares it', async () =>
+    kra('sleep', writer).then(
+      () => true,
+      () => false,
+    ),
+  );
+  await cloud.ok(['rm', '-f', writer]);
+  assert.equal(await cloud.ok(['run', '--rm', '-v', 'data:/v', image, 'cat', '/v/file']), 'kept');
+  await cloud.ok(['volume', 'rm', 'data']);
+});
+
+test('what can’t sleep says why, before anything is made', async () => {
+  const bound = ['run', '-d', '--label', 'kr.sleep=1m', '-v', '/etc:/e', image, 'true'];
+  await cloud.fails(bound, /kr\.sleep: a container with paths of the host \(\/e\) can't sleep/);
+  await cloud.fails(['run', '-d', '--label', 'kr.sleep=soon', image, 'true'], /kr\.sleep: invalid duration/);
+  assert.equal(await cloud.ok(['ps', '-aq']), '');
+  const id = await cloud.sh('sleep 1000', ['-v', '/etc:/e:ro']);
+  await assert.rejects(kra('sleep', id), /can't sleep: it has paths of the host/);
+  await cloud.ok(['pause', id]);
+  await assert.rejects(kra('sleep', id), /can't sleep: it is paused/);
+  await cloud.ok(['rm', '-f', id]);
+  await assert.rejects(kra('sleep', 'nobody'), /No such container: nobody/);
+});
