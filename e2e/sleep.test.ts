@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { get } from 'node:http';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import { image, TestCloud } from './harness/cloud.ts';
 import { eventually } from './harness/command.ts';
 import { freePort } from './harness/ports.ts';
@@ -11,10 +11,11 @@ before(async () => {
   cloud = await TestCloud.start({ cradle: { warmMax: 0, mouldsMax: 0 } });
 });
 after(() => cloud.stop());
+afterEach(() => cloud.removeAll());
 
 /** Serves the number that it counts up to, five times a second, in memory. */
 const counts =
-  'mkdir -p /dev/shm/www; cd /dev/shm/www; (n=0; while :; do n=$((n+1)); echo $n > n.new; mv n.new n; sleep 0.2; done) & exec httpd -f -p 8080 -h /dev/shm/www';
+  'echo made > /made; mkdir -p /dev/shm/www; cd /dev/shm/www; (n=0; while :; do n=$((n+1)); echo $n > n.new; mv n.new n; sleep 0.2; done) & exec httpd -f -p 8080 -h /dev/shm/www';
 
 async function kra(...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await cloud.kra(...args);
@@ -22,10 +23,10 @@ async function kra(...args: string[]): Promise<string> {
   return stdout.trim();
 }
 
-/** What is served at a path of a port of this host. */
-function served(port: number, path = 'n'): Promise<string> {
+/** What a pod serves at a port of this host. */
+function served(port: number): Promise<string> {
   return new Promise((resolve, reject) => {
-    const request = get({ host: '127.0.0.1', port, path: `/${path}`, agent: false }, (response) => {
+    const request = get({ host: '127.0.0.1', port, path: '/n', agent: false }, (response) => {
       response.toArray().then((chunks) => resolve(Buffer.concat(chunks).toString().trim()), reject);
     });
     request.setTimeout(30_000, () => request.destroy(new Error('no answer within 30 s')));
@@ -69,7 +70,7 @@ test('a pod that sleeps has no VM, runs for everyone to see, and goes on where i
   const now = Number(await served(port));
   assert.ok(now >= counted, `${now} after ${counted}: its memory is lost`);
   assert.equal((await cloud.vmms()).length, 1);
-  assert.equal(await asleep(id), null);
+  await eventually('it is awake', async () => (await asleep(id)) === null);
   const ledger = await cloud.inspect<{ Phase?: string; phase?: string }[]>(id, '{{json .Kraud.Ledger}}');
   assert.ok(JSON.stringify(ledger).includes('"knock"'));
   const inside = Number(await cloud.ok(['exec', id, 'date', '+%s']));
@@ -85,7 +86,7 @@ test('other pods wake it by its name, over and over', async () => {
   const asks = ['run', '--rm', '--network', 'n', image, 'wget', '-qO-', 'http://web:8080/n'];
   for (let round = 0; round < 3; round += 1) {
     assert.ok(Number(await cloud.ok(asks)) > 0);
-    assert.equal(await asleep(id), null);
+    await eventually('it is awake', async () => (await asleep(id)) === null);
     await kra('sleep', id);
   }
   await cloud.ok(['rm', '-f', 'web']);
@@ -98,7 +99,7 @@ test('exec, top, cp, logs -f and a signal wake it', async () => {
   const acts: readonly (readonly string[])[] = [
     ['exec', id, 'true'],
     ['top', id],
-    ['cp', `${id}:/etc/passwd`, '-'],
+    ['cp', `${id}:/made`, '-'],
     ['kill', '-s', 'CONT', id],
     ['rename', id, 'other'],
     ['update', '--memory', '96m', id],
@@ -132,19 +133,21 @@ test('kill -9 of the daemon: the next one finds it asleep, and it wakes', async 
   await cloud.ok(['rm', '-f', id]);
 });
 
-test('one that is idle falls asleep as its label says, one that computes or is used does not', async () => {
+test('one that is idle falls asleep as its label says, one that computes or is used does not', async (t) => {
   const [port, busyPort] = [await freePort(), await freePort()];
   const label = ['--label', 'kr.sleep=2s'];
-  const idle = await cloud.sh('httpd -f -p 8080 -h /etc', ['-p', `${port}:8080`, ...label]);
+  const serves = 'mkdir /www; echo hi > /www/n; exec httpd -f -p 8080 -h /www';
+  const idle = await cloud.sh(serves, ['-p', `${port}:8080`, ...label]);
   const computes = await cloud.sh('while :; do :; done', label);
-  const asked = await cloud.sh('httpd -f -p 8080 -h /etc', ['-p', `${busyPort}:8080`, ...label]);
-  const asking = setInterval(() => void served(busyPort, 'passwd').catch(() => {}), 300);
+  const asked = await cloud.sh(serves, ['-p', `${busyPort}:8080`, ...label]);
+  const asking = setInterval(() => void served(busyPort).catch(() => {}), 300);
+  t.after(() => clearInterval(asking));
   const used = cloud.docker(['exec', '-i', computes, 'cat'], { input: '' });
   await eventually('the idle one sleeps', async () => (await asleep(idle))?.Why === 'idle for 2 s', 60_000);
   await new Promise((resolve) => setTimeout(resolve, 3000));
   assert.deepEqual([await asleep(computes), await asleep(asked)], [null, null]);
-  assert.match(await served(port, 'passwd'), /^root:/);
-  assert.equal(await asleep(idle), null);
+  assert.equal(await served(port), 'hi');
+  await eventually('it is awake', async () => (await asleep(idle)) === null);
   await eventually('it falls asleep again', async () => (await asleep(idle)) !== null, 60_000);
   clearInterval(asking);
   await used;
