@@ -21,7 +21,7 @@ type Change =
       readonly size: number;
       readonly band: Band;
     }
-  | { readonly do: 'stop' | 'drop-pod'; readonly name: string };
+  | { readonly do: 'stop' | 'sleep' | 'wake' | 'drop-pod'; readonly name: string };
 
 const name = fc.constantFrom(...hostNames);
 const podName = fc.constantFrom('a', 'b', 'c', 'd', 'e');
@@ -35,7 +35,7 @@ const change: fc.Arbitrary<Change> = fc.oneof(
     size: fc.constantFrom(0.5, 1, 2),
     band: fc.constantFrom(...bandNames),
   }),
-  fc.record({ do: fc.constantFrom('stop', 'drop-pod'), name: podName }),
+  fc.record({ do: fc.constantFrom('stop', 'sleep', 'wake', 'drop-pod'), name: podName }),
 );
 
 /** What the fleet would say of each host, and what it would do with a pod. */
@@ -81,6 +81,12 @@ test('kept up to date by changes, a fleet is what it would be if it were made an
           if (each.do === 'drop-pod') {
             pods.delete(each.name);
             fleet.removePod(present.meta.uid);
+          } else if (each.do !== 'stop') {
+            const turned = structuredClone(present);
+            if (each.do === 'wake') delete turned.status.asleep;
+            else turned.status.asleep = { since: '2026-01-01T00:00:00.000Z', why: 'idle' };
+            pods.set(each.name, turned);
+            fleet.setPod(turned);
           } else {
             const stopped = structuredClone(present);
             stopped.spec.run.wanted = 'stopped';
@@ -100,6 +106,29 @@ test('kept up to date by changes, a fleet is what it would be if it were made an
       assert.deepEqual(check(plan(wanted, anew), wanted, anew), []);
     }),
     { examples: [[largerAfterOneWent]] },
+  );
+});
+
+test('a pod that sleeps weighs nothing, whatever was measured of it before; awake it takes its room back from weaker ones', () => {
+  const sleeper = on('h1', 'sleeper', 4, 'production');
+  const measured = host('h1', {
+    status: { usage: { [sleeper.meta.uid]: { cpus: 3, memoryBytes: 3 * 1024 ** 3 } } },
+  });
+  const fleet = Fleet.of({ hosts: [measured], pods: [sleeper], volumes: [] });
+  fleet.setHost(measured, 0);
+  const [web, weak] = [pod('web', 4), pod('weak', 4, { band: 'free' })];
+  assert.equal(plan([web], fleet).bindings.length, 0);
+  const asleep = structuredClone(sleeper);
+  asleep.status.asleep = { since: '2026-01-01T00:00:00.000Z', why: 'idle' };
+  fleet.setPod(asleep);
+  assert.equal(plan([web], fleet).bindings.length, 1);
+  assert.equal(plan([weak], fleet).bindings.length, 1);
+  fleet.setPod(on('h1', 'weak', 4, 'free'));
+  fleet.setPod(sleeper);
+  const { evictions } = plan([], fleet);
+  assert.deepEqual(
+    evictions.map(({ uid }) => uid),
+    [on('h1', 'weak', 4, 'free').meta.uid],
   );
 });
 

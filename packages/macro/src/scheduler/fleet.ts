@@ -272,6 +272,8 @@ function same(a: unknown, b: unknown): boolean {
   return a === b || JSON.stringify(a) === JSON.stringify(b);
 }
 
+/** What was measured of it counts on. */
 function sameRun(a: Pod, b: Pod): boolean {
-  return a.spec.run.serial === b.spec.run.serial;
+  const sleeps = ({ status }: Pod): boolean => status.asleep !== undefined;
+  return a.spec.run.serial === b.spec.run.serial && sleeps(a) === sleeps(b);
 }
