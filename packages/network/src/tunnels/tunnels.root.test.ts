@@ -9,7 +9,17 @@ import { codeOf, must } from '@kraud/base';
 import type { NetworkSpec, TunnelEnd } from '../contract.ts';
 import { Names } from '../names.ts';
 import { FarHost, TestHost } from '../testing/far-host.ts';
-import { ask, insideOwnWorld, program, sh, tcpServer, udpServer } from '../testing/world.ts';
+import { TapVm, VmmProgram } from '../testing/tap-vm.ts';
+import {
+  ask,
+  configureGuest,
+  insideOwnWorld,
+  program,
+  request,
+  sh,
+  tcpServer,
+  udpServer,
+} from '../testing/world.ts';
 import type { DevicePeer } from './device.ts';
 import { parseDump, setWords, wgCommand } from './wg-tool.ts';
 
@@ -89,6 +99,25 @@ ip -n host2 addr add 192.0.2.2/24 dev wan0; ip -n host2 link set wan0 up; ip -n 
     assert.equal(await ask('guest-a', 'tcp', '10.1.4.0', 80, 10_000), 'b HELLO 10.1.0.2');
     assert.equal(await ask('guest-b', 'tcp', '10.1.0.2', 80), 'a HELLO 10.1.4.0');
     assert.equal(await ask('guest-bbk', 'udp', '10.2.0.2', 53), 'abk HELLO');
+  });
+
+  test('a pod that sleeps is knocked at from another host, by a packet that arrives', async () => {
+    const [{ network }, vmm] = [near, new VmmProgram()];
+    const vm = new TapVm('s', vmm);
+    const { guest, addresses } = await network.attach({ ...request('s'), tap: await vm.boot() });
+    configureGuest('s', guest.network);
+    await start('guest-s', udpServer(53, 's'));
+    const knocked = new Promise<string>((resolve) => network.onKnock(resolve));
+    await network.park('s');
+    await vm.end();
+    const answer = ask('guest-b', 'udp', must(addresses[0], 'it has one').ipv4, 53, 30_000);
+    assert.equal(await knocked, 's');
+    await vm.start(must(network.parkedTap('s'), 'it is parked'));
+    await network.unpark('s');
+    assert.equal(await answer, 's HELLO');
+    await network.detach('s');
+    await vm.end();
+    vmm.remove();
   });
 
   test('packets of every size come through, from interfaces that know nothing of the tunnel', async () => {
