@@ -269,6 +269,22 @@ done`)
     assert.equal(await answer, 'a HELLO');
   });
 
+  test('a watch that is overrun asks for what it has lost', async () => {
+    await sleep();
+    const [pid = ''] = watches();
+    sh(`kill -STOP ${pid}`);
+    inVpc(`sh -ec 'for i in $(seq 3000); do
+  echo "neigh replace 127.0.0.2 lladdr 02:00:00:00:00:02 dev up0 nud permanent"; echo "neigh del 127.0.0.2 dev up0"
+done | ip -batch -'`);
+    const answer = ask('guest-b', 'udp', addressOf('a'), 53, 30_000);
+    await until('a packet waits', () => inVpc('ip neigh').includes('INCOMPLETE'));
+    sh(`kill -CONT ${pid}`);
+    await nextKnock();
+    assert.deepEqual(watches(), [pid]);
+    await wake();
+    assert.equal(await answer, 'a HELLO');
+  });
+
   test('who knocks while there is no daemon is heard by the next', async () => {
     await sleep();
     const kept = network.attachments();
