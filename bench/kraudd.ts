@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { get } from 'node:http';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { command } from './command.ts';
@@ -11,12 +11,12 @@ const kra = join(import.meta.dirname, '../bin/kra');
 export class Kraudd {
   readonly dir: string;
   readonly env: NodeJS.ProcessEnv;
-  readonly #socket: string;
+  readonly socket: string;
 
   constructor(dir: string) {
     this.dir = dir;
-    this.#socket = join(dir, 'docker.sock');
-    this.env = { ...process.env, DOCKER_HOST: `unix://${this.#socket}`, DOCKER_CONFIG: join(dir, 'client') };
+    this.socket = join(dir, 'docker.sock');
+    this.env = { ...process.env, DOCKER_HOST: `unix://${this.socket}`, DOCKER_CONFIG: join(dir, 'client') };
   }
 
   async start(config: object): Promise<void> {
@@ -42,12 +42,37 @@ export class Kraudd {
   }
 
   async get<T>(path: string): Promise<T> {
+    return JSON.parse(await this.#ask('GET', path)) as T;
+  }
+
+  async post(path: string): Promise<void> {
+    await this.#ask('POST', path);
+  }
+
+  async sleep(pod: string): Promise<void> {
+    await this.post(`/kraud/v1/pods/${pod}/sleep`);
+  }
+
+  /** Of the container's last start, or wake. */
+  async ledger(container: string): Promise<{ phase: string; startMs: number; endMs: number }[]> {
+    const { Kraud } = await this.get<{
+      Kraud: { Ledger: { phase: string; startMs: number; endMs: number }[] };
+    }>(`/containers/${container}/json`);
+    return Kraud.Ledger;
+  }
+
+  async #ask(method: string, path: string): Promise<string> {
     return await new Promise((resolve, reject) => {
-      get({ socketPath: this.#socket, path }, (response) => {
+      const asked = request({ socketPath: this.socket, method, path }, (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('end', () => resolve(JSON.parse(Buffer.concat(chunks).toString()) as T));
-      }).on('error', reject);
+        response.on('end', () => {
+          const text = Buffer.concat(chunks).toString();
+          if ((response.statusCode ?? 500) < 400) resolve(text);
+          else reject(new Error(`${method} ${path}: ${response.statusCode} ${text}`));
+        });
+      });
+      asked.on('error', reject).end();
     });
   }
 
@@ -74,6 +99,6 @@ export class Kraudd {
   }
 
   async #kra(...args: string[]): Promise<void> {
-    await command(kra, ['--data-dir', this.dir, '--docker', `unix://${this.#socket}`, ...args]);
+    await command(kra, ['--data-dir', this.dir, '--docker', `unix://${this.socket}`, ...args]);
   }
 }

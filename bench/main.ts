@@ -1,8 +1,14 @@
 import { launch } from './launch/launch.ts';
 import { scheduler } from './scheduler/scheduler.ts';
+import { sleep } from './sleep/sleep.ts';
 import { store } from './store/store.ts';
 
-const benches: Record<string, (args: readonly string[]) => Promise<void>> = { launch, scheduler, store };
+const benches: Record<string, (args: readonly string[]) => Promise<void>> = {
+  launch,
+  scheduler,
+  sleep,
+  store,
+};
 
 const [name, ...args] = process.argv.slice(2);
 const bench = name ? benches[name] : undefined;

@@ -99,11 +99,9 @@ async function interleaved(
 
 /** From the claim of a slot to the container's first output, as the daemon's own ledger has it. */
 async function claimMs(daemon: Kraudd, name: string): Promise<number> {
-  const { Kraud } = await daemon.get<{
-    Kraud: { Ledger: { phase: string; startMs: number; endMs: number }[] };
-  }>(`/containers/${name}/json`);
-  const slot = Kraud.Ledger.find((entry) => entry.phase === 'slot');
-  const last = Math.max(...Kraud.Ledger.map((entry) => entry.endMs));
+  const ledger = await daemon.ledger(name);
+  const slot = ledger.find((entry) => entry.phase === 'slot');
+  const last = Math.max(...ledger.map((entry) => entry.endMs));
   if (!slot) throw new Error('the ledger has no slot phase');
   return last - slot.startMs;
 }

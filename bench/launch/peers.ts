@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { command, present } from '../command.ts';
+import { startDockerd } from '../dockerd.ts';
 
 /** Another way to run the same container on this machine. */
 export interface Peer {
@@ -13,54 +12,15 @@ export interface Peer {
 
 const echo = ['bench', '/bin/echo', 'hi'];
 
-/**
- * dockerd + runc, if it is installed: one of our own on its own directory, never the machine's. Its bridge and its rules are
- * in a network namespace that goes with it, so that it changes nothing of the network that all others are measured on.
- */
 async function dockerd(dir: string, tar: string): Promise<Peer | undefined> {
-  if (!(await present('dockerd'))) return undefined;
-  const home = join(dir, 'dockerd');
-  mkdirSync(home, { recursive: true });
-  const socket = `unix://${join(home, 'docker.sock')}`;
-  const log = openSync(join(home, 'log'), 'a');
-  const dirs = [
-    '--data-root',
-    join(home, 'data'),
-    '--exec-root',
-    join(home, 'exec'),
-    '-p',
-    join(home, 'pid'),
-  ];
-  const inNamespace = ['--net', 'sh', '-c', 'ip link set lo up && exec dockerd "$@"', 'sh'];
-  const child = spawn('unshare', [...inNamespace, ...dirs, '-H', socket], { stdio: ['ignore', log, log] });
-  closeSync(log);
-  const env = { ...process.env, DOCKER_HOST: socket, DOCKER_CONFIG: join(home, 'client') };
-  const ended = new Promise((resolve) => child.once('exit', resolve));
-  const stop = async (): Promise<void> => {
-    child.kill('SIGTERM');
-    await ended;
-  };
-  const isUp = (): Promise<boolean> =>
-    command('docker', ['version'], { env }).then(
-      () => true,
-      () => false,
-    );
-  const deadline = Date.now() + 30_000;
-  while (!(await isUp())) {
-    if (Date.now() > deadline || child.exitCode !== null) {
-      if (child.exitCode === null) await stop();
-      const words = readFileSync(join(home, 'log'), 'utf8').trimEnd().split('\n').slice(-3).join('\n');
-      console.error(`dockerd is installed but did not start; measuring without it:\n${words}`);
-      return undefined;
+  const daemon = await startDockerd(dir, tar);
+  return (
+    daemon && {
+      metric: 'dockerd_run_ms',
+      run: () => daemon.docker('run', '--rm', ...echo),
+      stop: daemon.stop,
     }
-    await delay(200);
-  }
-  await command('docker', ['import', tar, 'bench'], { env });
-  return {
-    metric: 'dockerd_run_ms',
-    run: () => command('docker', ['run', '--rm', ...echo], { env }),
-    stop,
-  };
+  );
 }
 
 /**
