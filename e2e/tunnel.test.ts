@@ -134,6 +134,23 @@ test('a fixed address may be any of the network, and only one container has it',
   await near.fails(['run', ...again, image, 'true'], /Address already in use/);
 });
 
+test('one that sleeps on the other host is woken by who calls it by name, and by an exec; its host loses it awake or not', async () => {
+  const asleep = async (): Promise<boolean> =>
+    (await near.ok(['inspect', '-f', '{{json .Kraud.Asleep}}', 'right'])) !== 'null';
+  const sleep = async (): Promise<void> => {
+    const { code, stderr } = await near.kra('sleep', 'right');
+    assert.equal(code, 0, stderr);
+    await eventually('it sleeps', asleep, patienceMs);
+  };
+  await sleep();
+  await asks('left', 'wget -qO- http://right', 'box-right');
+  await eventually('it is awake', async () => !(await asleep()), patienceMs);
+  await sleep();
+  assert.match((await near.kra('why', 'right')).stdout, /right: asleep\n.*\n.*it is on far, and wakes when/);
+  assert.equal(await exec('right', 'hostname'), 'box-right');
+  await sleep();
+});
+
 test('what is renamed, removed or lost is not found any more', async () => {
   const finds = async (name: string): Promise<boolean> =>
     /^Name:/m.test(await exec('left', `nslookup -type=a ${name}`));

@@ -5,6 +5,9 @@ import { test } from 'node:test';
 import { KraudError, SeededRandom } from '@kraud/base';
 import type { Pod } from '@kraud/macro';
 import { CrashPoint, type FakePrograms, HostWorld } from '@kraud/testkit';
+import { PodFiles } from '../pods/pod-files.ts';
+import { readRecord, writeRecord } from '../pods/run-record.ts';
+import type { SleeperRecord } from './sleeper.ts';
 
 /** Says that it began, counts the signals that it gets, and ends by SIGTERM. */
 const programs: FakePrograms = {
@@ -203,6 +206,23 @@ test('one that can never be woken has ended, with the reason', async () => {
   assert.equal(over?.status.containers[0]?.exitCode, 255);
   assert.match(over?.status.message ?? '', /could not be woken: of another QEMU/);
   assert.equal(world.network.held.size, 0);
+});
+
+test('one that was being woken when the power failed has ended: its memory no longer goes with its disks', async () => {
+  await using world = new HostWorld({ programs });
+  const uid = await begun(world);
+  await world.agent.sleep(uid, 'main');
+  await world.until('a', isAsleep);
+  await world.agent.stop({ keepVms: true });
+  const { dir, record } = new PodFiles(world.dataDir, uid);
+  const note = readRecord(record) as SleeperRecord;
+  writeRecord(record, { ...note, asleep: { ...note.asleep, waking: 'an earlier boot' } });
+  await world.boot();
+  const over = await world.until('a', (pod) => pod?.status.phase === 'exited');
+  assert.equal(over?.status.containers[0]?.exitCode, 255);
+  assert.equal(existsSync(join(dir, 'asleep')), false);
+  await world.start('a');
+  await world.until('a', isAwake);
 });
 
 test('a volume whose keeper sleeps wakes it', async () => {
