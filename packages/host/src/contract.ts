@@ -55,9 +55,9 @@ export interface HostApi {
   /** New cgroup limits for a container that runs; kept in the spec by the caller. */
   update(uid: string, container: string, resources: object): Promise<void>;
 
-  /** What runs becomes a file, and has no VM. `conflict` says why it can't. One that sleeps already is fine. */
+  /** What runs becomes a file, and has no VM; its status has said so. `conflict` says why it can't. One that sleeps already is fine. */
   sleep(uid: string, container: string): Promise<void>;
-  /** Resolves once it doesn't sleep. */
+  /** Resolves once it doesn't sleep, and its status says so. */
   wake(uid: string, container: string): Promise<void>;
 
   /** Puts a pod that runs on these networks instead of those that it is on; kept in the spec by the caller. */

@@ -307,7 +307,9 @@ export class HostAgent implements HostApi {
   }
 
   async wake(uid: string, container: string): Promise<void> {
-    await this.#owner(uid, container).awake();
+    const owner = this.#owner(uid, container);
+    await owner.awake();
+    await owner.reportAgain();
   }
 
   async update(uid: string, container: string, resources: object): Promise<void> {

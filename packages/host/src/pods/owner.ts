@@ -223,7 +223,7 @@ export class PodOwner {
         break;
       case 'nap':
         this.#sleep.nap(event.nap);
-        if (!this.#run) this.#sleep.refuse(notRunning(this.uid));
+        if (!this.#run && this.#busy !== 'sleep') this.#sleep.refuse(notRunning(this.uid));
         break;
       case 'knock':
         this.#sleep.knock(event.waiter);
@@ -417,8 +417,8 @@ export class PodOwner {
 
   async #fallAsleep(run: Run): Promise<void> {
     await this.#probes?.stop();
+    this.#run = undefined;
     const awake = await this.#sleep.fall(this.#pod, run, this.#users);
-    this.#run = awake;
     if (awake) this.#take(awake);
   }
 

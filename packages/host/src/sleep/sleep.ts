@@ -91,7 +91,12 @@ export class Sleep {
       return fallen.run;
     }
     this.#sleeper = fallen.sleeper;
-    for (const nap of this.#naps.splice(0)) nap.resolve();
+    try {
+      // Now, as it may be woken next.
+      await this.report();
+    } finally {
+      for (const nap of this.#naps.splice(0)) nap.resolve();
+    }
     return undefined;
   }
 
@@ -109,6 +114,8 @@ export class Sleep {
     } catch (error) {
       this.answer(error);
       sleeper.failures += 1;
+      // Its tap may have gone to a VM that is no more.
+      sleeper.parked = false;
       if (!(error instanceof NeverAwake)) throw error;
       this.#parts.logger.error({ pod: pod.meta.name, error: error.message }, 'a pod is lost');
       this.#sleeper = undefined;

@@ -19,9 +19,9 @@ export interface Sleeper {
   failures: number;
 }
 
-export const sleeperOf = (record: SleeperRecord): Sleeper => ({
+export const sleeperOf = (record: SleeperRecord, { parked }: Pick<Sleeper, 'parked'>): Sleeper => ({
   record,
-  parked: false,
+  parked,
   reported: false,
   failures: 0,
 });
@@ -30,7 +30,7 @@ export const sleeperOf = (record: SleeperRecord): Sleeper => ({
 export async function leftAsleep(parts: Pick<HostParts, 'dataDir'>, pod: Pod): Promise<Sleeper | undefined> {
   const files = new PodFiles(parts.dataDir, pod.meta.uid);
   const record = readRecord(files.record);
-  if (isAsleep(record)) return sleeperOf(record);
+  if (isAsleep(record)) return sleeperOf(record, { parked: false });
   await rm(files.asleep, { recursive: true, force: true });
   return undefined;
 }
