@@ -213,7 +213,7 @@ export interface Cradle {
   /**
    * The VM that fell asleep in `dir` goes on, its disks in place and its guest connected; `spec` is what it had then. A sleeper can
    * be used once: `awake` is called when the VM is ready to run its next instruction, and before it does. What fails before, or
-   * is thrown by it, leaves the sleeper as it was; after it the sleeper is used up, `dir` is removed whatever happens, and
+   * is thrown by it, leaves the sleeper as it was; after it the sleeper is used up, `dir` is removed soon whatever happens, and
    * `signal` no longer counts. A stayed tap ends with the VM from then on. `not-found`: there is no whole sleeper in `dir`;
    * `corrupt`: it doesn't load (other QEMU, other layout, another VM's, damaged), and is left for the caller to remove;
    * `conflict` as of `claim`.

@@ -378,13 +378,18 @@ class QemuCradle implements Cradle {
       await this.#limit(risen.record.name, spec);
       signal?.throwIfAborted();
       const disksAtMs = clock.monotonic();
-      const connect = ({ vmm }: Machine) => connectAgent(vmm, { clock, timeoutMs: limits.bootTimeoutMs });
-      const { machine, outcome } = await sleep.begin(risen, spec, dir, awake, connect);
-      return this.#own(machine, spec, outcome, {
+      const machine = await sleep.begin(risen, dir, awake);
+      const connecting = connectAgent(machine.vmm, { clock, timeoutMs: limits.bootTimeoutMs });
+      const guest = await connecting.catch(async (error: unknown) => {
+        await sleep.settle(machine, spec, dir).catch(() => {});
+        throw error;
+      });
+      const phases = {
         slotMs: slotAtMs - startMs,
         disksMs: disksAtMs - slotAtMs,
         guestMs: clock.monotonic() - disksAtMs,
-      });
+      };
+      return this.#own(machine, spec, guest, phases, dir);
     } catch (error) {
       await yard.release(risen);
       throw error;
@@ -416,7 +421,7 @@ class QemuCradle implements Cradle {
     });
   }
 
-  #own(machine: Machine, spec: VmSpec, guest: GuestClient, phases: PodVm['phases']): PodVm {
+  #own(machine: Machine, spec: VmSpec, guest: GuestClient, phases: PodVm['phases'], sleptIn?: string): PodVm {
     const { clock, logger, limits } = this.#options;
     const vm = new PodVm({
       machine,
@@ -424,6 +429,7 @@ class QemuCradle implements Cradle {
       guest,
       tap: spec.network ? tapOf(machine.vmm.identity.mark.pid, spec.id) : undefined,
       phases,
+      sleptIn,
       yard: this.#started().yard,
       sleep: this.#started().sleep,
       clock,

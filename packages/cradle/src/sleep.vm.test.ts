@@ -57,7 +57,7 @@ async function sleepAndWake(vm: Vm, from = cradle): Promise<Vm> {
   await vm.sleep(dirOf(spec), noted);
   assert.deepEqual(await vm.exited, { reason: 'asleep', detail: 'asleep' });
   const woken = await from.wake(spec, dirOf(spec), noted);
-  assert.ok(!existsSync(dirOf(spec)));
+  await until('what it slept in is gone', () => !existsSync(dirOf(spec)));
   const after = await counted(woken, before + 3);
   for (const file of ['/dev/shm/n', '/n']) {
     await until(`${file} goes on`, async () => Number(await exec(woken, `cat ${file}`)) >= after);
@@ -221,6 +221,7 @@ test('a sleeper that was damaged, or made elsewhere, is refused, and left', asyn
     (dir) => writeFileSync(join(dir, 'state'), Buffer.alloc(1000)),
     (dir) => writeFileSync(join(dir, 'manifest.json'), '{'),
     (dir) => execFileSync('rm', [join(dir, 'memory')]),
+    (dir) => writeFileSync(join(dir, 'layout'), Buffer.alloc(8, 255)),
     (dir) => {
       const path = join(dir, 'manifest.json');
       writeFileSync(path, readFileSync(path, 'utf8').replace(/"vmm":"[^"]*"/, '"vmm":"1.0"'));
@@ -306,7 +307,7 @@ test('a daemon killed at any point of a sleep or a wake: one of the two goes on 
     assert.equal(kept === undefined, asleep, about);
     const vm = kept ? await kept.vm : await next.wake(spec, dir, noted);
     assert.ok(vm, about);
-    assert.ok(!existsSync(dir), about);
+    await until('what it slept in is gone', () => !existsSync(dir));
     await counted(vm, (await counted(vm, 1)) + 3);
     await (await sleepAndWake(vm, next)).kill();
     assert.deepEqual(other.leftovers(), [], about);

@@ -16,7 +16,7 @@ export interface JailOptions {
   readonly kvm: boolean;
   readonly hostPaths: boolean;
   /** Of `JailTools`. */
-  readonly preload?: 'privateMemory' | 'mould';
+  readonly preload?: 'privateMemory' | 'mould' | 'sleeper';
   /** Open file that the VMM inherits as fd 3. */
   readonly stateFd?: number;
   /** Where the tap that it is to have has stayed. */

@@ -10,6 +10,8 @@ export interface JailTools {
   readonly launcher: string;
   /** Preloaded into VMMs that insist on opening the shared memory of a template for writing. */
   readonly privateMemory: string;
+  /** Preloaded into VMMs of VMs that slept: their memory is laid out from a file. */
+  readonly sleeper: string;
   /** Preloaded into VMMs that are to be forked. */
   readonly mould: string;
 }
@@ -37,6 +39,7 @@ export async function buildJailTools(cacheDir: string): Promise<JailTools> {
   const tools = {
     launcher: join(dir, 'kraud-jail'),
     privateMemory: join(dir, 'private-memory.so'),
+    sleeper: join(dir, 'sleeper.so'),
     mould: join(dir, 'mould.so'),
   };
   if (await exists(tools.launcher)) return tools;
@@ -53,6 +56,7 @@ export async function buildJailTools(cacheDir: string): Promise<JailTools> {
       ]);
     await build('kraud-jail', ['-static'], launcherFiles);
     await build('private-memory.so', preloaded, ['private-memory.c']);
+    await build('sleeper.so', [...preloaded, '-fvisibility=hidden'], ['sleeper.c', 'private-memory.c']);
     await build('mould.so', [...preloaded, '-fvisibility=hidden'], mouldFiles);
     await rename(temporary, dir).catch((error: unknown) => {
       if (!isErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;

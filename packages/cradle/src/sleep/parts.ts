@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { KraudError, MiB } from '@kraud/base';
+import { Layout } from './layout.ts';
 import { pageBytes, Splitter } from './splitter.ts';
 
 /** What comes is written in pieces of this, one of them while the next one comes. */
@@ -9,45 +10,59 @@ const batchBytes = MiB;
 const stateBytesMax = 16 * MiB;
 const zeroPage = Buffer.alloc(pageBytes);
 
-export interface StateFacts {
+export interface PartFiles {
+  /** Pages that are not zero, and at its end a hole that makes it as long as the memory. */
+  readonly memory: FileHandle;
+  /** Where they belong: see `Layout`. */
+  readonly layout: FileHandle;
+  readonly state: FileHandle;
+}
+
+export interface PartFacts {
   readonly sizeBytes: number;
   readonly sha256: string;
 }
 
 interface Run {
-  readonly file: FileHandle;
   readonly at: number;
   readonly pieces: Buffer[];
   bytes: number;
 }
 
 /**
- * Writes a migration stream as the two files of a snapshot: the guest's memory, with a hole where it is zeroes, into a file that is
- * one hole, and the rest. Answers what the rest is. Neither is flushed.
+ * Writes a migration stream as files: the guest's memory, and the rest, which together are what a template has. Answers what is in
+ * the smaller ones. None is flushed.
  */
 export async function writeParts(
   chunks: AsyncIterable<Buffer>,
   memoryBytes: number,
-  files: { readonly memory: FileHandle; readonly state: FileHandle },
-): Promise<StateFacts> {
-  const hash = createHash('sha256');
+  files: PartFiles,
+): Promise<{ readonly state: PartFacts; readonly layout: PartFacts }> {
+  const state: Buffer[] = [];
   let stateBytes = 0;
   let runs: Run[] = [];
   let gathered = 0;
-  const add = (file: FileHandle, at: number, bytes: Buffer): void => {
+  const add = (at: number, bytes: Buffer): void => {
     const last = runs.at(-1);
-    if (last?.file === file && last.at + last.bytes === at) {
+    if (last && last.at + last.bytes === at) {
       last.pieces.push(bytes);
       last.bytes += bytes.length;
-    } else runs.push({ file, at, pieces: [bytes], bytes: bytes.length });
+    } else runs.push({ at, pieces: [bytes], bytes: bytes.length });
     gathered += bytes.length;
   };
+  const layout = new Layout(memoryBytes / pageBytes);
+  const put = (at: number, bytes: Buffer): void => {
+    const within = at % pageBytes;
+    const { place, zeroesBefore } = layout.place((at - within) / pageBytes);
+    for (let zeroes = zeroesBefore; zeroes > 0; zeroes -= 1) add((place - zeroes) * pageBytes, zeroPage);
+    add(place * pageBytes + within, bytes);
+  };
   const splitter = new Splitter(memoryBytes, {
-    memory: (at, bytes) => add(files.memory, at, bytes),
-    zeroes: (at) => add(files.memory, at, zeroPage),
+    memory: put,
+    zeroes: (at) => put(at, zeroPage),
     state: (bytes) => {
-      hash.update(bytes);
-      add(files.state, stateBytes, bytes);
+      // A copy, as what it is cut from is mostly memory.
+      state.push(Buffer.from(bytes));
       stateBytes += bytes.length;
       if (stateBytes > stateBytesMax) {
         throw new KraudError(
@@ -63,7 +78,7 @@ export async function writeParts(
     runs = [];
     gathered = 0;
     await writing;
-    writing = writeRuns(batch);
+    writing = writeRuns(files.memory, batch);
     writing.catch(() => {});
   };
   try {
@@ -78,12 +93,24 @@ export async function writeParts(
     await writing;
   }
   await files.memory.truncate(memoryBytes);
-  return { sizeBytes: stateBytes, sha256: hash.digest('hex') };
+  return {
+    state: await writeSmall(files.state, Buffer.concat(state)),
+    layout: await writeSmall(files.layout, layout.encode()),
+  };
+}
+
+export function factsOf(bytes: Buffer): PartFacts {
+  return { sizeBytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
+
+async function writeSmall(file: FileHandle, bytes: Buffer): Promise<PartFacts> {
+  await file.writeFile(bytes);
+  return factsOf(bytes);
 }
 
 /** One after the other: a page may have come twice. */
-async function writeRuns(runs: readonly Run[]): Promise<void> {
-  for (const { file, at, pieces, bytes } of runs) {
+async function writeRuns(file: FileHandle, runs: readonly Run[]): Promise<void> {
+  for (const { at, pieces, bytes } of runs) {
     const { bytesWritten } = await file.writev(pieces, at);
     // Where the disk is full, the next write says so.
     if (bytesWritten < bytes)

@@ -6,7 +6,7 @@ import { goOn, loadState, sendState } from '../template/snapshot.ts';
 import { writeRecord } from '../vm/record.ts';
 import { dataPathsOf } from '../vm/spec.ts';
 import type { Machine, Yard } from '../vm/yard.ts';
-import { type StateFacts, writeParts } from './parts.ts';
+import { type PartFacts, writeParts } from './parts.ts';
 import {
   checkSleeper,
   filesOfSleeper,
@@ -71,23 +71,23 @@ export class Sleep {
     const { yard, basis, clock, silenceMs } = this.#world;
     const files = filesOfSleeper(dir);
     await using memory = await open(files.memory, 'wx', 0o600);
+    await using layout = await open(files.layout, 'wx', 0o600);
     await using state = await open(files.state, 'wx', 0o600);
     // The VMM that is to map it has a user of its own.
-    await memory.chmod(0o444);
-    let facts: StateFacts | undefined;
+    for (const file of [memory, layout]) await file.chmod(0o444);
+    let facts: { state: PartFacts; layout: PartFacts } | undefined;
     const take = async (stream: AsyncIterable<Buffer>): Promise<void> => {
-      facts = await writeParts(stream, spec.size.memoryMiB * MiB, { memory, state });
+      facts = await writeParts(stream, spec.size.memoryMiB * MiB, { memory, layout, state });
     };
     await sendState(machine.vmm, clock, take, { signal, silenceMs });
     if (!facts) throw new KraudError('internal', 'nothing was taken');
     await Promise.all([
-      memory.sync(),
-      state.sync(),
+      ...[memory, layout, state].map((file) => file.sync()),
       ...dataPathsOf(spec).map(syncFile),
       ...(spec.network ? [yard.keepTap(machine, 'stays')] : []),
     ]);
-    await sealSleeper(dir, { version: 1, spec, basis, state: facts });
-    return (await allocated(memory)) + facts.sizeBytes;
+    await sealSleeper(dir, { version: 1, spec, basis, ...facts });
+    return (await allocated(memory)) + facts.layout.sizeBytes + facts.state.sizeBytes;
   }
 
   /** A VM that could not go on is ended, rather than left standing. */
@@ -96,26 +96,29 @@ export class Sleep {
     try {
       await this.#runOn(machine, spec, dir);
     } catch (error) {
+      await removeSleeper(dir);
       if (machine.vmm.lost) return;
+      const detail = `did not fall asleep, nor go on: ${messageOf(error)}`;
       logger.error({ pod: spec.id, error: messageOf(error) }, 'a VM that did not fall asleep does not go on');
-      await machine.vmm.kill({
-        reason: 'crashed',
-        detail: `did not fall asleep, nor go on: ${messageOf(error)}`,
-      });
+      await machine.vmm.kill({ reason: 'crashed', detail });
     }
   }
 
   /** The VM counts, and not the sleeper in `dir`. */
   async #runOn(machine: Machine, spec: VmSpec, dir: string): Promise<void> {
-    await removeSleeper(dir);
+    unsealSleeper(dir);
     await goOn(machine.vmm, this.#world.clock);
-    await this.#settle(machine, spec);
+    await this.settle(machine, spec, dir);
   }
 
-  /** Nothing of the VM tells of a sleeper any more. */
-  async #settle(machine: Machine, spec: VmSpec): Promise<void> {
-    if (spec.network) await this.#world.yard.keepTap(machine, 'goes');
-    writeRecord(machine.dir, { ...machine.record, spec });
+  /** Of a VM that runs on, or has ended since: what is left of its sleeper goes, and nothing tells of it any more. */
+  async settle(machine: Machine, spec: VmSpec, dir: string): Promise<void> {
+    try {
+      if (spec.network) await this.#world.yard.keepTap(machine, 'goes');
+      writeRecord(machine.dir, { ...machine.record, spec });
+    } finally {
+      await removeSleeper(dir);
+    }
   }
 
   /** A VM of an earlier daemon runs on, if it stands still between. Answers it as its record is now. */
@@ -139,7 +142,10 @@ export class Sleep {
     const files = filesOfSleeper(dir);
     await using state = await open(files.state);
     const plan = { size: spec.size, accelerator, mode: 'clone', weight: 'normal', tap } as const;
-    const machine = await yard.launch({ ...plan, memoryPath: files.memory, stateFd: state.fd }, signal);
+    const machine = await yard.launch(
+      { ...plan, memoryPath: files.memory, layoutPath: files.layout, stateFd: state.fd },
+      signal,
+    );
     const record = { ...machine.record, state: 'claiming' as const, spec };
     try {
       writeRecord(machine.dir, record);
@@ -152,26 +158,20 @@ export class Sleep {
   }
 
   /**
-   * The VM that has risen is the pod's, and runs; `meanwhile` is under way while what is left of the sleeper is removed. What fails
-   * once `awake` has returned is the end of the VM and of the sleeper.
+   * The VM that has risen is the pod's, and runs; it is to be settled. What fails once `awake` has returned is the end of the VM and
+   * of the sleeper.
    */
-  async begin<T>(
-    risen: Machine,
-    spec: VmSpec,
-    dir: string,
-    awake: () => void,
-    meanwhile: (machine: Machine) => Promise<T>,
-  ): Promise<{ machine: Machine; outcome: T }> {
+  async begin(risen: Machine, dir: string, awake: () => void): Promise<Machine> {
     const machine = { ...risen, record: { ...risen.record, state: 'claimed' as const } };
     writeRecord(machine.dir, { ...machine.record, sleeper: dir });
     awake();
+    unsealSleeper(dir);
     try {
-      await unsealSleeper(dir);
       await machine.vmm.execute('cont');
-      const [outcome] = await Promise.all([meanwhile(machine), this.#settle(machine, spec)]);
-      return { machine, outcome };
-    } finally {
+      return machine;
+    } catch (error) {
       await removeSleeper(dir);
+      throw error;
     }
   }
 }

@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
 import { unlinkSync } from 'node:fs';
 import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { isErrno, KraudError, MiB } from '@kraud/base';
 import type { VmSpec } from '../contract.ts';
-import type { StateFacts } from './parts.ts';
+import { factsOf, type PartFacts } from './parts.ts';
 
 /** What a VM's state was made on, and loads on only: nothing of it is the VM's own. */
 export interface SleepBasis {
@@ -21,12 +20,14 @@ export interface Manifest {
   readonly version: 1;
   readonly spec: VmSpec;
   readonly basis: SleepBasis;
-  readonly state: StateFacts;
+  readonly state: PartFacts;
+  readonly layout: PartFacts;
 }
 
 /** The files of a sleeper. Without its manifest, which comes last and goes first, it is none. */
-export const filesOfSleeper = (dir: string): Record<'memory' | 'state' | 'manifest', string> => ({
+export const filesOfSleeper = (dir: string): Record<'memory' | 'layout' | 'state' | 'manifest', string> => ({
   memory: join(dir, 'memory'),
+  layout: join(dir, 'layout'),
   state: join(dir, 'state'),
   manifest: join(dir, 'manifest.json'),
 });
@@ -45,18 +46,20 @@ export async function sealSleeper(dir: string, manifest: Manifest): Promise<void
   await syncDir(dirname(dir));
 }
 
-/** From here on it is no sleeper any more, also after a power failure; what is left of it is `removeSleeper`'s. */
-export async function unsealSleeper(dir: string): Promise<void> {
+/**
+ * From here on it is no sleeper any more, whoever dies; what is left of it is `removeSleeper`'s. After a power failure it may be one
+ * again: who counts then is what `awake` wrote down.
+ */
+export function unsealSleeper(dir: string): void {
   try {
     unlinkSync(filesOfSleeper(dir).manifest);
-    await syncDir(dir);
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error;
   }
 }
 
 export async function removeSleeper(dir: string): Promise<void> {
-  await unsealSleeper(dir);
+  unsealSleeper(dir);
   await rm(dir, { recursive: true, force: true });
 }
 
@@ -70,10 +73,9 @@ export async function checkSleeper(dir: string, spec: VmSpec, basis: SleepBasis)
   if (!isDeepStrictEqual(essence(manifest.spec), essence(spec))) throw refused(dir, 'it is another VM');
   const files = filesOfSleeper(dir);
   try {
-    const state = await readFile(files.state);
-    const sha256 = createHash('sha256').update(state).digest('hex');
-    if (state.length !== manifest.state.sizeBytes || sha256 !== manifest.state.sha256) {
-      throw refused(dir, 'its state is damaged');
+    for (const part of ['state', 'layout'] as const) {
+      if (isDeepStrictEqual(factsOf(await readFile(files[part])), manifest[part])) continue;
+      throw refused(dir, `its ${part} is damaged`);
     }
     if ((await stat(files.memory)).size !== spec.size.memoryMiB * MiB)
       throw refused(dir, 'its memory is damaged');
@@ -93,7 +95,7 @@ async function readManifest(dir: string): Promise<Manifest> {
   }
   try {
     const manifest = JSON.parse(text) as Manifest | null;
-    if (manifest?.version === 1 && manifest.spec && manifest.basis && manifest.state) return manifest;
+    if (manifest?.version === 1 && manifest.spec && manifest.basis) return manifest;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }

@@ -20,8 +20,8 @@ import { volumeFile } from './spec.ts';
 import type { Machine, Yard } from './yard.ts';
 
 interface Job {
-  /** `ended`: the VMM is gone. */
-  readonly request: VmRequest | 'ended';
+  /** `ended`: the VMM is gone. `settle`: it was woken just now. */
+  readonly request: VmRequest | 'ended' | 'settle';
   /** Of `take` and `drop`: which. */
   readonly volume: number;
   /** Of `sleep`. */
@@ -38,6 +38,8 @@ export interface PodVmOptions {
   readonly guest: GuestClient;
   readonly tap: Tap | undefined;
   readonly phases: ClaimPhases | undefined;
+  /** Where its sleeper was, of which something is left. */
+  readonly sleptIn: string | undefined;
   readonly yard: Yard;
   readonly sleep: Sleep;
   readonly clock: Clock;
@@ -82,6 +84,7 @@ export class PodVm implements Vm {
     this.phases = options.phases;
     this.warm = machine.record.warm;
     void machine.vmm.exited.then(() => this.#ask('ended'));
+    if (options.sleptIn !== undefined) void this.#ask('settle');
     this.exited = this.#run();
   }
 
@@ -170,9 +173,12 @@ export class PodVm implements Vm {
   async #deal(job: Job): Promise<void> {
     // That the VMM has ended is no news by then.
     if (this.#state === 'gone') return this.#answer(job);
-    if (job.request !== 'ended' && judge(this.#state, job.request) !== 'do') return this.#answer(job);
+    if (!isNews(job.request) && judge(this.#state, job.request) !== 'do') return this.#answer(job);
     const { vmm } = this.#options.machine;
     switch (job.request) {
+      case 'settle':
+        await this.#settle();
+        break;
       case 'suspend':
         await vmm.execute('stop');
         this.#state = 'suspended';
@@ -204,8 +210,18 @@ export class PodVm implements Vm {
   }
 
   #answer(job: Job): void {
-    if (job.request === 'ended' || judge(this.#state, job.request) === 'done') job.resolve();
+    if (isNews(job.request) || judge(this.#state, job.request) === 'done') job.resolve();
     else job.reject(new KraudError('conflict', `the VM is ${this.#state}: it can't ${job.request}`));
+  }
+
+  async #settle(): Promise<void> {
+    const { sleep, machine, sleptIn, logger } = this.#options;
+    try {
+      if (sleptIn !== undefined) await sleep.settle(machine, this.#spec, sleptIn);
+    } catch (error) {
+      if (machine.vmm.lost) return;
+      logger.error({ pod: this.id, error: messageOf(error) }, 'something of its sleep is left to a woken VM');
+    }
   }
 
   /** The record says first who has the disk: from then on nobody else gets it before this VM has let go of it. */
@@ -280,3 +296,6 @@ export class PodVm implements Vm {
     this.#options.onGone();
   }
 }
+
+const isNews = (request: Job['request']): request is 'ended' | 'settle' =>
+  request === 'ended' || request === 'settle';

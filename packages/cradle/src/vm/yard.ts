@@ -38,6 +38,8 @@ export interface LaunchPlan {
   readonly mode: 'make' | 'clone' | 'mould';
   /** The guest's memory: the template's own for clones, a new file for `make`. */
   readonly memoryPath: string;
+  /** Of a clone that slept: where the pages in that file belong. */
+  readonly layoutPath?: string;
   /** Device state for a clone. */
   readonly stateFd?: number;
   /** The tap that it takes over; without, it has a fresh one. */
@@ -79,9 +81,10 @@ export class Yard {
   /** Answers once QMP is up; a VM that fails to come up, or is no longer wanted, leaves nothing. */
   launch(plan: LaunchPlan, signal?: AbortSignal): Promise<Machine> {
     const { kernel, initramfs, tools, vmmPath, readOnlyMemory, tscKhz } = this.#options;
-    const { mode, memoryPath } = plan;
+    const { mode, memoryPath, layoutPath } = plan;
     const kind = plan.accelerator.kind;
-    const preload = mode === 'mould' ? mode : mode === 'clone' && !readOnlyMemory && 'privateMemory';
+    const clonePreload = layoutPath ? 'sleeper' : !readOnlyMemory && 'privateMemory';
+    const preload = mode === 'mould' ? mode : mode === 'clone' && clonePreload;
     return this.#put(
       plan,
       async (jail) => {
@@ -90,6 +93,7 @@ export class Yard {
           ...jail,
           files: [
             { source: memoryPath, name: 'memory', writable: mode === 'make' },
+            ...(layoutPath ? [{ source: layoutPath, name: 'layout' }] : []),
             ...(mode === 'make'
               ? [
                   { source: kernel, name: 'kernel' },
