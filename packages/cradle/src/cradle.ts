@@ -378,7 +378,7 @@ class QemuCradle implements Cradle {
       await this.#limit(risen.record.name, spec);
       signal?.throwIfAborted();
       const disksAtMs = clock.monotonic();
-      const machine = await sleep.begin(risen, dir, awake);
+      const machine = await sleep.begin(risen, spec, dir, awake);
       const connecting = connectAgent(machine.vmm, { clock, timeoutMs: limits.bootTimeoutMs });
       const guest = await connecting.catch(async (error: unknown) => {
         await sleep.settle(machine, spec, dir).catch(() => {});

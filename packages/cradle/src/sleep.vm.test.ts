@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { SeededRandom } from '@kraud/base';
 import type { Cradle, SizeClass, Vm, VmSpec } from './contract.ts';
+import { assertJailed } from './testing/jailed.ts';
 import { counted, counting, smallSize, until, World, warmCount } from './testing/world.ts';
 
 let world: World;
@@ -131,6 +132,33 @@ test('VMs from a warm slot and forks of a mould sleep too, and so does one with 
   }
   assert.deepEqual(other.leftovers(), []);
   other.remove();
+});
+
+test('a woken VM is jailed as any is, and can only read what it slept in', async () => {
+  const [one, two] = [
+    await sleepAndWake(await claimCounting(world.spec())),
+    await cradle.claim(world.spec()),
+  ];
+  assertJailed(one.pid, two.pid);
+  const maps = readFileSync(`/proc/${one.pid}/maps`, 'utf8').split('\n');
+  const mapped = maps.filter((line) => / \S*\/memory( \(deleted\))?$/.test(line));
+  assert.ok(mapped.length > 1);
+  for (const line of mapped) assert.equal(line.split(' ')[1]?.at(3), 'p');
+  await Promise.all([one.kill(), two.kill()]);
+});
+
+test('a volume that was taken is there again, and can be dropped', async () => {
+  const path = join(world.dir, 'volume');
+  await cradle.createDisk(path, 64 * 1024 * 1024);
+  const vm = await claimCounting(world.spec({ volumes: [{ path, share: 'elsewhere' }] }));
+  await vm.takeVolume(0);
+  const woken = await sleepAndWake(vm);
+  assert.deepEqual(woken.spec.volumes, [{ path, share: 'taken' }]);
+  assert.notEqual(statSync(path).uid, 0);
+  await assert.rejects(cradle.claim(world.spec({ volumes: [{ path }] })), { code: 'conflict' });
+  await woken.dropVolume(0);
+  assert.equal(statSync(path).uid, 0);
+  await woken.kill();
 });
 
 test('a sleep that does not come about leaves the VM as it was', async () => {

@@ -161,7 +161,7 @@ export class Sleep {
    * The VM that has risen is the pod's, and runs; it is to be settled. What fails once `awake` has returned is the end of the VM and
    * of the sleeper.
    */
-  async begin(risen: Machine, dir: string, awake: () => void): Promise<Machine> {
+  async begin(risen: Machine, spec: VmSpec, dir: string, awake: () => void): Promise<Machine> {
     const machine = { ...risen, record: { ...risen.record, state: 'claimed' as const } };
     writeRecord(machine.dir, { ...machine.record, sleeper: dir });
     awake();
@@ -170,7 +170,7 @@ export class Sleep {
       await machine.vmm.execute('cont');
       return machine;
     } catch (error) {
-      await removeSleeper(dir);
+      await this.settle(machine, spec, dir).catch(() => {});
       throw error;
     }
   }
