@@ -58,6 +58,7 @@ test('a pod that sleeps has no VM, runs for everyone to see, and goes on where i
   const port = await freePort();
   const { id, counted } = await sleeping(port);
   assert.deepEqual(await cloud.vmms(), []);
+  assert.match(await kra('host'), /^asleep +1$/m);
   assert.match(await cloud.ok(['ps', '--format', '{{.Status}}']), /^Up .* \(Asleep\)$/);
   assert.equal((await asleep(id))?.Why, 'somebody asked for it');
   const [first, since] = (await kra('why', id)).split('\n');

@@ -339,7 +339,7 @@ export interface HostFacts {
   accelerator: { kind: 'kvm' | 'tcg'; reason: string };
   vmm: string;
   dataDir: string;
-  slots: { warm: number; running: number; warmMax: number; moulds?: number };
+  slots: { warm: number; running: number; warmMax: number; moulds?: number; asleep?: number };
   /** What is amiss with this machine, for people. */
   warnings: readonly string[];
 }

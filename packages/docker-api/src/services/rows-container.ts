@@ -9,7 +9,13 @@ export const containerRows: readonly BodyRow[] = [
   row('yes', c('Image'), 'string', 'other:1', {
     note: 'resolved once for each revision; one that isn’t here is pulled, and the service refused if that fails',
   }),
-  row('yes', c('Labels'), 'labels', { a: 'b' }),
+  row(
+    'yes',
+    c('Labels'),
+    'labels',
+    { a: 'b' },
+    { note: '`kr.sleep=5m`: it sleeps once it has been idle for so long; `kr.band`: how important it is' },
+  ),
   row('yes', c('Command'), 'strings', ['/bin/sh']),
   row('yes', c('Args'), 'strings', ['-c', 'true']),
   row('yes', c('Hostname'), 'string', 'box', { note: templated }),

@@ -103,6 +103,7 @@ export const getInfo: Operation = {
         WarmSlotsMax: slots.warmMax,
         Moulds: slots.moulds ?? 0,
         RunningVms: slots.running,
+        Asleep: slots.asleep ?? 0,
       },
     });
   },

@@ -4,7 +4,7 @@ import type { HostFacts } from '../contract.ts';
 import type { HostParts } from '../parts.ts';
 
 /** What this machine is, measured now. */
-export function hostFacts({ cradle, network, dataDir }: HostParts): HostFacts {
+export function hostFacts({ cradle, network, dataDir, pods }: HostParts): HostFacts {
   const { warm, warmMax, moulds, running, vmm, guestKernel } = cradle.status();
   const system = osRelease();
   return {
@@ -20,7 +20,13 @@ export function hostFacts({ cradle, network, dataDir }: HostParts): HostFacts {
     accelerator: cradle.accelerator(),
     vmm,
     dataDir,
-    slots: { warm: warm.reduce((sum, { count }) => sum + count, 0), running, warmMax, moulds: moulds.length },
+    slots: {
+      warm: warm.reduce((sum, { count }) => sum + count, 0),
+      running,
+      warmMax,
+      moulds: moulds.length,
+      asleep: pods.list().filter(({ status }) => status.asleep).length,
+    },
     warnings: [...network.warnings],
   };
 }

@@ -245,6 +245,12 @@ export const Facts = Type.Object({
   }),
   vmm: Type.String(),
   dataDir: Type.String(),
-  slots: Type.Object({ warm: number, running: number, warmMax: number, moulds: Type.Optional(number) }),
+  slots: Type.Object({
+    warm: number,
+    running: number,
+    warmMax: number,
+    moulds: Type.Optional(number),
+    asleep: Type.Optional(number),
+  }),
   warnings: strings,
 });

@@ -52,15 +52,13 @@ export class Bedtime {
     const sleepy = this.#sleepy();
     const uids = sleepy.map(({ owner }) => owner.uid);
     const packets = uids.length > 0 ? await this.#parts.network.traffic(uids) : new Map<string, number>();
-    const glimpses = sleepy.flatMap(({ owner, run }): [string, Glimpse][] => {
+    const glimpses = sleepy.flatMap(({ owner, run, afterMs }): [string, Glimpse][] => {
       const cpuS = readProcess(run.vm.pid)?.cpuS;
-      const used = owner.isUsed;
-      return cpuS === undefined ? [] : [[owner.uid, { run, packets: packets.get(owner.uid), cpuS, used }]];
+      const seen = { run, packets: packets.get(owner.uid), used: owner.isUsed, afterMs };
+      return cpuS === undefined ? [] : [[owner.uid, { ...seen, cpuS }]];
     });
-    const idleMs = this.#idle.look(new Map(glimpses), this.#parts.clock.monotonic());
-    for (const { owner, afterMs } of sleepy) {
-      if ((idleMs.get(owner.uid) ?? 0) >= afterMs) this.#fallAsleep(owner, afterMs);
-    }
+    const idle = new Set(this.#idle.look(new Map(glimpses), this.#parts.clock.monotonic()));
+    for (const { owner, afterMs } of sleepy) if (idle.has(owner.uid)) this.#fallAsleep(owner, afterMs);
   }
 
   #sleepy(): Sleepy[] {

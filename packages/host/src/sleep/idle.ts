@@ -8,15 +8,19 @@ export interface Glimpse {
   readonly cpuS: number;
   /** Somebody uses it through the API. */
   readonly used: boolean;
+  /** How long it has to be idle. */
+  readonly afterMs: number;
 }
 
 interface Seen extends Glimpse {
-  readonly atMs: number;
-  /** Since when nothing of it was seen. */
-  readonly idleFromMs: number;
+  /** Since when it may have been idle, and its CPU time then. */
+  readonly from: { readonly atMs: number; readonly cpuS: number };
 }
 
-/** Since when each of several pods has been idle: nobody sends it anything or uses it, and it computes next to nothing. */
+/**
+ * Which of several pods have been idle for their time: nobody sends them anything or uses them, and in all that time they compute
+ * next to nothing. It is the time as a whole that counts, so a health check now and then is no work.
+ */
 export class Idle {
   readonly #cpuMax: number;
   #seen = new Map<string, Seen>();
@@ -26,23 +30,25 @@ export class Idle {
     this.#cpuMax = cpuMax;
   }
 
-  /** All that are looked at, by uid; answers for how long each has been idle, ms. Whoever isn't named is forgotten. */
-  look(now: ReadonlyMap<string, Glimpse>, atMs: number): Map<string, number> {
+  /** All that are looked at, by uid; answers those that have been idle for long enough. Whoever isn't named is forgotten. */
+  look(now: ReadonlyMap<string, Glimpse>, atMs: number): string[] {
     const seen = new Map<string, Seen>();
-    const idleMs = new Map<string, number>();
+    const idle: string[] = [];
     for (const [uid, glimpse] of now) {
       const before = this.#seen.get(uid);
-      const idleFromMs = before && this.#isIdle(before, glimpse, atMs) ? before.idleFromMs : atMs;
-      seen.set(uid, { ...glimpse, atMs, idleFromMs });
-      idleMs.set(uid, atMs - idleFromMs);
+      const goesOn = before && this.#isIdle(before, glimpse, atMs);
+      const from = goesOn ? before.from : { atMs, cpuS: glimpse.cpuS };
+      seen.set(uid, { ...glimpse, from });
+      if (atMs - from.atMs >= glimpse.afterMs) idle.push(uid);
     }
     this.#seen = seen;
-    return idleMs;
+    return idle;
   }
 
   #isIdle(before: Seen, now: Glimpse, atMs: number): boolean {
     if (before.run !== now.run || now.used || before.packets !== now.packets) return false;
-    const tookS = (atMs - before.atMs) / 1000;
-    return now.cpuS - before.cpuS <= this.#cpuMax * tookS;
+    const { from } = before;
+    const overMs = Math.max(atMs - from.atMs, now.afterMs);
+    return now.cpuS - from.cpuS <= (this.#cpuMax * overMs) / 1000;
   }
 }

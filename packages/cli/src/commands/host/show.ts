@@ -9,6 +9,7 @@ interface HostInfo {
   WarmSlotsMax: number;
   Moulds: number;
   RunningVms: number;
+  Asleep: number;
 }
 
 /** What this machine gives, and how its VMs are run. */
@@ -25,6 +26,7 @@ export async function showHost(options: { socket: string; json: boolean }): Prom
     accelerator: kraud.Accelerator,
     reason: kraud.Reason,
     vms: kraud.RunningVms,
+    asleep: kraud.Asleep,
     warmSlots: kraud.WarmSlots,
     warmSlotsMax: kraud.WarmSlotsMax,
     moulds: kraud.Moulds,
@@ -42,6 +44,7 @@ export async function showHost(options: { socket: string; json: boolean }): Prom
     ['vmm', host.vmm],
     ['accelerator', `${host.accelerator} (${host.reason})`],
     ['vms', host.vms],
+    ['asleep', host.asleep],
     ['warm slots', `${host.warmSlots} of at most ${host.warmSlotsMax}`],
     ['moulds', host.moulds],
   ];
