@@ -381,7 +381,7 @@ class QemuCradle implements Cradle {
       const machine = await sleep.begin(risen, spec, dir, awake);
       const connecting = connectAgent(machine.vmm, { clock, timeoutMs: limits.bootTimeoutMs });
       const guest = await connecting.catch(async (error: unknown) => {
-        await sleep.settle(machine, spec, dir).catch(() => {});
+        await sleep.settle(machine, spec, dir);
         throw error;
       });
       const phases = {

@@ -1,6 +1,6 @@
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type Clock, codeOf, isErrno, KraudError, type Logger, MiB, messageOf } from '@kraud/base';
+import { type Clock, isErrno, KraudError, type Logger, MiB, messageOf } from '@kraud/base';
 import type { Accelerator, SleepOptions, StayedTap, VmSpec } from '../contract.ts';
 import { goOn, loadState, sendState } from '../template/snapshot.ts';
 import { writeRecord } from '../vm/record.ts';
@@ -47,23 +47,23 @@ export class Sleep {
   async fall(machine: Machine, spec: VmSpec, dir: string, options: SleepOptions): Promise<{ bytes: number }> {
     if (spec.hostPaths.length > 0) throw new KraudError('conflict', 'a VM with host paths can not sleep');
     options.signal?.throwIfAborted();
-    await makeDir(dir);
+    try {
+      await makeDir(dir);
+    } catch (error) {
+      throw reasonOf(error, spec);
+    }
     try {
       writeRecord(machine.dir, { ...machine.record, spec, sleeper: dir });
       await machine.vmm.execute('stop');
       const bytes = await this.#write(machine, spec, dir, options.signal);
       options.signal?.throwIfAborted();
-      options.asleep();
+      callBack(options.asleep);
       return { bytes };
     } catch (error) {
       await this.#undo(machine, spec, dir);
-      if (isErrno(error, 'ENOSPC', 'EDQUOT')) {
-        throw new KraudError('exhausted', `no space on the host for pod ${spec.id} to sleep`, {
-          cause: error,
-        });
-      }
-      if (codeOf(error) !== 'corrupt') throw error;
-      throw new KraudError('unavailable', messageOf(error), { cause: error });
+      if (error instanceof NotNoted) throw error.cause;
+      options.signal?.throwIfAborted();
+      throw reasonOf(error, spec);
     }
   }
 
@@ -92,14 +92,13 @@ export class Sleep {
 
   /** A VM that could not go on is ended, rather than left standing. */
   async #undo(machine: Machine, spec: VmSpec, dir: string): Promise<void> {
-    const { logger } = this.#world;
     try {
       await this.#runOn(machine, spec, dir);
     } catch (error) {
-      await removeSleeper(dir);
+      await removeSleeper(dir).catch(() => {});
       if (machine.vmm.lost) return;
       const detail = `did not fall asleep, nor go on: ${messageOf(error)}`;
-      logger.error({ pod: spec.id, error: messageOf(error) }, 'a VM that did not fall asleep does not go on');
+      this.#world.logger.error({ pod: spec.id, detail }, 'a VM is ended');
       await machine.vmm.kill({ reason: 'crashed', detail });
     }
   }
@@ -111,13 +110,20 @@ export class Sleep {
     await this.settle(machine, spec, dir);
   }
 
-  /** Of a VM that runs on, or has ended since: what is left of its sleeper goes, and nothing tells of it any more. */
+  /**
+   * Of a VM that runs on, or has ended since: what is left of its sleeper goes, and then nothing tells of it any more. What can't be
+   * done now, the next daemon does.
+   */
   async settle(machine: Machine, spec: VmSpec, dir: string): Promise<void> {
+    const { yard, logger } = this.#world;
     try {
-      if (spec.network) await this.#world.yard.keepTap(machine, 'goes');
-      writeRecord(machine.dir, { ...machine.record, spec });
-    } finally {
+      // First, as it may be what fills the disk.
       await removeSleeper(dir);
+      if (spec.network) await yard.keepTap(machine, 'goes');
+      writeRecord(machine.dir, { ...machine.record, spec });
+    } catch (error) {
+      if (machine.vmm.lost) return;
+      logger.error({ pod: spec.id, error: messageOf(error) }, 'something of its sleep is left to a VM');
     }
   }
 
@@ -170,10 +176,32 @@ export class Sleep {
       await machine.vmm.execute('cont');
       return machine;
     } catch (error) {
-      await this.settle(machine, spec, dir).catch(() => {});
+      await this.settle(machine, spec, dir);
       throw error;
     }
   }
+}
+
+/** What the caller of a sleep had to say against it. */
+class NotNoted extends Error {}
+
+function callBack(asleep: () => void): void {
+  try {
+    asleep();
+  } catch (error) {
+    throw new NotNoted('not noted', { cause: error });
+  }
+}
+
+/** Why a VM does not fall asleep, in the words of `Vm.sleep`. */
+function reasonOf(error: unknown, { id }: VmSpec): KraudError {
+  if (isErrno(error, 'ENOSPC', 'EDQUOT')) {
+    return new KraudError('exhausted', `no space on the host for pod ${id} to sleep`, { cause: error });
+  }
+  if (error instanceof KraudError && error.code === 'conflict') return error;
+  return new KraudError('unavailable', `pod ${id} does not fall asleep: ${messageOf(error)}`, {
+    cause: error,
+  });
 }
 
 async function makeDir(dir: string): Promise<void> {

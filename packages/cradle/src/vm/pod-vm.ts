@@ -24,8 +24,8 @@ interface Job {
   readonly request: VmRequest | 'ended' | 'settle';
   /** Of `take` and `drop`: which. */
   readonly volume: number;
-  /** Of `sleep`. */
-  readonly fall?: (() => Promise<void>) | undefined;
+  /** Of `sleep` and `settle`. */
+  readonly work?: (() => Promise<void>) | undefined;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -84,7 +84,10 @@ export class PodVm implements Vm {
     this.phases = options.phases;
     this.warm = machine.record.warm;
     void machine.vmm.exited.then(() => this.#ask('ended'));
-    if (options.sleptIn !== undefined) void this.#ask('settle');
+    const { sleep, sleptIn } = options;
+    if (sleptIn !== undefined) {
+      void this.#ask('settle', -1, () => sleep.settle(machine, this.#spec, sleptIn));
+    }
     this.exited = this.#run();
   }
 
@@ -150,9 +153,9 @@ export class PodVm implements Vm {
     this.#guest.close();
   }
 
-  #ask(request: Job['request'], volume = -1, fall?: Job['fall']): Promise<void> {
+  #ask(request: Job['request'], volume = -1, work?: Job['work']): Promise<void> {
     return new Promise((resolve, reject) => {
-      const job = { request, volume, fall, resolve, reject };
+      const job = { request, volume, work, resolve, reject };
       if (this.#state === 'gone') this.#answer(job);
       else this.#jobs.push(job);
     });
@@ -177,7 +180,7 @@ export class PodVm implements Vm {
     const { vmm } = this.#options.machine;
     switch (job.request) {
       case 'settle':
-        await this.#settle();
+        await job.work?.();
         break;
       case 'suspend':
         await vmm.execute('stop');
@@ -194,7 +197,7 @@ export class PodVm implements Vm {
         await this.#drop(job.volume);
         break;
       case 'sleep':
-        await job.fall?.();
+        await job.work?.();
         await this.#release({ reason: 'asleep', detail: 'asleep' });
         break;
       case 'stop':
@@ -212,16 +215,6 @@ export class PodVm implements Vm {
   #answer(job: Job): void {
     if (isNews(job.request) || judge(this.#state, job.request) === 'done') job.resolve();
     else job.reject(new KraudError('conflict', `the VM is ${this.#state}: it can't ${job.request}`));
-  }
-
-  async #settle(): Promise<void> {
-    const { sleep, machine, sleptIn, logger } = this.#options;
-    try {
-      if (sleptIn !== undefined) await sleep.settle(machine, this.#spec, sleptIn);
-    } catch (error) {
-      if (machine.vmm.lost) return;
-      logger.error({ pod: this.id, error: messageOf(error) }, 'something of its sleep is left to a woken VM');
-    }
   }
 
   /** The record says first who has the disk: from then on nobody else gets it before this VM has let go of it. */
