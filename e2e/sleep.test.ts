@@ -79,6 +79,29 @@ test('a pod that sleeps has no VM, runs for everyone to see, and goes on where i
   await eventually('it counts on', async () => Number(await served(port)) > now);
 });
 
+test('who asks all the time loses nothing while it falls asleep again and again', async () => {
+  const port = await freePort();
+  const { id } = await sleeping(port);
+  let [asked, over] = [0, false];
+  const clients = [1, 2, 3].map(async () => {
+    let last = 0;
+    for (; !over; asked += 1) {
+      const now = Number(await served(port));
+      assert.ok(now >= last, `${now} after ${last}`);
+      last = now;
+    }
+  });
+  for (let naps = 0; naps < 5; naps += 1) {
+    await kra('sleep', id);
+    const before = asked;
+    // Those that it was about to answer wait for an answer, and wake nobody.
+    await served(port);
+    await eventually('it answers on', () => Promise.resolve(asked > before + 5));
+  }
+  over = true;
+  await Promise.all(clients);
+});
+
 test('other pods wake it by its name, over and over', async () => {
   await cloud.ok(['network', 'create', 'n']);
   const port = await freePort();
