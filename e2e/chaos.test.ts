@@ -8,15 +8,17 @@ import { image, TestCloud } from './harness/cloud.ts';
 import { eventually } from './harness/command.ts';
 
 /**
- * The daemon is killed at random points of create, start, stop and remove. Whatever it acknowledged before must
+ * The daemon is killed at random points of create, start, sleep, wake, stop and remove. Whatever it acknowledged before must
  * hold afterwards; what was under way may have happened or not, but never half and never twice.
  */
 
 const runs = Number(process.env.KRAUD_CHAOS_RUNS ?? 50);
 const workers = 2;
 
-type Step = 'create' | 'start' | 'stop' | 'remove';
-const steps: readonly Step[] = ['create', 'start', 'stop', 'remove'];
+type Step = 'create' | 'start' | 'sleep' | 'wake' | 'stop' | 'remove';
+const steps: readonly Step[] = ['create', 'start', 'sleep', 'wake', 'stop', 'remove'];
+/** One time in so many it is left out. */
+const leftOut: Partial<Record<Step, number>> = { sleep: 2, wake: 2, stop: 3 };
 
 /** One container's story as its client knows it. */
 interface Story {
@@ -42,6 +44,7 @@ async function take(docker: Docker, story: Story, step: Step): Promise<void> {
       Cmd: ['sh', '-c', 'echo run; exec sleep 1000'],
     });
   } else if (step === 'start') await container.start();
+  else if (step === 'sleep' || step === 'wake') await cloud.post(`/kraud/v1/pods/${story.name}/${step}`);
   else if (step === 'stop') await container.stop({ t: 0 });
   else await container.remove({ force: true });
   story.acknowledged = step;
@@ -54,7 +57,8 @@ async function work(label: string, stories: Story[], random: SeededRandom): Prom
     const story: Story = { name: `${label}-${i}`, acknowledged: undefined, attempted: undefined };
     stories.push(story);
     for (const step of steps) {
-      if (step === 'stop' && random.below(3) === 0) continue;
+      const oneIn = leftOut[step];
+      if (oneIn !== undefined && random.below(oneIn) === 0) continue;
       try {
         await take(docker, story, step);
       } catch {
@@ -73,9 +77,13 @@ async function check(story: Story): Promise<void> {
   if (attempted === 'remove' || acknowledged === undefined) return;
   assert.ok(exists, `${what}: it is lost`);
   const state = JSON.parse(found.stdout) as { Running: boolean; Status: string };
-  if (acknowledged === 'start' && attempted === 'start') {
+  const runs = acknowledged === 'start' || acknowledged === 'sleep' || acknowledged === 'wake';
+  if (runs && attempted !== 'stop') {
     await eventually(`${what}: it ran`, async () => (await cloud.ok(['logs', name])) === 'run');
     assert.ok(state.Running, `${what}: ${state.Status}`);
+    const asleep = await cloud.inspect(name, '{{json .Kraud.Asleep}}');
+    if (attempted === acknowledged) assert.equal(asleep !== null, acknowledged === 'sleep', what);
+    assert.equal(await cloud.ok(['exec', name, 'echo', 'in']), 'in', what);
   }
   if (acknowledged === 'stop') assert.ok(!state.Running, `${what}: ${state.Status}`);
   const ran = (await cloud.ok(['logs', name])).split('\n').filter((line) => line === 'run').length;

@@ -239,21 +239,25 @@ export class TestCloud {
     );
   }
 
-  async #get(path: string): Promise<string> {
-    return await new Promise((resolve, reject) => {
-      const call = request(
-        { socketPath: this.socket, path, timeout: 5_000, agent: false },
-        async (response) => {
-          try {
-            const text = Buffer.concat(await response.toArray()).toString();
-            if (response.statusCode === 200) resolve(text);
-            else reject(new Error(text));
-          } catch (error) {
-            reject(error);
-          }
-        },
-      );
-      call.once('timeout', () => call.destroy(new Error('no answer within 5 s')));
+  #get(path: string): Promise<string> {
+    return this.#ask('GET', path, 5_000);
+  }
+
+  /** A request without a body, which must succeed. */
+  async post(path: string): Promise<void> {
+    await this.#ask('POST', path, 60_000);
+  }
+
+  #ask(method: string, path: string, timeout: number): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const call = request({ socketPath: this.socket, method, path, timeout, agent: false }, (response) => {
+        response.toArray().then((chunks) => {
+          const text = Buffer.concat(chunks).toString();
+          if ((response.statusCode ?? 500) < 300) resolve(text);
+          else reject(new Error(text));
+        }, reject);
+      });
+      call.once('timeout', () => call.destroy(new Error(`no answer within ${timeout} ms`)));
       call.once('error', reject);
       call.end();
     });

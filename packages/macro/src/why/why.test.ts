@@ -46,6 +46,9 @@ test('running, slow, moved, displaced, failed', () => {
     'its last start took 4.0 s, 4.0 s of it waiting for a VM; with no warm one ready, one is made (slot)',
     'it is on h1, running',
   ]);
+  const sleepy = structuredClone(up);
+  sleepy.spec.sleep = { afterMs: 300_000 };
+  assert.equal(told(sleepy).at(-1), 'it falls asleep once it has been idle for 300 s');
   const asleep = structuredClone(up);
   asleep.status.asleep = { since: '2026-01-02T03:04:05.000Z', why: 'idle for 300 s' };
   const [sleeps, since, where = ''] = told(asleep);

@@ -118,7 +118,9 @@ function bound(pod: Pod, host: string, predecessor: Predecessor | undefined): Sa
     return { state: 'asleep', sentences: [slept, `${place}, and ${whatWakes}`, ...moves] };
   }
   if (isUp(phase)) {
-    const sentences = [...moves, ...said(slow), `${place}, ${phase}`];
+    const { sleep } = pod.spec;
+    const falls = sleep ? [`it falls asleep once it has been idle for ${sleep.afterMs / 1000} s`] : [];
+    const sentences = [...moves, ...said(slow), `${place}, ${phase}`, ...falls];
     return { state: moved ? 'moved' : slow === undefined ? 'running' : 'slow', sentences };
   }
   const ended = pod.status.containers.find((container) => container.exitCode !== 0);
