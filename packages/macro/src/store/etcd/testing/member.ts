@@ -3,6 +3,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:f
 import { dirname, join } from 'node:path';
 import { KraudError } from '@kraud/base';
 import type { SlowDisk } from './slow-disk.ts';
+import type { WallClock } from './wall-clock.ts';
 
 /** PEM files that members and clients show each other. */
 export interface TlsFiles {
@@ -25,6 +26,8 @@ export interface MemberOptions {
   readonly tls?: TlsFiles | undefined;
   /** Has its directory, and limits its process. */
   readonly disk?: SlowDisk | undefined;
+  /** What it takes for the time of day. */
+  readonly clock?: WallClock | undefined;
 }
 
 /** One etcd process on a directory of its own. It may be killed, paused and started again. */
@@ -70,7 +73,8 @@ export class Member {
         ? ['--cert-file', tls.cert, '--key-file', tls.key, '--trusted-ca-file', tls.ca, '--client-cert-auth']
         : []),
     ];
-    const child = spawn(etcdBinary(), args, { stdio: ['ignore', log, log] });
+    const [program, all] = this.clock?.command(etcdBinary(), args) ?? [etcdBinary(), args];
+    const child = spawn(program, all, { stdio: ['ignore', log, log] });
     closeSync(log);
     child.on('error', () => {});
     this.#process = child;
@@ -79,6 +83,21 @@ export class Member {
 
   get disk(): SlowDisk | undefined {
     return this.#options.disk;
+  }
+
+  get clock(): WallClock | undefined {
+    return this.#options.clock;
+  }
+
+  /** What its own clock says, in whole seconds: the date of an answer of its HTTP server. */
+  async now(): Promise<number> {
+    const answer = await this.#ask();
+    await answer.body?.cancel();
+    return Date.parse(answer.headers.get('date') ?? '');
+  }
+
+  async version(): Promise<string> {
+    return String(JSON.parse(await (await this.#ask()).text()).etcdserver);
   }
 
   pause(): void {
@@ -96,6 +115,10 @@ export class Member {
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
     await ended;
+  }
+
+  #ask(): Promise<Response> {
+    return fetch(`http://${this.endpoint}/version`, { signal: AbortSignal.timeout(60_000) });
   }
 
   get #logFile(): string {

@@ -12,6 +12,7 @@ import { rpcs } from '../rpcs.ts';
 import { CutProxy, type Link } from './cut-proxy.ts';
 import { Member, type TlsFiles } from './member.ts';
 import { SlowDisk } from './slow-disk.ts';
+import { buildLauncher, WallClock } from './wall-clock.ts';
 
 export interface TestEtcdOptions {
   /** Default 1. */
@@ -22,6 +23,8 @@ export interface TestEtcdOptions {
   readonly partitions?: boolean;
   /** Whether each has a disk of its own that can be made slow, where the machine offers that. */
   readonly slowDisks?: boolean;
+  /** Whether each has a wall clock of its own that can be set. */
+  readonly clocks?: boolean;
   readonly tls?: { readonly server: TlsFiles; readonly client: EtcdTls };
 }
 
@@ -74,6 +77,7 @@ export class TestEtcd implements AsyncDisposable {
     const peerPort = (i: number): number => must(ports[i], 'no port');
     const advertised = (i: number): number => proxies[i]?.port ?? peerPort(i);
     const initialCluster = names.map((name, i) => `${name}=http://127.0.0.1:${advertised(i)}`).join(',');
+    const launcher = options.clocks ? buildLauncher(dir) : undefined;
     const members = names.map(
       (name, i) =>
         new Member({
@@ -86,6 +90,7 @@ export class TestEtcd implements AsyncDisposable {
           durable: options.durable ?? false,
           tls: options.tls?.server,
           disk: options.slowDisks ? SlowDisk.mount(join(dir, name)) : undefined,
+          clock: launcher === undefined ? undefined : new WallClock(launcher, join(dir, `${name}.clock`)),
         }),
     );
     return new TestEtcd(dir, members, proxies, options.tls?.client);
