@@ -97,25 +97,46 @@ test('a task reaches its own service, itself too', async () => {
   await bothAnswer(`${task?.name}.${task?.id}`);
 });
 
-test('an update keeps the address, and who uses it sees no failure', async () => {
-  const asking = 'while [ ! -e /stop ]; do wget -q -O - http://web/ || echo failed; done; exit 0';
-  const said = swarm.cloud.docker(['exec', 'client', 'sh', '-c', asking], { timeoutMs: 300_000 });
+/** Asks it with a connection each time while something is done; what was said. None may fail. */
+async function asking(done: () => Promise<unknown>): Promise<string> {
+  const ask = 'rm -f /stop; while [ ! -e /stop ]; do wget -q -O - http://web/ || echo failed; done; exit 0';
+  const said = swarm.cloud.docker(['exec', 'client', 'sh', '-c', ask], { timeoutMs: 300_000 });
   try {
-    await ok(['service', 'update', '-d', '--env-add', 'V=2', 'web']);
-    await swarm.updateIs('web', 'completed');
-    await eventually(
-      'only new ones are there',
-      async () => (await resolve('tasks.web')).length === 2,
-      60_000,
-    );
+    await done();
   } finally {
     await ok(['exec', 'client', 'touch', '/stop']);
   }
   const { stdout, stderr } = await said;
   assert.doesNotMatch(stdout + stderr, /failed/);
-  assert.match(stdout, /v1/);
+  return stdout;
+}
+
+const led = (tasks: number): Promise<unknown> =>
+  eventually(`it leads to ${tasks}`, async () => (await resolve('tasks.web')).length === tasks, 60_000);
+
+test('an update keeps the address, and who uses it sees no failure', async () => {
+  const said = await asking(async () => {
+    await ok(['service', 'update', '-d', '--env-add', 'V=2', 'web']);
+    await swarm.updateIs('web', 'completed');
+    await led(2);
+  });
+  assert.match(said, /v1/);
   assert.match(await get(), /v2$/);
   assert.equal((await virtual())?.[0]?.Addr, '10.216.0.240/24');
+});
+
+test('nor does who uses it while it grows, shrinks, and stops each task before the next', async () => {
+  const said = await asking(async () => {
+    await ok(['service', 'scale', '-d', 'web=3']);
+    await led(3);
+    await ok(['service', 'scale', '-d', 'web=2']);
+    await swarm.runs('web', 2);
+    await led(2);
+    await ok(['service', 'update', '-d', '--update-order', 'stop-first', '--env-add', 'V=3', 'web']);
+    await swarm.updateIs('web', 'completed');
+    await led(2);
+  });
+  for (const text of ['3 v2', '1 v2', '2 v2', '1 v3', '2 v3']) assert.ok(said.includes(text), text);
 });
 
 test('it outlives the daemon', async () => {
@@ -139,7 +160,7 @@ test('with dnsrr there is none, and the name leads to the tasks', async () => {
   await eventually('the address is gone', async () => (await virtual()) === null);
   await eventually('the task has the name', async () => (await resolve('web')).length === 1, 60_000);
   assert.deepEqual(await resolve('web'), await addressesOfTasks());
-  assert.match(await get(), /^\d v2$/);
+  assert.match(await get(), /^\d v3$/);
   await swarm.cloud.fails(
     ['service', 'create', '-d', '--endpoint-mode', 'dnsrr', '--publish', '80', image, 'true'],
     /port published with ingress mode can't be used with dnsrr mode/,
