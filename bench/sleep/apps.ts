@@ -10,7 +10,7 @@ const commands: Record<AppName, string> = { quick: serve, slow: `sleep 2; ${serv
 
 /** What `docker create` and `docker run -d` are given. */
 export function appArguments(app: AppName, name: string, port: number): string[] {
-  return ['--name', name, '-p', `${port}:${inside}`, 'bench', '/bin/sh', '-c', commands[app]];
+  return ['--name', name, '-m', '128m', '-p', `${port}:${inside}`, 'bench', '/bin/sh', '-c', commands[app]];
 }
 
 /** A port of this host that nobody listens at now. */

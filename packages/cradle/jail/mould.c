@@ -4,7 +4,8 @@
  * A thread of ours answers at /run/mould.sock. A request is a list of words, each ended by a zero byte, and the end of the stream:
  *
  *   freeze           all threads of the VMM are parked, for good; answers "frozen\n", or why not
- *   --dir DIR …      the options of kraud-jail, without a command: a fork of the VMM in a jail of its own; answers its pid
+ *   --dir DIR …      the options of kraud-jail, without a command: a fork of the VMM in a jail of its own; answers its pid. With
+ *                    files it is given what a VM that slept has: see renew.h
  *
  *   mould ── fork ──▶ keeper (leaves the jail, becomes kraud-jail --keep) ── fork ──▶ VMM (jail, descriptors, sandbox, threads)
  *
@@ -16,6 +17,7 @@
 #define _GNU_SOURCE
 #include "descriptors.h"
 #include "jail.h"
+#include "renew.h"
 #include "sandbox.h"
 #include "threads.h"
 
@@ -64,9 +66,11 @@ static void resume(const struct options *o, int go)
 {
 	forked = true;
 	descriptors_survey(go);
+	int tap = o->tap_name ? take_tap(o->tap_netns, o->tap_name) : -1;
 	open_namespaces();
-	int tap = open_tap();
+	if (!o->tap_name) tap = open_tap();
 	build_root(o);
+	if (o->file_count > 0) renew_guest();
 	drop_privileges(o);
 	char byte;
 	if (read(go, &byte, 1) != 1) _exit(125);
@@ -108,7 +112,7 @@ static void freeze(int connection)
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
 	if (frozen || threads_park(&why)) {
 		/* Keepers are reaped by nobody else. */
-		if (!frozen) sigaction(SIGCHLD, &ignore, &child_action);
+		if (!frozen) sigaction(SIGCHLD, &ignore, &child_action), renew_find();
 		frozen = true;
 		answer(connection, "frozen\n");
 		return;

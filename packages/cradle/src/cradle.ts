@@ -29,7 +29,7 @@ import { Moulds } from './slots/moulds.ts';
 import { SlotPool } from './slots/pool.ts';
 import { Quiet } from './slots/quiet.ts';
 import { makeRehearsalImage } from './slots/rehearsal.ts';
-import { type Slot, SlotMaker } from './slots/slot-maker.ts';
+import { type Blank, type Mould, type Slot, SlotMaker } from './slots/slot-maker.ts';
 import { basisKey } from './template/key.ts';
 import { TemplateStore } from './template/store.ts';
 import type { DiskFile } from './vm/disk-slots.ts';
@@ -52,7 +52,7 @@ interface Parts {
   readonly templates: TemplateStore;
   readonly pool: SlotPool;
   readonly expected: ExpectedSlots;
-  readonly moulds: Moulds;
+  readonly moulds: Moulds<Mould>;
   readonly quiet: Quiet;
   readonly cgroups: Cgroups;
   readonly sleep: Sleep;
@@ -143,7 +143,23 @@ class QemuCradle implements Cradle {
       logger,
     });
     await templates.sweep();
+    const quiet = new Quiet(clock);
+    const mouldOptions = {
+      // Without emulation there is nothing that a clone would have to translate.
+      max: accelerator.kind === 'tcg' ? limits.mouldsMax : 0,
+      keptMs: limits.demandWindowMs,
+      defaultSize: this.#options.defaultSize,
+      clock,
+      logger,
+      quiet,
+      release: ({ machine }: Blank) => yard.release(machine),
+    };
+    const blanks = new Moulds({
+      ...mouldOptions,
+      make: (size, signal) => maker.blank(size, accelerator, signal),
+    });
     const sleep = new Sleep({
+      blanks,
       yard,
       basis: {
         vmm: version.text,
@@ -156,17 +172,9 @@ class QemuCradle implements Cradle {
       logger,
       silenceMs: limits.bootTimeoutMs,
     });
-    const quiet = new Quiet(clock);
     const moulds = new Moulds({
-      // Without emulation there is nothing that a clone would have to translate.
-      max: accelerator.kind === 'tcg' ? limits.mouldsMax : 0,
-      keptMs: limits.demandWindowMs,
-      defaultSize: this.#options.defaultSize,
-      clock,
-      logger,
-      quiet,
+      ...mouldOptions,
       make: (size, signal) => maker.mould(templates, size, accelerator, signal),
-      release: ({ machine }) => yard.release(machine),
     });
     const pool = new SlotPool({
       warmMax: limits.warmMax,
@@ -269,8 +277,8 @@ class QemuCradle implements Cradle {
     this.#closed = true;
     if (!this.#parts) return;
     this.#left.abort();
-    const { pool, expected, moulds, yard } = this.#parts;
-    await Promise.all([pool.close(), expected.close(), moulds.close()]);
+    const { pool, expected, moulds, sleep, yard } = this.#parts;
+    await Promise.all([pool.close(), expected.close(), moulds.close(), sleep.close()]);
     if (!options.keepRunning) await Promise.all([...this.#adopting].map((kept) => yard.discard(kept)));
     const vms = [...this.#vms.values()];
     if (options.keepRunning) for (const vm of vms) vm.abandon();
@@ -378,8 +386,10 @@ class QemuCradle implements Cradle {
       await this.#limit(risen.record.name, spec);
       signal?.throwIfAborted();
       const disksAtMs = clock.monotonic();
+      // It finds the question when it goes on.
+      const connecting = connectAgent(risen.vmm, { clock, timeoutMs: limits.bootTimeoutMs });
+      connecting.catch(() => {});
       const machine = await sleep.begin(risen, spec, dir, awake);
-      const connecting = connectAgent(machine.vmm, { clock, timeoutMs: limits.bootTimeoutMs });
       const guest = await connecting.catch(async (error: unknown) => {
         await sleep.settle(machine, spec, dir);
         throw error;

@@ -161,6 +161,55 @@ test('a volume that was taken is there again, and can be dropped', async () => {
   await woken.kill();
 });
 
+/** Pids of what woken VMs are forked from. */
+function blanks({ dir }: World): number[] {
+  const vms = join(dir, 'cradle/vms');
+  const records = readdirSync(vms).flatMap((name) => {
+    try {
+      return [JSON.parse(readFileSync(join(vms, name, 'record.json'), 'utf8'))];
+    } catch {
+      return []; // It goes away just now.
+    }
+  });
+  return records.filter(({ state }) => state === 'blank').map(({ mark }) => mark.pid as number);
+}
+
+/** Its keeper tells. */
+function isFork({ pid }: Vm): boolean {
+  const parent = /^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return readFileSync(`/proc/${parent}/cmdline`, 'utf8').split('\0').includes('--keep');
+}
+
+test('a woken VM is a fork of one that waits for a state, jailed as any is; without it, it is launched', async () => {
+  const other = new World();
+  const from = other.cradle({ mouldsMax: 1 });
+  try {
+    await from.start();
+    let vm = await sleepAndWake(await claimCounting(other.spec(), from), from);
+    await until('what it is forked from', () => blanks(other).length === 1);
+    const [blank = 0] = blanks(other);
+    for (let times = 0; times < 2; times += 1) {
+      vm = await sleepAndWake(vm, from);
+      assert.ok(isFork(vm));
+      assertJailed(vm.pid, blank);
+    }
+    const { spec } = vm;
+    await vm.sleep(dirOf(spec), noted);
+    process.kill(blank, 'SIGKILL');
+    vm = await from.wake(spec, dirOf(spec), noted);
+    assert.ok(!isFork(vm));
+    vm = await sleepAndWake(vm, from);
+    await until('another one', () => blanks(other).some((each) => each !== blank));
+    vm = await sleepAndWake(vm, from);
+    assert.ok(isFork(vm));
+    await vm.kill();
+  } finally {
+    await from.close({ keepRunning: false });
+  }
+  assert.deepEqual(other.leftovers(), []);
+  other.remove();
+});
+
 test('a sleep that does not come about leaves the VM as it was', async () => {
   const spec = world.spec();
   const dir = dirOf(spec);

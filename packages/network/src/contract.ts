@@ -83,9 +83,10 @@ export interface HostNetwork {
   parkedTap(podId: string): { readonly netns: string; readonly name: string } | undefined;
   /**
    * A VM has the parked tap and runs: what waited is sent, in order, and nothing knocks any more. Safe to repeat; nothing is done for
-   * a pod that isn't parked. `unavailable` while no VM has the tap: then the pod stays parked, and nothing is lost.
+   * a pod that isn't parked. `unavailable` while no VM has the tap, and whatever `ready` rejects with, which is waited for first:
+   * then the pod stays parked, and nothing is lost.
    */
-  unpark(podId: string): Promise<void>;
+  unpark(podId: string, ready?: Promise<void>): Promise<void>;
   /**
    * Called with a parked pod that somebody sends something to: with the first packet, and then once in one or two seconds as
    * long as one waits, which it does for a minute; its sender is told then that the pod can't be reached. Again if it is parked

@@ -338,9 +338,10 @@ export class LocalNetwork implements HostNetwork {
     return tap && { netns: `/run/netns/${tap.netns}`, name: tap.device };
   }
 
-  unpark(podId: string): Promise<void> {
+  unpark(podId: string, ready?: Promise<void>): Promise<void> {
+    ready?.catch(() => {});
     return this.#lock.run(podId, () =>
-      this.#parking.unpark(podId, this.#placeOf(this.#joined(podId).attachment)),
+      this.#parking.unpark(podId, this.#placeOf(this.#joined(podId).attachment), ready),
     );
   }
 

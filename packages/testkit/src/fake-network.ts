@@ -105,8 +105,9 @@ export class FakeNetwork implements HostNetwork {
       : undefined;
   }
 
-  async unpark(podId: string): Promise<void> {
+  async unpark(podId: string, ready?: Promise<void>): Promise<void> {
     if (!this.held.has(podId)) throw new KraudError('not-found', `pod ${podId} has no place`);
+    await ready;
     this.parked.delete(podId);
   }
 

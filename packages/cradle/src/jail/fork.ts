@@ -20,7 +20,7 @@ export async function freezeMould(dir: string): Promise<void> {
 /** Forks a frozen mould into a jail of its own; answers once the VMM has a pid. It survives the mould, and us. */
 export async function forkJailed(
   mouldDir: string,
-  options: Pick<JailOptions, 'dir' | 'uid' | 'cgroups' | 'hostPaths'>,
+  options: Pick<JailOptions, 'dir' | 'uid' | 'cgroups' | 'hostPaths' | 'files' | 'tap'>,
 ): Promise<ProcessMark> {
   const pid = Number(await ask(mouldDir, jailArguments(options)));
   if (!Number.isInteger(pid) || pid <= 0) {

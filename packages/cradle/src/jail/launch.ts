@@ -45,10 +45,7 @@ export async function sealRun(dir: string): Promise<void> {
 /** Starts a VMM in its jail; answers once it has a pid. It survives us. */
 export async function launchJailed(tools: JailTools, options: JailOptions): Promise<ProcessMark> {
   const args = jailArguments(options);
-  for (const file of options.files)
-    args.push(file.writable ? '--writable-file' : '--file', file.source, file.name);
   if (options.kvm) args.push('--kvm');
-  if (options.tap) args.push('--tap', options.tap.netns, options.tap.name);
   if (options.preload === 'mould') args.push('--mould');
   if (options.preload) args.push('--file', tools[options.preload], 'preload.so', '--preload', 'preload.so');
   args.push('--', ...options.command);
@@ -71,9 +68,14 @@ export async function launchJailed(tools: JailTools, options: JailOptions): Prom
   return await marked(pid, options.dir);
 }
 
-export function jailArguments(options: Pick<JailOptions, 'dir' | 'uid' | 'cgroups' | 'hostPaths'>): string[] {
+export function jailArguments(
+  options: Pick<JailOptions, 'dir' | 'uid' | 'cgroups' | 'hostPaths' | 'files' | 'tap'>,
+): string[] {
   const args = ['--dir', options.dir, '--uid', String(options.uid)];
   for (const dir of options.cgroups) args.push('--cgroup', dir);
+  for (const file of options.files)
+    args.push(file.writable ? '--writable-file' : '--file', file.source, file.name);
+  if (options.tap) args.push('--tap', options.tap.netns, options.tap.name);
   if (options.hostPaths) args.push('--hostpaths');
   return args;
 }

@@ -28,6 +28,8 @@ const mouldFiles = [
   'sandbox.c',
   'keeper.c',
   'jail.c',
+  'tap.c',
+  'renew.c',
   'private-memory.c',
 ];
 

@@ -2,6 +2,9 @@ import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Clock, isErrno, KraudError, type Logger, MiB, messageOf } from '@kraud/base';
 import type { Accelerator, SleepOptions, StayedTap, VmSpec } from '../contract.ts';
+import { isAlive } from '../process.ts';
+import type { Moulds } from '../slots/moulds.ts';
+import type { Blank } from '../slots/slot-maker.ts';
 import { goOn, loadState, sendState } from '../template/snapshot.ts';
 import { writeRecord } from '../vm/record.ts';
 import { dataPathsOf } from '../vm/spec.ts';
@@ -21,6 +24,8 @@ const stateFd = 3;
 export interface SleepWorld {
   readonly yard: Yard;
   readonly basis: SleepBasis;
+  /** What woken VMs are forked from, if there is one of their class. */
+  readonly blanks: Moulds<Blank>;
   readonly clock: Clock;
   readonly logger: Logger;
   /** A VMM that says nothing for so long does not fall asleep. */
@@ -87,6 +92,8 @@ export class Sleep {
       ...(spec.network ? [yard.keepTap(machine, 'stays')] : []),
     ]);
     await sealSleeper(dir, { version: 1, spec, basis, ...facts });
+    // By the time that it is woken there is one.
+    this.#world.blanks.ready(spec.size);
     return (await allocated(memory)) + facts.layout.sizeBytes + facts.state.sizeBytes;
   }
 
@@ -127,6 +134,11 @@ export class Sleep {
     }
   }
 
+  /** Those that are awake go on. */
+  close(): Promise<void> {
+    return this.#world.blanks.close();
+  }
+
   /** A VM of an earlier daemon runs on, if it stands still between. Answers it as its record is now. */
   async adopt(machine: Machine, spec: VmSpec): Promise<Machine> {
     const { sleeper, ...record } = machine.record;
@@ -143,15 +155,33 @@ export class Sleep {
     accelerator: Accelerator,
     { tap, signal }: { readonly tap?: StayedTap | undefined; readonly signal?: AbortSignal | undefined },
   ): Promise<Machine> {
-    const { yard, basis, clock } = this.#world;
+    const { yard, basis, blanks, logger } = this.#world;
     await checkSleeper(dir, spec, basis);
-    const files = filesOfSleeper(dir);
+    const blank = blanks.ready(spec.size);
+    const { manifest: _, ...files } = filesOfSleeper(dir);
+    const plan = { weight: 'normal', tap } as const;
+    if (blank) {
+      try {
+        const machine = await yard.fork(blank.machine, { ...plan, sleeper: files }, signal);
+        return await this.#load(machine, spec, signal);
+      } catch (error) {
+        if (signal?.aborted) throw error;
+        logger.warn({ pod: spec.id, error: messageOf(error) }, 'a woken VM could not be forked');
+      }
+    }
     await using state = await open(files.state);
-    const plan = { size: spec.size, accelerator, mode: 'clone', weight: 'normal', tap } as const;
-    const machine = await yard.launch(
-      { ...plan, memoryPath: files.memory, layoutPath: files.layout, stateFd: state.fd },
-      signal,
-    );
+    const { memory: memoryPath, layout: layoutPath } = files;
+    const clone = { mode: 'clone', size: spec.size, accelerator, memoryPath, layoutPath } as const;
+    const launched = await yard.launch({ ...plan, ...clone, stateFd: state.fd }, signal);
+    const machine = await this.#load(launched, spec, signal);
+    // One that has just died is no lesson for the next.
+    if (blank && (await isAlive(blank.machine.vmm.identity.mark))) blanks.discard(blank);
+    return machine;
+  }
+
+  /** The machine is the one that slept, or none. */
+  async #load(machine: Machine, spec: VmSpec, signal: AbortSignal | undefined): Promise<Machine> {
+    const { yard, clock } = this.#world;
     const record = { ...machine.record, state: 'claiming' as const, spec };
     try {
       writeRecord(machine.dir, record);

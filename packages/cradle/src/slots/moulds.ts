@@ -2,9 +2,9 @@ import { type Clock, type Logger, messageOf } from '@kraud/base';
 import type { SizeClass } from '../contract.ts';
 import { className } from '../template/key.ts';
 import type { Quiet } from './quiet.ts';
-import type { Mould } from './slot-maker.ts';
+import type { Blank } from './slot-maker.ts';
 
-export interface MouldsOptions {
+export interface MouldsOptions<Mould extends Blank> {
   /** Of all classes together; 0: none is ever made. */
   readonly max: number;
   /** How long one that nobody uses is kept. */
@@ -21,7 +21,7 @@ export interface MouldsOptions {
 /** One claim after the other is when a mould is needed most: from then on it is made beside them, with little weight. */
 const patienceMs = 10_000;
 
-interface Entry {
+interface Entry<Mould extends Blank> {
   readonly size: SizeClass;
   /** Settles once there is one, or won't be. */
   readonly made: PromiseWithResolvers<void>;
@@ -40,13 +40,13 @@ interface Entry {
  *                 └─▶ failed ◀── discarded: not tried again for `keptMs`
  * ```
  */
-export class Moulds {
-  readonly #options: MouldsOptions;
-  readonly #entries = new Map<string, Entry>();
+export class Moulds<Mould extends Blank> {
+  readonly #options: MouldsOptions<Mould>;
+  readonly #entries = new Map<string, Entry<Mould>>();
   readonly #ending = new Set<Promise<void>>();
   #closed = false;
 
-  constructor(options: MouldsOptions) {
+  constructor(options: MouldsOptions<Mould>) {
     this.#options = options;
   }
 
@@ -77,7 +77,7 @@ export class Moulds {
     await Promise.all(this.#ending);
   }
 
-  #want(size: SizeClass): Entry | undefined {
+  #want(size: SizeClass): Entry<Mould> | undefined {
     const { max, clock } = this.#options;
     const name = className(size);
     const usedAtMs = clock.monotonic();
@@ -85,7 +85,7 @@ export class Moulds {
     if (known) known.usedAtMs = usedAtMs;
     if (known || this.#closed || max === 0) return known;
     if (this.#entries.size >= max && !this.#displaceOne()) return undefined;
-    const entry: Entry = {
+    const entry: Entry<Mould> = {
       size,
       made: Promise.withResolvers(),
       discarded: Promise.withResolvers(),
@@ -107,7 +107,7 @@ export class Moulds {
     return oldest !== undefined;
   }
 
-  #end(name: string, entry: Entry): void {
+  #end(name: string, entry: Entry<Mould>): void {
     if (this.#entries.get(name) === entry) this.#entries.delete(name);
     entry.mould = undefined;
     entry.stop.abort();
@@ -117,7 +117,7 @@ export class Moulds {
   }
 
   /** From its begin to its end. Never rejects. */
-  async #live(name: string, entry: Entry): Promise<void> {
+  async #live(name: string, entry: Entry<Mould>): Promise<void> {
     const { release, logger, clock, keptMs } = this.#options;
     const { signal } = entry.stop;
     const mould = await this.#make(name, entry);
@@ -141,7 +141,7 @@ export class Moulds {
     if (this.#entries.get(name) === entry) this.#entries.delete(name);
   }
 
-  async #make(name: string, { size, stop: { signal } }: Entry): Promise<Mould | undefined> {
+  async #make(name: string, { size, stop: { signal } }: Entry<Mould>): Promise<Mould | undefined> {
     const { quiet, make, logger, clock } = this.#options;
     const waited = new AbortController();
     const waiting = AbortSignal.any([signal, waited.signal]);
@@ -162,7 +162,7 @@ export class Moulds {
   }
 
   /** Answers once nobody has used it for its time, or it is no longer wanted. */
-  async #unused(name: string, entry: Entry, signal: AbortSignal): Promise<void> {
+  async #unused(name: string, entry: Entry<Mould>, signal: AbortSignal): Promise<void> {
     const { clock, keptMs, defaultSize } = this.#options;
     while (!signal.aborted) {
       const sinceMs = name === className(defaultSize) ? clock.monotonic() : entry.usedAtMs;

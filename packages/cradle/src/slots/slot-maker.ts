@@ -26,9 +26,13 @@ export interface Slot {
   readonly mould?: Mould;
 }
 
-/** A rehearsed VM that stands still, to be forked: never handed out itself. */
-export interface Mould {
+/** A VMM that stands still, to be forked, and has no VM yet. */
+export interface Blank {
   readonly machine: Machine;
+}
+
+/** A rehearsed VM that stands still, to be forked: never handed out itself. */
+export interface Mould extends Blank {
   /** What is on the writable disk that its guest has mounted: each fork has a disk like this. */
   readonly writable: Pattern;
 }
@@ -49,7 +53,7 @@ export interface SlotMakerOptions {
   readonly logger: Logger;
   readonly limits: CradleLimits;
   /** Where clones come from, if there is one of their class. */
-  readonly moulds: () => Moulds | undefined;
+  readonly moulds: () => Moulds<Mould> | undefined;
 }
 
 const stateFd = 3;
@@ -65,9 +69,7 @@ export class SlotMaker {
 
   /** A real boot until the guest answers: true is proof that the accelerator works. */
   async probe(accelerator: Accelerator, size: SizeClass): Promise<void> {
-    const memoryPath = join(this.#options.scratchDir, `memory-${newShortId()}`);
-    await (await open(memoryPath, 'wx', 0o600)).close();
-    await truncate(memoryPath, size.memoryMiB * MiB);
+    const memoryPath = await this.#emptyMemory(size);
     try {
       const { machine, guest } = await this.#boot(
         accelerator,
@@ -289,6 +291,33 @@ export class SlotMaker {
     }
   }
 
+  /** A VMM that waits for the state of a VM, with the memory of none, and stands still for good: its forks are woken VMs. */
+  async blank(size: SizeClass, accelerator: Accelerator, signal: AbortSignal): Promise<Blank> {
+    const { yard } = this.#options;
+    const memoryPath = await this.#emptyMemory(size);
+    try {
+      const plan = { size, accelerator, mode: 'mould', memoryPath, weight: 'background' } as const;
+      const machine = await yard.launch(plan, signal);
+      try {
+        await freezeMould(machine.dir);
+        writeRecord(machine.dir, { ...machine.record, state: 'blank' });
+        return { machine };
+      } catch (error) {
+        await yard.release(machine);
+        throw error;
+      }
+    } finally {
+      await rm(memoryPath, { force: true });
+    }
+  }
+
+  async #emptyMemory(size: SizeClass): Promise<string> {
+    const path = join(this.#options.scratchDir, `memory-${newShortId()}`);
+    await (await open(path, 'wx', 0o600)).close();
+    await truncate(path, size.memoryMiB * MiB);
+    return path;
+  }
+
   /** A fork whose guest answers is proof that this VMM, with its libraries, on this kernel, can be forked. */
   async #prove(mould: Mould, signal: AbortSignal): Promise<void> {
     const slot = await this.#fork(mould, 'background', signal);
@@ -301,7 +330,7 @@ export class SlotMaker {
 
   /** A VM that goes on where the mould stands. */
   async #fork(mould: Mould, weight: 'background' | 'normal', signal?: AbortSignal): Promise<Slot> {
-    const machine = await this.#options.yard.fork(mould.machine, weight, signal);
+    const machine = await this.#options.yard.fork(mould.machine, { weight }, signal);
     return { ...(await this.#goOn(machine, mould.writable, signal)), mould };
   }
 

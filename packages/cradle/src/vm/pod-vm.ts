@@ -20,17 +20,19 @@ import { volumeFile } from './spec.ts';
 import type { Machine, Yard } from './yard.ts';
 
 interface Job {
-  /** `ended`: the VMM is gone. `settle`: it was woken just now. */
+  /** `ended`: the VMM is gone. `settle`: it was woken a moment ago. */
   readonly request: VmRequest | 'ended' | 'settle';
   /** Of `take` and `drop`: which. */
   readonly volume: number;
-  /** Of `sleep` and `settle`. */
+  /** Of `sleep`. */
   readonly work?: (() => Promise<void>) | undefined;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
 const jobsMax = 1_000;
+/** Nobody waits for what is left of a sleep; who was waited for has better to do first. */
+const settleAfterMs = 250;
 
 export interface PodVmOptions {
   readonly machine: Machine;
@@ -68,6 +70,8 @@ export class PodVm implements Vm {
   readonly #options: PodVmOptions;
   readonly #jobs = new BoundedQueue<Job>(jobsMax);
   readonly #hurry = new AbortController();
+  readonly #leave = new AbortController();
+  #sleptIn: string | undefined;
   #state: VmState = 'running';
   #guest: GuestClient;
   #spec: VmSpec;
@@ -84,10 +88,8 @@ export class PodVm implements Vm {
     this.phases = options.phases;
     this.warm = machine.record.warm;
     void machine.vmm.exited.then(() => this.#ask('ended'));
-    const { sleep, sleptIn } = options;
-    if (sleptIn !== undefined) {
-      void this.#ask('settle', -1, () => sleep.settle(machine, this.#spec, sleptIn));
-    }
+    this.#sleptIn = options.sleptIn;
+    if (options.sleptIn !== undefined) this.#settleSoon();
     this.exited = this.#run();
   }
 
@@ -149,6 +151,8 @@ export class PodVm implements Vm {
 
   /** Leaves the VM to a later daemon. */
   abandon(): void {
+    this.#leave.abort();
+    this.#sleptIn = undefined;
     this.#options.machine.vmm.abandon();
     this.#guest.close();
   }
@@ -178,9 +182,9 @@ export class PodVm implements Vm {
     if (this.#state === 'gone') return this.#answer(job);
     if (!isNews(job.request) && judge(this.#state, job.request) !== 'do') return this.#answer(job);
     const { vmm } = this.#options.machine;
+    await this.#settle();
     switch (job.request) {
       case 'settle':
-        await job.work?.();
         break;
       case 'suspend':
         await vmm.execute('stop');
@@ -215,6 +219,21 @@ export class PodVm implements Vm {
   #answer(job: Job): void {
     if (isNews(job.request) || judge(this.#state, job.request) === 'done') job.resolve();
     else job.reject(new KraudError('conflict', `the VM is ${this.#state}: it can't ${job.request}`));
+  }
+
+  #settleSoon(): void {
+    this.#options.clock.sleep(settleAfterMs, this.#leave.signal).then(
+      () => this.#ask('settle'),
+      () => {},
+    );
+  }
+
+  /** Before anything else is done with the VM. */
+  async #settle(): Promise<void> {
+    const { sleep, machine } = this.#options;
+    const sleptIn = this.#sleptIn;
+    this.#sleptIn = undefined;
+    if (sleptIn !== undefined) await sleep.settle(machine, this.#spec, sleptIn);
   }
 
   /** The record says first who has the disk: from then on nobody else gets it before this VM has let go of it. */

@@ -15,7 +15,7 @@ export interface VmRecord {
   /** Of the host, when its process was started: after a reboot a pid says nothing. */
   readonly bootId: string;
   readonly uid: number;
-  readonly state: 'making' | 'warm' | 'mould' | 'claiming' | 'claimed';
+  readonly state: 'making' | 'warm' | 'mould' | 'blank' | 'claiming' | 'claimed';
   readonly size: SizeClass;
   readonly accelerator: Accelerator;
   readonly warm: boolean;

@@ -48,6 +48,11 @@ export interface LaunchPlan {
   readonly weight: 'background' | 'normal';
 }
 
+export interface ForkPlan extends Pick<LaunchPlan, 'weight' | 'tap'> {
+  /** Whose memory and state a mould that has none is given. */
+  readonly sleeper?: Readonly<Record<'memory' | 'layout' | 'state', string>>;
+}
+
 export interface YardOptions {
   readonly dataDir: string;
   readonly bootId: string;
@@ -115,14 +120,19 @@ export class Yard {
     );
   }
 
-  /** As `launch`, of a VM that stands where the mould does. */
-  fork(mould: Machine, weight: LaunchPlan['weight'], signal?: AbortSignal): Promise<Machine> {
+  /** As `launch`, of a VM that stands where the mould does; with a sleeper, of one that waits for that one's state at `stateFd`. */
+  fork(mould: Machine, { weight, sleeper, tap }: ForkPlan, signal?: AbortSignal): Promise<Machine> {
     const { size, accelerator, name } = mould.record;
     // It forks in its own control group, and uses nothing otherwise.
     this.#options.cgroups.weigh(name, 'normal');
     return this.#put(
       { size, accelerator, weight, mode: 'clone' },
-      (jail) => forkJailed(mould.dir, jail),
+      (jail) =>
+        forkJailed(mould.dir, {
+          ...jail,
+          files: Object.entries(sleeper ?? {}).map(([name, source]) => ({ source, name })),
+          ...(tap ? { tap } : {}),
+        }),
       signal,
     );
   }

@@ -60,9 +60,13 @@ export async function wake(
       wallClockNs: String(nsOfMs(clock.now())),
       entropy: Buffer.from(random.bytes(64)).toString('base64'),
     };
-    const clockSet = vm.guest.setClock(time);
-    const connected = clockSet.then(() => reconnect(parts, pod, record, tap ? undefined : vm?.tap));
-    const [info] = await Promise.all([vm.guest.info(), connected]);
+    const { guest } = vm;
+    const clockSet = guest.setClock(time);
+    // What its guest has to do first is what it was woken for.
+    const [info] = await Promise.all([
+      clockSet.then(() => guest.info()),
+      reconnect(parts, pod, record, tap ? undefined : vm.tap, clockSet),
+    ]);
     const run = adoptRun(parts, { pod, vm, record, info }, logs);
     adoptShares(parts, { pod, vm, record, info });
     const moments = {
@@ -92,10 +96,12 @@ async function reconnect(
   { meta: { uid } }: Pod,
   { attachment }: RunRecord,
   freshTap: HostVm['tap'],
+  clockSet: Promise<void>,
 ): Promise<void> {
   if (!attachment) return;
-  if (freshTap) await network.plug(uid, { netns: { pid: freshTap.netnsPid }, name: freshTap.name });
-  else await network.unpark(uid);
+  if (!freshTap) return await network.unpark(uid, clockSet);
+  await clockSet;
+  await network.plug(uid, { netns: { pid: freshTap.netnsPid }, name: freshTap.name });
 }
 
 /** A host that is short of memory would lose pods that are awake to one that isn't. */

@@ -249,6 +249,8 @@ done`)
     await nextKnock();
     await assert.rejects(network.unpark('a'), (error) => codeOf(error) === 'unavailable');
     await takeTap();
+    await assert.rejects(network.unpark('a', Promise.reject(new Error('not yet'))), { message: 'not yet' });
+    assert.deepEqual(vm('a').arrived, []);
     await vm('a').end();
     knocks = [];
     await network.park('a');

@@ -63,12 +63,12 @@ export class Parking {
     return this.#parked.get(podId)?.door;
   }
 
-  /** What waits is sent. A pod that isn't parked is fine. */
-  async unpark(podId: string, place: TapPlace): Promise<void> {
+  /** What waits is sent, once it is `ready` for that. A pod that isn't parked is fine. */
+  async unpark(podId: string, place: TapPlace, ready?: Promise<void>): Promise<void> {
     const parked = this.#parked.get(podId);
     if (!parked) return;
     const { vpc, door } = parked;
-    await vpc.parking.carries(door.device);
+    await Promise.all([vpc.parking.carries(door.device), ready]);
     await vpc.connect(podId, door.device, place);
     this.#forget(podId, vpc, door);
   }
