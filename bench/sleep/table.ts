@@ -1,5 +1,7 @@
 import type { Summary } from '../samples.ts';
 
+type Metrics = Readonly<Record<string, Summary | number>>;
+
 const peer = 'docker_start_first_byte_ms';
 const slowPeer = 'docker_start_slow_first_byte_ms';
 
@@ -22,13 +24,14 @@ const costs: Record<string, string> = {
 };
 
 /** Markdown tables, so that they can be pasted into the results. */
-export function printTable(result: {
-  accel: string;
-  n: number;
-  metrics: Record<string, Summary | number>;
-}): void {
+export function printTable(result: { accel: string; n: number; metrics: Metrics }): void {
   const { accel, n, metrics } = result;
   console.log(`accelerator ${accel}, n = ${n}\n`);
+  if (n > 0) printWakes(metrics);
+  if (metrics.sleepers !== undefined) printCosts(metrics);
+}
+
+function printWakes(metrics: Metrics): void {
   console.log('| what | p50 | p99 | of the peer that starts the same app |');
   console.log('| --- | ---: | ---: | ---: |');
   for (const [metric, [name, to = '']] of Object.entries(rows)) {
@@ -46,7 +49,9 @@ export function printTable(result: {
     });
     console.log(`| ${phase} | ${cells.join(' | ')} |`);
   }
-  if (metrics.sleepers === undefined) return;
+}
+
+function printCosts(metrics: Metrics): void {
   console.log(`\n| the daemon with all that belongs to it | no pods | ${metrics.sleepers} that sleep |`);
   console.log('| --- | ---: | ---: |');
   for (const [metric, name] of Object.entries(costs))
