@@ -20,8 +20,11 @@ const memoryPages = 8;
 const memoryBytes = memoryPages * pageBytes;
 const blocks = blocksOf(memoryBytes);
 
-const made = (sections: readonly (readonly Page[])[], devices: Buffer): Parts =>
-  streamOf(memoryBytes, sections, devices);
+const made = (
+  sections: readonly (readonly Page[])[],
+  devices: Buffer,
+  options?: { readonly switches: boolean },
+): Parts => streamOf(memoryBytes, sections, devices, options);
 
 function split(stream: Buffer, cuts: readonly number[]): Omit<Parts, 'stream'> {
   const memory = Buffer.alloc(memoryBytes);
@@ -43,7 +46,7 @@ const everyPage: readonly Page[] = Array.from({ length: memoryPages }, (_, page)
   fill: page % 3,
 }));
 const devices = Buffer.from([4, 0, 0, 0, 9, 5, ...Buffer.from('timer'), 0x7e, 0, 0, 0, 9, 0]);
-const whole = made([everyPage, [{ block: 'pc.bios', page: 1, fill: 7 }]], devices).stream;
+const whole = made([everyPage, [{ block: 'pc.bios', page: 1, fill: 7 }]], devices, { switches: true }).stream;
 
 const somePage: fc.Arbitrary<Page> = fc.oneof(
   fc.record({ block: fc.constant('ram' as const), page: fc.nat(memoryPages - 1), fill: fc.nat(3) }),
@@ -64,8 +67,9 @@ test('what was sent is in its place, and the rest is as it was, wherever the str
       someSections,
       fc.uint8Array({ minLength: 1, maxLength: 100 }),
       fc.array(fc.nat(), { maxLength: 40 }),
-      (sections, rest, cuts) => {
-        const { stream, ...parts } = made(sections, Buffer.from(rest));
+      fc.boolean(),
+      (sections, rest, cuts, switches) => {
+        const { stream, ...parts } = made(sections, Buffer.from(rest), { switches });
         assert.deepEqual(split(stream, cuts), parts);
       },
     ),
@@ -73,7 +77,7 @@ test('what was sent is in its place, and the rest is as it was, wherever the str
 });
 
 test('a stream in single bytes is the same', () => {
-  const { stream, ...parts } = made([everyPage], devices);
+  const { stream, ...parts } = made([everyPage], devices, { switches: true });
   assert.deepEqual(
     split(
       stream,
@@ -147,6 +151,12 @@ for (const [what, stream, words] of [
     Buffer.concat([head, Buffer.from([1]), u32(3), name('block'), u32(0), u32(1)]),
     /section block/,
   ],
+  [
+    'a command that needs an answer',
+    Buffer.concat([head, Buffer.from([8, 0, 2, 0, 4]), u32(1)]),
+    /command 2/,
+  ],
+  ['a command with data', Buffer.concat([head, Buffer.from([8, 0, 11, 0, 1, 0])]), /command 11 with 1 byte/],
   ['RAM that begins twice', Buffer.concat([ram(blocks, endOfRecords, footer), start]), /section ram/],
   ['another footer', Buffer.concat([ram(blocks, endOfRecords), Buffer.from([0x7e]), u32(3)]), /does not end/],
   ['compressed pages', ram(blocks, u64(0x100)), /kind 256/],

@@ -15,7 +15,17 @@ export const pageBytes = 4096;
 const magic = 0x5145564d;
 const version = 3;
 /** What a section begins with. */
-const section = { start: 1, part: 2, end: 3, subsection: 5, configuration: 7, footer: 0x7e } as const;
+const section = {
+  start: 1,
+  part: 2,
+  end: 3,
+  subsection: 5,
+  configuration: 7,
+  command: 8,
+  footer: 0x7e,
+} as const;
+/** Told to who loads the stream, from QEMU 10 on: what comes now is of a VM that has stopped. */
+const switchoverStart = 11;
 /** In the lower bits of a page's address. */
 const flag = { zero: 0x02, blocks: 0x04, page: 0x08, end: 0x10, sameBlock: 0x20 } as const;
 const configurationBytesMax = 64;
@@ -30,9 +40,10 @@ type Step = () => boolean;
  * guest's memory, and the rest, which together with these is what a template has. The rest is passed on as it is, with the pages
  * of other blocks (firmware) and everything after the RAM sections, which comes before all devices. With 32-bit numbers big-endian:
  *
- *     file           "QEVM" version:32  configuration?  ram-section*  ANYTHING
+ *     file           "QEVM" version:32  configuration?  (ram-section | switchover)*  ANYTHING
  *     configuration  07 length:32 machine  (05 name version:32 count:32 name*)?
  *     ram-section    (01 id:32 name instance:32 version:32 | 02 id:32 | 03 id:32)  record*  7e id:32      03 is the last one
+ *     switchover     08 11:16 0:16                                             a command without data, from QEMU 10 on
  *     record         address+10:64                                             the end of the section's records
  *                    total+04:64  (name length:64 address:64)*                 the blocks, until they have `total` bytes
  *                    address+flags:64 name?  (02: fill:8 | 08: 4096 bytes)     a page; with flag 20 of the same block as the last one
@@ -133,6 +144,8 @@ export class Splitter {
         return this.#configuration();
       case section.subsection:
         return this.#capabilities();
+      case section.command:
+        return this.#command();
       case section.start:
         return this.#start();
       case section.part:
@@ -176,6 +189,16 @@ export class Splitter {
       bytes += capabilityBytes;
     }
     this.#at += bytes;
+    return true;
+  }
+
+  #command(): boolean {
+    if (!this.#has(5)) return false;
+    const command = this.#chunk.readUInt16BE(this.#at + 1);
+    const bytes = this.#chunk.readUInt16BE(this.#at + 3);
+    if (command !== switchoverStart || bytes !== 0)
+      throw refused(`it has a command ${command} with ${bytes} bytes before the end of RAM`);
+    this.#at += 5;
     return true;
   }
 

@@ -35,6 +35,8 @@ export const blocks = (memoryBytes: number): Buffer =>
   ]);
 export const endOfRecords = u64(0x10);
 export const footer = Buffer.concat([Buffer.from([0x7e]), u32(2)]);
+/** What QEMU 10 says before the last section. */
+export const switchover = Buffer.from([8, 0, 11, 0, 0]);
 const part = (kind: 2 | 3): Buffer => Buffer.concat([Buffer.from([kind]), u32(2)]);
 
 /** A stream as QEMU makes it: each list of pages in a section of its own, then the devices. */
@@ -42,6 +44,7 @@ export function streamOf(
   memoryBytes: number,
   sections: readonly (readonly Page[])[],
   devices: Buffer,
+  { switches = false } = {},
 ): Parts {
   const stream: Buffer[] = [];
   const state: Buffer[] = [];
@@ -52,7 +55,9 @@ export function streamOf(
   let last: string | undefined;
   both(head, start, blocks(memoryBytes), endOfRecords, footer);
   sections.forEach((pages, index) => {
-    both(part(index === sections.length - 1 ? 3 : 2));
+    const isLast = index === sections.length - 1;
+    if (isLast && switches) both(switchover);
+    both(part(isLast ? 3 : 2));
     for (const { block, page, fill } of pages) {
       const same = block === last ? 0x20 : 0;
       last = block;
