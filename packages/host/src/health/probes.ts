@@ -79,6 +79,8 @@ export class HealthProbes {
         rows: 0,
         cols: 0,
       });
+      // Asked for last: a connection that is lost before would leave it to nobody.
+      exec.exit.catch(() => {});
       const giveUp = (): void => {
         exec.kill(sigkill).catch(() => {});
         exec.detach();

@@ -66,7 +66,7 @@ export class Bedtime {
     for (const owner of this.#owners()) {
       const { run } = owner;
       const { sleep } = owner.pod.spec;
-      if (run && sleep && !run.paused) sleepy.push({ owner, run, afterMs: sleep.afterMs });
+      if (run?.stop === 'none' && sleep && !run.paused) sleepy.push({ owner, run, afterMs: sleep.afterMs });
     }
     return sleepy;
   }
