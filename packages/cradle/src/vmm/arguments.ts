@@ -33,10 +33,11 @@ export interface VmmSettings {
 /**
  * The CPU that guests see. TCG has no use for the host's. 5-level paging only costs; so do the two instructions of
  * SMAP around every copy from user space, which each end a translated block; and "enhanced" string instructions,
- * which TCG carries out byte by byte, are the slowest way there to copy or clear a page.
+ * which TCG carries out byte by byte, are the slowest way there to copy or clear a page. Without them QEMU 10 must not promise
+ * either that they are fast for short strings: Linux 6.1 takes the one for both, and its memmove would run past the end.
  */
 export function cpuModel(accelerator: 'kvm' | 'tcg'): string {
-  return accelerator === 'kvm' ? 'host' : 'max,la57=off,smap=off,erms=off';
+  return accelerator === 'kvm' ? 'host' : 'max,la57=off,smap=off,erms=off,fsrm=off';
 }
 
 /**
