@@ -38,8 +38,8 @@ interface Record {
   readonly mark: { readonly pid: number };
 }
 
-function mouldPids(): number[] {
-  const vms = join(world.dir, 'cradle/vms');
+function pidsOf(wanted: 'making' | 'mould', of = world): number[] {
+  const vms = join(of.dir, 'cradle/vms');
   return readdirSync(vms)
     .flatMap((name) => {
       try {
@@ -48,8 +48,16 @@ function mouldPids(): number[] {
         return []; // It goes away just now.
       }
     })
-    .filter(({ state }) => state === 'mould')
+    .filter(({ state }) => state === wanted)
     .map(({ mark }) => mark.pid);
+}
+
+function list(dir: string): string[] {
+  try {
+    return readdirSync(dir);
+  } catch {
+    return []; // It goes away just now.
+  }
 }
 
 /** Sockets, pipes and namespaces that a process has open. */
@@ -64,7 +72,7 @@ async function forked(size = smallSize): Promise<Vm> {
 }
 
 test('a fork runs a container, and shares no socket with its mould or another fork', async () => {
-  const [mould] = mouldPids();
+  const [mould] = pidsOf('mould');
   assert.ok(mould);
   const [one, two] = await Promise.all([forked(), forked()]);
   const texts = await Promise.all([one, two].map((vm) => runScript(vm, 'echo hello')));
@@ -135,12 +143,12 @@ test('a class with several processors and host paths can be forked too', async (
 test('a VM goes on without its mould and without its daemon; the next one has it, its end, and a new mould', async () => {
   const vm = await forked();
   await startContainer(vm, ['/bin/sh', '-c', 'while :; do sleep 1; done']);
-  const moulds = mouldPids();
+  const moulds = pidsOf('mould');
   for (const pid of moulds) process.kill(pid, 'SIGKILL');
   const meanwhile = await forked();
   assert.equal(await runScript(meanwhile, 'echo meanwhile'), 'meanwhile\n');
   await meanwhile.kill();
-  await until('the moulds are gone', () => moulds.every((pid) => !mouldPids().includes(pid)));
+  await until('the moulds are gone', () => moulds.every((pid) => !pidsOf('mould').includes(pid)));
   await vm.suspend();
   await vm.resume();
   await cradle.close({ keepRunning: true });
@@ -177,6 +185,25 @@ test('warm slots are forks too', async () => {
   } finally {
     await warm.close({ keepRunning: false });
   }
+  assert.deepEqual(other.leftovers(), []);
+  other.remove();
+});
+
+test('a VM that falls silent before it is a mould keeps no daemon from ending', async () => {
+  const other = new World();
+  const from = other.cradle({ mouldsMax: 1 });
+  await from.start();
+  await (await from.claim(other.spec())).kill();
+  // That is what its rehearsal begins with.
+  const rehearses = (): boolean =>
+    list(join(other.dir, 'cradle/vms')).some((name) =>
+      list(join(other.dir, 'cradle/vms', name, 'disks')).some((disk) => disk.startsWith('d0')),
+    );
+  await until('a rehearsal', rehearses);
+  const [pid] = pidsOf('making', other);
+  assert.ok(pid);
+  process.kill(pid, 'SIGSTOP');
+  await from.close({ keepRunning: false });
   assert.deepEqual(other.leftovers(), []);
   other.remove();
 });

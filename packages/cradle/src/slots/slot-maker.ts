@@ -357,12 +357,18 @@ export class SlotMaker {
     if (await isAlive(mould.machine.vmm.identity.mark)) this.#options.moulds()?.discard(mould);
   }
 
-  /** Through its first starts, and a fresh writable disk mounted. */
-  async #prepare(machine: Machine, guest: GuestClient, signal?: AbortSignal): Promise<SpareDisk> {
-    await this.#rehearse(machine, guest, rehearsals, signal);
-    const spare = await this.#giveSpare(machine, this.#fresh);
-    await guest.mountDisks([writableDisk]);
-    return spare;
+  /** Through its first starts, and a fresh writable disk mounted. Who no longer wants it doesn't wait for its answers. */
+  async #prepare(machine: Machine, guest: GuestClient, signal: AbortSignal): Promise<SpareDisk> {
+    const onAbort = (): void => void machine.vmm.kill().catch(() => {});
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      await this.#rehearse(machine, guest, rehearsals, signal);
+      const spare = await this.#giveSpare(machine, this.#fresh);
+      await guest.mountDisks([writableDisk]);
+      return spare;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
   }
 
   /** With the writable disk that is in its place. Afterwards nothing of it is mounted. */
