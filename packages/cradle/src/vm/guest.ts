@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { type Clock, systemRandom } from '@kraud/base';
+import { type Clock, codeOf, KraudError, systemRandom } from '@kraud/base';
 import { diskSlots, guestInterface, hostPathsTag, type SizeClass } from '../contract.ts';
 import { GuestClient, type PodDisk } from '../guest/index.ts';
 import { isAlive } from '../process.ts';
@@ -9,6 +9,8 @@ import { connectUnix } from '../vmm/socket.ts';
 import type { Vmm } from '../vmm/vmm.ts';
 
 const attemptTimeoutMs = 500;
+/** Many times what a guest takes on a busy machine. */
+const firstSilenceMs = 8_000;
 
 /** What programs do first: open, write, list, fork, pipe, execute, exit. */
 const script = `b=/bin/busybox; $b ls -l / > /tmp/list; $b cat /tmp/list | $b cat; $b rm /tmp/list; exec $b echo ready`;
@@ -33,17 +35,40 @@ export const writableDisk: PodDisk = {
   readOnly: false,
 };
 
-/** Connects to the agent; answers once it has answered. Fails at once when the VMM ends. */
+/**
+ * Connects to the agent; answers once it has answered. Fails at once when the VMM ends. A guest that may not have heard of a
+ * connection gets another one after a while, each time after twice as long.
+ */
 export async function connectAgent(
-  vmm: Vmm,
-  options: { clock: Clock; timeoutMs: number; signal?: AbortSignal | undefined },
+  vmm: Pick<Vmm, 'identity'>,
+  options: {
+    readonly clock: Clock;
+    readonly timeoutMs: number;
+    readonly signal?: AbortSignal | undefined;
+    /** How long the first connection may be silent. */
+    readonly silenceMs?: number;
+  },
 ): Promise<GuestClient> {
   const { clock, timeoutMs, signal } = options;
   const alive = (): Promise<boolean> => isAlive(vmm.identity.mark);
   const path = join(vmm.identity.dir, jailPaths.agent);
-  const socket = await connectUnix(path, { clock, timeoutMs, alive, signal });
-  const preface = { clock, random: systemRandom, attemptTimeoutMs, timeoutMs };
-  return await GuestClient.open(socket, signal ? { ...preface, signal } : preface);
+  const deadlineMs = clock.monotonic() + timeoutMs;
+  for (let silenceMs = options.silenceMs ?? firstSilenceMs; ; silenceMs *= 2) {
+    const leftMs = deadlineMs - clock.monotonic();
+    if (leftMs <= 0) {
+      throw new KraudError('timeout', `the guest agent did not answer within ${timeoutMs} ms`);
+    }
+    const socket = await connectUnix(path, { clock, timeoutMs: leftMs, alive, signal });
+    const patience = { attemptTimeoutMs, timeoutMs: Math.min(silenceMs, leftMs) };
+    try {
+      return await GuestClient.open(socket, {
+        ...{ clock, random: systemRandom, ...patience },
+        ...(signal ? { signal } : {}),
+      });
+    } catch (error) {
+      if (codeOf(error) !== 'timeout') throw error;
+    }
+  }
 }
 
 /** The guest stops all, syncs and lets go of its disks. */
