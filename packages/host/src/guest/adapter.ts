@@ -118,7 +118,9 @@ function stateOf(status: {
 
 function logsOf(logs: LogStream, signal: AbortSignal): GuestLogs {
   const close = (): void => logs.close();
-  signal.addEventListener('abort', close, { once: true });
+  // It may have been aborted while the guest was asked for them.
+  if (signal.aborted) close();
+  else signal.addEventListener('abort', close, { once: true });
   return {
     get exit() {
       return logs.exit && exitOf(logs.exit);
