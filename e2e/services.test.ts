@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { after, before, test } from 'node:test';
+import { freePort } from '../bench/free-port.ts';
 import { image } from './harness/cloud.ts';
 import { eventually } from './harness/command.ts';
-import { freePort } from './harness/ports.ts';
 import { TestSwarm } from './harness/swarm.ts';
 
 let swarm: TestSwarm;

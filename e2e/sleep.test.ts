@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { get } from 'node:http';
 import { after, afterEach, before, test } from 'node:test';
+import { freePort } from '../bench/free-port.ts';
 import { image, TestCloud } from './harness/cloud.ts';
 import { eventually } from './harness/command.ts';
-import { freePort } from './harness/ports.ts';
 
 let cloud: TestCloud;
 before(async () => {

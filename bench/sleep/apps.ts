@@ -1,5 +1,3 @@
-import { createServer } from 'node:net';
-
 const inside = 8080;
 const serve = `mkdir -p /www; echo hi > /www/n; exec httpd -f -p ${inside} -h /www`;
 
@@ -11,14 +9,4 @@ const commands: Record<AppName, string> = { quick: serve, slow: `sleep 2; ${serv
 /** What `docker create` and `docker run -d` are given. */
 export function appArguments(app: AppName, name: string, port: number): string[] {
   return ['--name', name, '-m', '128m', '-p', `${port}:${inside}`, 'bench', '/bin/sh', '-c', commands[app]];
-}
-
-/** A port of this host that nobody listens at now. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (typeof address !== 'object' || address === null) throw new Error('no port');
-  return address.port;
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../free-port.ts';
 import type { Kraudd } from '../kraudd.ts';
-import { appArguments, freePort } from './apps.ts';
+import { appArguments } from './apps.ts';
 import { type Cost, costOf } from './processes.ts';
 
 const restMs = 5_000;

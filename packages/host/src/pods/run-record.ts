@@ -52,15 +52,14 @@ export function notedEnds({ ends = [] }: RunRecord): Map<string, ContainerEnd> {
   return new Map(ends.map(([name, end]) => [name, { ...end, finishedAtNs: BigInt(end.finishedAtNs) }]));
 }
 
-export function writeRecord(path: string, record: RunRecord): void {
-  writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600 });
+export function writeRecord(path: string, record: RunRecord, { flush } = { flush: false }): void {
+  writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600, flush });
   renameSync(`${path}.new`, path);
 }
 
 /** Of a run that is to survive a power cut. */
 export function writeRecordDurably(path: string, record: RunRecord): void {
-  writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600, flush: true });
-  renameSync(`${path}.new`, path);
+  writeRecord(path, record, { flush: true });
   const dir = openSync(dirname(path), 'r');
   try {
     fsyncSync(dir);

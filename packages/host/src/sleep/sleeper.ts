@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { Pod } from '@kraud/macro';
 import type { HostParts } from '../parts.ts';
@@ -31,14 +31,16 @@ export async function leftAsleep(parts: Pick<HostParts, 'dataDir'>, pod: Pod): P
   const files = new PodFiles(parts.dataDir, pod.meta.uid);
   const record = readRecord(files.record);
   if (isAsleep(record)) return sleeperOf(record, { parked: false });
-  await rm(files.asleep, { recursive: true, force: true });
+  // Looked for first, as it is asked of every pod when a daemon starts, and hardly ever there.
+  if (existsSync(files.asleep)) await rm(files.asleep, { recursive: true, force: true });
   return undefined;
 }
 
 /** Whether the pod's VM is a file, which may still be woken. */
 export function isAsleep(record: RunRecord | undefined): record is SleeperRecord {
   const { use, asleep } = record ?? {};
-  return use === 'run' && asleep !== undefined && (asleep.waking ?? bootId()) === bootId();
+  if (use !== 'run' || asleep === undefined) return false;
+  return asleep.waking === undefined || asleep.waking === bootId();
 }
 
 export const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
